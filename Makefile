@@ -1,0 +1,54 @@
+# Everything runs in .venv, made by `make install`.   make help   lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format lab interop coverage bench clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## set up .venv (idempotent)
+
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sipua needs Python 3.11 or later (PYTHON=... chooses it)" >&2; exit 2; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[cli]" --group dev
+	@touch $@
+
+demo: $(STAMP) ## a real call to the embedded server: register, call echo, play, record, check   [FILE=my.wav]
+	@$(BIN)/python -m examples.demo $(if $(FILE),"$(FILE)")
+
+test: $(STAMP) ## all tests that need no root and no other server
+	$(BIN)/python -m pytest -q
+
+check: $(STAMP) ## lint, format, types, doors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+coverage: $(STAMP) ## branch coverage; fails under 95 % for sipua/sip
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include='sipua/sip/*' --fail-under=95
+
+lab: ## install Asterisk and Kamailio for the interop tests (root, Debian)
+	tests/lab/install.sh
+
+interop: $(STAMP) ## tests against real Asterisk and Kamailio   [LAB=compose]
+	tests/lab/run.sh $(LAB)
+
+bench: $(STAMP) ## the figures of docs/performance.md
+	$(BIN)/python -m benchmarks
+
+clean: ## remove everything made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-call.wav

@@ -1,0 +1,281 @@
+"""The payload of every event: one frozen dataclass each, and the causes of what failed or ended.
+
+Handlers get exactly one of these. `originator` says who did it: ``"local"`` this side, ``"remote"`` the peer,
+``"system"`` the stack itself (a timer, the media path, the transport).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from sipua.sip import Request, Response
+
+Originator = Literal["local", "remote", "system"]
+
+
+class Cause(enum.StrEnum):
+    """Why a call failed or ended, or a request failed: JsSIP's strings."""
+
+    CONNECTION_ERROR = "Connection Error"
+    REQUEST_TIMEOUT = "Request Timeout"
+    SIP_FAILURE_CODE = "SIP Failure Code"
+    INTERNAL_ERROR = "Internal Error"
+    BUSY = "Busy"
+    REJECTED = "Rejected"
+    REDIRECTED = "Redirected"
+    UNAVAILABLE = "Unavailable"
+    NOT_FOUND = "Not Found"
+    ADDRESS_INCOMPLETE = "Address Incomplete"
+    INCOMPATIBLE_SDP = "Incompatible SDP"
+    MISSING_SDP = "Missing SDP"
+    AUTHENTICATION_ERROR = "Authentication Error"
+    BYE = "Terminated"
+    WEBRTC_ERROR = "WebRTC Error"
+    CANCELED = "Canceled"
+    NO_ANSWER = "No Answer"
+    EXPIRES = "Expires"
+    NO_ACK = "No ACK"
+    DIALOG_ERROR = "Dialog Error"
+    USER_DENIED_MEDIA_ACCESS = "User Denied Media Access"
+    BAD_MEDIA_DESCRIPTION = "Bad Media Description"
+    RTP_TIMEOUT = "RTP Timeout"
+
+
+_CAUSE_OF_STATUS: dict[int, Cause] = {
+    300: Cause.REDIRECTED,
+    301: Cause.REDIRECTED,
+    302: Cause.REDIRECTED,
+    305: Cause.REDIRECTED,
+    380: Cause.REDIRECTED,
+    401: Cause.AUTHENTICATION_ERROR,
+    403: Cause.REJECTED,
+    404: Cause.NOT_FOUND,
+    407: Cause.AUTHENTICATION_ERROR,
+    408: Cause.UNAVAILABLE,
+    410: Cause.UNAVAILABLE,
+    424: Cause.ADDRESS_INCOMPLETE,
+    430: Cause.UNAVAILABLE,
+    480: Cause.UNAVAILABLE,
+    484: Cause.ADDRESS_INCOMPLETE,
+    486: Cause.BUSY,
+    487: Cause.CANCELED,
+    488: Cause.INCOMPATIBLE_SDP,
+    600: Cause.BUSY,
+    603: Cause.REJECTED,
+    604: Cause.NOT_FOUND,
+    606: Cause.INCOMPATIBLE_SDP,
+}
+
+
+def cause_of_status(status: int) -> Cause:
+    """The cause that a final response with this status code stands for."""
+    return _CAUSE_OF_STATUS.get(status, Cause.SIP_FAILURE_CODE)
+
+
+# --- user agent -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """A WebSocket connection is being tried (`attempt` counts from 1 since the last one that worked)."""
+
+    url: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The WebSocket connection is up."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection ended or could not be made. `error` is None after a wanted close."""
+
+    url: str
+    error: Exception | None = None
+    code: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The registrar holds our binding for `expires` seconds more."""
+
+    response: Response | None
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """Our binding is gone: removed by us, refused, expired, or lost with the connection."""
+
+    response: Response | None = None
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationFailed:
+    """A REGISTER did not succeed. `retry_after` is the number of seconds until the next try, None when there is none."""
+
+    cause: Cause
+    response: Response | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationExpiring:
+    """The binding runs out soon; sent only when the application registered a handler, which then calls register()."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRTCSession:
+    """A call, incoming or outgoing, before anything was done with it."""
+
+    originator: Originator
+    session: Any
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """An out-of-dialog MESSAGE (:rfc:`3428`). An incoming one is answered 200 unless `message` is rejected."""
+
+    originator: Originator
+    message: Any
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class NewOptions:
+    """An out-of-dialog OPTIONS (:rfc:`3261#section-11`)."""
+
+    originator: Originator
+    options: Any
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class NewTransaction:
+    """A client or server transaction was made."""
+
+    transaction: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionDestroyed:
+    """A transaction is over."""
+
+    transaction: Any
+
+
+# --- session ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnection:
+    """The media session was made: `peerconnection` is aiortc's RTCPeerConnection (None without media)."""
+
+    peerconnection: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConnecting:
+    """Before candidates are gathered for the first INVITE or the 200 to it."""
+
+    request: Request
+
+
+@dataclass(slots=True)
+class Sending:
+    """Just before the first INVITE goes out; `request` may be changed."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A 1xx above 100, received or sent."""
+
+    originator: Originator
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A 2xx to the INVITE, received or sent."""
+
+    originator: Originator
+    response: Response | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The ACK was sent or received: the call is up."""
+
+    originator: Originator
+    ack: Request | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An established call is over."""
+
+    originator: Originator
+    cause: Cause
+    message: Request | Response | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A call ended before it was established."""
+
+    originator: Originator
+    cause: Cause
+    message: Request | Response | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Sdp:
+    """A session description about to be used; `sdp` may be changed by the handler."""
+
+    originator: Originator
+    type: Literal["offer", "answer"]
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class IceConnectionState:
+    """The media path's state: ``connecting``, ``connected``, ``disconnected``, ``failed`` or ``closed``."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The peer's audio or video arrived: `track` is aiortc's remote track."""
+
+    kind: str
+    track: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFailed:
+    """One step of the media negotiation failed; the session handles it, this tells about it."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOfMute:
+    """What is muted now."""
+
+    audio: bool = field(default=False)
+    video: bool = field(default=False)
