@@ -1,0 +1,381 @@
+# Hooks that an implementation may leave out are empty on purpose.
+# ruff: noqa: B027
+"""What a session asks of media, and what media tells a session. Nothing here knows aiortc, av or numpy.
+
+A session talks to one :class:`MediaSession`. It makes and takes complete session descriptions (offer/answer,
+:rfc:`3264`), follows forks, and is closed once. Its :class:`AudioPort` is what the application hears and
+says. All calls come from one event loop; those that are not coroutines are cheap and never block.
+
+States told by `on_state`::
+
+    new → connecting → connected ⇄ disconnected → failed
+                  any state → closed
+
+PCM is always little-endian signed 16 bit, one channel. Rates are in Hz, times in seconds.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sipua.errors import MediaError
+
+__all__ = [
+    "DIRECTIONS",
+    "PCM_RATES",
+    "Applied",
+    "AudioPort",
+    "AudioReader",
+    "AudioSink",
+    "AudioSource",
+    "Callbacks",
+    "Direction",
+    "IceServer",
+    "MediaFactory",
+    "MediaOptions",
+    "MediaSession",
+    "MediaState",
+    "MediaStats",
+    "PcmStream",
+    "Playback",
+]
+
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
+
+MediaState = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
+
+#: The sample rates at which an application may read and write PCM.
+PCM_RATES: tuple[int, ...] = (8000, 16000, 24000, 48000)
+
+
+class Applied(enum.Enum):
+    """What became of an answer given to :meth:`MediaSession.apply_answer`."""
+
+    APPLIED = "applied"
+    """Media goes to whoever sent this answer."""
+    UNCHANGED = "unchanged"
+    """The same answer had been applied before: nothing was done."""
+    NEEDS_REOFFER = "needs_reoffer"
+    """Media cannot follow this answer with the offer that was sent: send a new offer in this dialog."""
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server: `urls` such as ``stun:stun.example.com:3478`` or
+    ``turns:turn.example.com?transport=tcp``."""
+
+    urls: str | Sequence[str]
+    username: str | None = None
+    credential: str | None = None
+
+
+@dataclass(slots=True)
+class MediaOptions:
+    """What a call wants of its media. Every field has a default that works without a sound card or a network.
+
+    `audio` is what the peer hears (None: silence; a path, an :class:`AudioSource`), `record` where what the
+    peer says is written (a path ending in ``.wav`` or ``.ogg``, an :class:`AudioSink`). With `echo` the
+    peer hears itself.
+    """
+
+    audio: AudioSource | str | Path | None = None
+    record: AudioSink | str | Path | None = None
+    echo: bool = False
+    direction: Direction = "sendrecv"
+    codecs: tuple[str, ...] | None = None
+    """Names in order of preference, from ``opus``, ``G722``, ``PCMU``, ``PCMA``. None: all, in that order."""
+    ice_servers: Sequence[IceServer | str] = ()
+    ice_gathering_timeout: float = 3.0
+    """Seconds after which candidates gathered so far are used (0.0: host candidates only)."""
+    ice_host_addresses: tuple[str, ...] | None = None
+    """Local addresses to use. None: all of the machine's; loopback when there is nothing else."""
+    ice_candidate_filter: Callable[[str], bool] | None = None
+    """Called with each local ``candidate:…`` line; False keeps it out of the description."""
+    ice_transport_policy: Literal["all", "relay"] = "all"
+    silence_timeout: float = 5.0
+    """Seconds without any sign of life of the peer (RTP, RTCP or ICE consent) after which it is
+    ``disconnected``."""
+    failure_timeout: float = 20.0
+    """Seconds in ``disconnected`` after which the state is ``failed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStats:
+    """Figures of one call's audio at one moment. Counters start at 0 with the session; bytes are RTP
+    payload bytes."""
+
+    state: MediaState = "new"
+    codec: str | None = None
+    """``opus/48000``, ``PCMU/8000`` …; None before negotiation."""
+    direction: Direction | None = None
+    """What was negotiated, seen from this side."""
+    packets_sent: int = 0
+    bytes_sent: int = 0
+    packets_received: int = 0
+    bytes_received: int = 0
+    packets_lost: int = 0
+    """Of those the peer sent."""
+    packets_lost_remote: int = 0
+    """Of those we sent, by the peer's receiver reports."""
+    packets_discarded: int = 0
+    """Received and not played: unknown payload type, malformed."""
+    jitter: float = 0.0
+    """Interarrival jitter in seconds (:rfc:`3550#section-6.4.1`)."""
+    rtt: float | None = None
+    """Round trip in seconds from RTCP; None before the first report."""
+    local_candidate: str | None = None
+    remote_candidate: str | None = None
+    """The pair in use, as ``host 192.0.2.1:4000``."""
+
+
+class PcmStream(ABC):
+    """An opened source: hands out PCM on demand, at the rate it was opened with."""
+
+    @abstractmethod
+    def read(self, samples: int) -> bytes:
+        """Up to `samples` samples of PCM. Fewer than asked, or none, means that the source has ended.
+
+        Never blocks. A source that has nothing to give yet gives silence.
+        """
+
+    def close(self) -> None:
+        """Release what was opened. Called once."""
+
+
+class AudioSource(ABC):
+    """Something to be heard by the peer. May be given to several calls; each opens a stream of its own."""
+
+    def check(self) -> None:
+        """Raise MediaFileError or ConfigurationError now if `open` would fail. Called before anything is
+        sent."""
+
+    @abstractmethod
+    def open(self, rate: int) -> PcmStream:
+        """A stream of PCM at `rate` Hz, from the beginning. Called in the event loop."""
+
+
+class AudioSink(ABC):
+    """Something that takes what the peer says. Belongs to one call."""
+
+    def open(self) -> None:
+        """Prepare, once, before the first `write`. Raises MediaFileError when that is not possible."""
+
+    @abstractmethod
+    def write(self, pcm: bytes, rate: int) -> None:
+        """Take some PCM at `rate` Hz (it may change between calls). An exception takes the sink off the
+        call."""
+
+    def close(self) -> None:
+        """Finish. Called once, also after an exception."""
+
+
+class Playback(ABC):
+    """One source being played into a call."""
+
+    @property
+    @abstractmethod
+    def finished(self) -> bool:
+        """Whether the source has been heard to its end, was replaced or stopped, or the call ended."""
+
+    @abstractmethod
+    async def wait(self) -> bool:
+        """Wait until finished. True when it was heard to its end."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop it; the peer then hears silence."""
+
+
+class AudioReader(AsyncIterator[bytes]):
+    """What the peer says, as 20 ms chunks of PCM. Ends with the call, or by `close`.
+
+    At most `max_queued` seconds wait to be read; when the reader is slower than that, the oldest are
+    dropped and counted in `dropped`.
+    """
+
+    dropped: int = 0
+    """Chunks lost because they were not read in time."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop reading; the iteration ends."""
+
+
+class AudioPort(ABC):
+    """The audio of one call: what the peer hears, and what it says.
+
+    The peer hears, in this order: silence while muted or held; what was written with `write`; the source.
+    While there is written PCM to play, the source waits where it is.
+    """
+
+    @property
+    @abstractmethod
+    def source(self) -> AudioSource | None:
+        """The source being played; None is silence. May be set at any time; takes effect with the next 20
+        ms."""
+
+    @source.setter
+    @abstractmethod
+    def source(self, source: AudioSource | str | Path | None) -> None: ...
+
+    @abstractmethod
+    def play(self, source: AudioSource | str | Path) -> Playback:
+        """Play `source` instead of the present one. Raises MediaFileError at once for a file that cannot be
+        played."""
+
+    @property
+    @abstractmethod
+    def muted(self) -> bool:
+        """Whether the peer is kept from hearing anything. Sources go on meanwhile; written PCM waits."""
+
+    @abstractmethod
+    def mute(self) -> None:
+        """Send silence from now on."""
+
+    @abstractmethod
+    def unmute(self) -> None:
+        """End `mute`."""
+
+    @abstractmethod
+    def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
+        """Give what the peer says to `sink` too. Raises MediaFileError for a file that cannot be written."""
+
+    @abstractmethod
+    def remove_sink(self, sink: AudioSink) -> None:
+        """Take the sink off and close it. Unknown sinks are ignored."""
+
+    @abstractmethod
+    def read(self, rate: int = 16000, *, max_queued: float = 1.0) -> AudioReader:
+        """What the peer says from now on, at `rate` Hz (one of PCM_RATES)."""
+
+    @abstractmethod
+    async def write(self, pcm: bytes, rate: int = 16000) -> None:
+        """Let the peer hear `pcm` after what was written before.
+
+        Returns when all of it is queued: at most 2 s wait to be heard, so a writer that is faster than time
+        is slowed down. Raises InvalidStateError when the call has ended, ValueError for half a sample or
+        another rate.
+        """
+
+    @abstractmethod
+    def clear(self) -> float:
+        """Drop what was written and not heard yet (barge-in), also of writers still waiting; returns its
+        seconds."""
+
+    @abstractmethod
+    async def drain(self) -> None:
+        """Wait until everything written has been sent, or the call has ended."""
+
+
+@dataclass(slots=True)
+class Callbacks:
+    """What media tells; each is called in the event loop and must not block. None: nobody asked."""
+
+    on_state: Callable[[MediaState], None] | None = None
+    on_track: Callable[[str, Any], None] | None = None
+    """Kind and track, once per remote track."""
+    on_candidate: Callable[[str], None] | None = None
+    """Each local ``candidate:…`` line that goes into a description."""
+    on_error: Callable[[MediaError], None] | None = None
+    """Something that does not end the call, such as a recording that could not go on."""
+
+
+class MediaSession(ABC):
+    """The media of one call, through all its offers, answers and forks."""
+
+    def __init__(self, options: MediaOptions | None = None) -> None:
+        self.options = options if options is not None else MediaOptions()
+        self.direction: Direction = self.options.direction
+        """What this side wants; goes into the next offer or answer. Hold is ``sendonly`` or ``inactive``."""
+        self.callbacks = Callbacks()
+
+    @property
+    @abstractmethod
+    def audio(self) -> AudioPort:
+        """The application's end of the audio. The same object for the whole call."""
+
+    @property
+    @abstractmethod
+    def state(self) -> MediaState:
+        """Of the branch in use."""
+
+    @property
+    def connection(self) -> Any:
+        """aiortc's RTCPeerConnection of the branch in use; None when there is none."""
+        return None
+
+    @property
+    @abstractmethod
+    def local_description(self) -> str | None:
+        """The last description made by this side that is in force or pending."""
+
+    @property
+    @abstractmethod
+    def remote_description(self) -> str | None:
+        """The last description of the peer that was applied, as it was received."""
+
+    @property
+    @abstractmethod
+    def remote_direction(self) -> Direction:
+        """What the peer's last description said of its audio, from the peer's side: ``sendonly`` means we
+        are held."""
+
+    @property
+    @abstractmethod
+    def has_pending_offer(self) -> bool:
+        """Whether an offer of either side waits for its answer."""
+
+    def check(self) -> None:
+        """Raise MediaFileError, ConfigurationError … now for options that cannot work. Called before an
+        INVITE."""
+
+    @abstractmethod
+    async def create_offer(self, *, ice_restart: bool = False) -> str:
+        """A complete offer; candidates are gathered for at most `ice_gathering_timeout`."""
+
+    @abstractmethod
+    async def create_answer(self, offer: str) -> str:
+        """Apply the peer's offer and return the answer to it.
+
+        Raises MediaNegotiationError with the SIP status to refuse with, and then nothing has changed.
+        """
+
+    @abstractmethod
+    async def apply_answer(self, answer: str, *, branch: str = "") -> Applied:
+        """Apply the peer's answer to the last offer; SDP in a 18x counts as the answer.
+
+        `branch` tells the dialogs of a forked INVITE apart (the To tag). An answer from another branch than
+        before is followed: the newest branch is heard. Raises MediaNegotiationError, and then nothing has
+        changed.
+        """
+
+    @abstractmethod
+    async def choose(self, branch: str) -> Applied:
+        """The branch that won a forked INVITE; media of all others ends. Unknown branches change nothing."""
+
+    @abstractmethod
+    async def rollback(self) -> None:
+        """Forget the pending offer of either side; what was agreed before stays in force."""
+
+    async def add_remote_candidate(self, candidate: str | None, mid: str | None = None) -> None:
+        """A ``candidate:…`` line that came later than its description (:rfc:`8840`); None: there are no
+        more."""
+
+    @abstractmethod
+    def stats(self) -> MediaStats:
+        """Cheap: reads counters."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End everything, finish recordings. Idempotent, bounded in time, never raises."""
+
+
+MediaFactory = Callable[[MediaOptions], MediaSession]

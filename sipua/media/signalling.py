@@ -1,0 +1,384 @@
+"""Media that only looks like media: fixed session descriptions and no packets.
+
+For load tests, for applications that only route calls, and for tests of signalling. Nothing is gathered, no
+socket is opened, aiortc is not imported. Offers and answers are what a WebRTC peer with one audio stream
+would send (:rfc:`8829#section-5`), with candidates and a fingerprint that lead nowhere; answers fit the
+offer line by line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING, TypeVar
+
+from sipua.errors import InvalidStateError, MediaNegotiationError
+from sipua.media.interface import (
+    DIRECTIONS,
+    Applied,
+    AudioPort,
+    AudioReader,
+    AudioSink,
+    AudioSource,
+    Direction,
+    MediaOptions,
+    MediaSession,
+    MediaState,
+    MediaStats,
+    Playback,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["SignallingOnlyMedia", "SilentAudioPort"]
+
+_T = TypeVar("_T")
+
+# Session ids differ between the calls of a process and need no clock or random source (RFC 8866 section 5.2).
+_session_ids = itertools.count(1)
+
+_HEAD = (
+    "v=0\r\no=- {id} {version} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+    "a=group:BUNDLE {mid}\r\na=msid-semantic: WMS *\r\n"
+)
+_AUDIO = (
+    "m=audio {port} UDP/TLS/RTP/SAVPF {formats}\r\n"
+    "c=IN IP4 127.0.0.1\r\n"
+    "a={direction}\r\n"
+    "a=mid:{mid}\r\n"
+    "a=rtcp:9 IN IP4 0.0.0.0\r\n"
+    "a=rtcp-mux\r\n"
+    "a=ssrc:{id} cname:sipua\r\n"
+    "{maps}"
+    "a=candidate:1 1 udp 2130706431 127.0.0.1 {port} typ host\r\n"
+    "a=end-of-candidates\r\n"
+    "a=ice-ufrag:noIC\r\n"
+    "a=ice-pwd:thisEndSendsNoPackets0\r\n"
+    "a=fingerprint:sha-256 "
+    "4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF\r\n"
+    "a=setup:{setup}\r\n"
+)
+_OFFERED_MAPS = (
+    "a=rtpmap:96 opus/48000/2\r\na=fmtp:96 minptime=10;useinbandfec=1\r\n"
+    "a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n"
+)
+_STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
+_PORT = 49170
+
+
+class SignallingOnlyMedia(MediaSession):
+    """A media session without media. `state` is ``connected`` as soon as offer and answer have met."""
+
+    def __init__(self, options: MediaOptions | None = None) -> None:
+        super().__init__(options)
+        self._id = next(_session_ids)
+        self._version = 0
+        self._mid = "0"
+        self._state: MediaState = "new"
+        self._local: str | None = None
+        self._remote: str | None = None
+        self._previous_local: str | None = None
+        self._offered = False
+        self._branch = ""
+        self._remote_direction: Direction = "sendrecv"
+        self._audio: SilentAudioPort | None = None
+
+    @property
+    def audio(self) -> AudioPort:
+        """A port that hears nothing and says nothing."""
+        if self._audio is None:
+            self._audio = SilentAudioPort()
+            if self._state == "closed":
+                self._audio.close()
+        return self._audio
+
+    @property
+    def state(self) -> MediaState:
+        """``new``, then ``connected``, then ``closed``."""
+        return self._state
+
+    @property
+    def local_description(self) -> str | None:
+        """The last description made here."""
+        return self._local
+
+    @property
+    def remote_description(self) -> str | None:
+        """The last description taken."""
+        return self._remote
+
+    @property
+    def remote_direction(self) -> Direction:
+        """As in the peer's last description."""
+        return self._remote_direction
+
+    @property
+    def has_pending_offer(self) -> bool:
+        """Whether our offer waits for an answer; the peer's are answered at once."""
+        return self._offered
+
+    async def create_offer(self, *, ice_restart: bool = False) -> str:
+        """One audio stream with the usual codecs."""
+        self._assert_open("create_offer")
+        if not self._offered:
+            self._previous_local = self._local
+        self._offered = True
+        self._local = self._describe(
+            mid=self._mid,
+            formats="96 9 0 8 101",
+            maps=_OFFERED_MAPS,
+            direction=self.direction,
+            setup="actpass",
+        )
+        return self._local
+
+    async def create_answer(self, offer: str) -> str:
+        """Take the first audio line, refuse the others with port 0 (:rfc:`3264#section-6`)."""
+        self._assert_open("create_answer")
+        sections = _sections(offer)
+        answer, mid, offered = [], None, self._remote_direction
+        for section in sections:
+            chosen = _choose_codec(section) if mid is None else None
+            if chosen is None:
+                answer.append(_refusal(section))
+                continue
+            mid = _attribute(section, "mid") or "0"
+            offered = _direction(section) or _direction(offer.partition("\r\nm=")[0]) or "sendrecv"
+            payload_type, codec = chosen
+            answer.append(
+                _AUDIO.format(
+                    port=_PORT,
+                    formats=payload_type,
+                    direction=_common_direction(self.direction, offered),
+                    mid=mid,
+                    id=self._id,
+                    maps=f"a=rtpmap:{payload_type} {codec}\r\n",
+                    setup="passive" if "\r\na=setup:active\r\n" in section else "active",
+                )
+            )
+        if mid is None:
+            raise MediaNegotiationError("the offer has no audio that this side can take")
+        self._mid, self._remote_direction = mid, offered
+        self._version += 1
+        head = _HEAD.format(id=self._id, version=self._version, mid=mid)
+        self._local, self._remote, self._offered = head + "".join(answer), offer, False
+        self._set_state("connected")
+        return self._local
+
+    async def apply_answer(self, answer: str, *, branch: str = "") -> Applied:
+        """Note the answer; the same one again changes nothing."""
+        self._assert_open("apply_answer")
+        if not self._offered and (self._remote is None or answer == self._remote):
+            if self._remote is None:
+                raise MediaNegotiationError("an answer without an offer")
+            return Applied.UNCHANGED
+        audio = next((s for s in _sections(answer) if s.startswith("m=audio ")), None)
+        if audio is None or audio.startswith("m=audio 0 "):
+            raise MediaNegotiationError("the answer refuses audio")
+        self._remote_direction = _direction(audio) or _direction(answer.partition("\r\nm=")[0]) or "sendrecv"
+        self._remote, self._offered, self._branch = answer, False, branch
+        self._set_state("connected")
+        return Applied.APPLIED
+
+    async def choose(self, branch: str) -> Applied:
+        """Nothing to choose from."""
+        return Applied.UNCHANGED
+
+    async def rollback(self) -> None:
+        """Forget the pending offer."""
+        if self._offered:
+            self._offered, self._local = False, self._previous_local
+
+    def stats(self) -> MediaStats:
+        """All zero."""
+        return MediaStats(state=self._state)
+
+    async def close(self) -> None:
+        """Ends readers and playbacks of the port."""
+        self._offered = False
+        self._set_state("closed")
+        if self._audio is not None:
+            self._audio.close()
+
+    def _assert_open(self, operation: str) -> None:
+        if self._state == "closed":
+            raise InvalidStateError(operation, self._state)
+
+    def _set_state(self, state: MediaState) -> None:
+        if state != self._state:
+            self._state = state
+            if self.callbacks.on_state is not None:
+                self.callbacks.on_state(state)
+
+    def _describe(self, *, mid: str, formats: str, maps: str, direction: str, setup: str) -> str:
+        self._version += 1
+        return _HEAD.format(id=self._id, version=self._version, mid=mid) + _AUDIO.format(
+            port=_PORT, formats=formats, direction=direction, mid=mid, id=self._id, maps=maps, setup=setup
+        )
+
+
+# --- just enough SDP --------------------------------------------------------------------------------------
+
+
+def _sections(description: str) -> list[str]:
+    if "\r" not in description:
+        description = description.replace("\n", "\r\n")
+    return [f"m={part}\r\n" for part in description.rstrip("\r\n").split("\r\nm=")[1:]]
+
+
+def _attribute(section: str, name: str) -> str | None:
+    start = section.find(f"\r\na={name}:")
+    if start < 0:
+        return None
+    start += len(name) + 5
+    return section[start : section.index("\r\n", start)].strip()
+
+
+def _direction(text: str) -> Direction | None:
+    return next((d for d in DIRECTIONS if f"\r\na={d}\r\n" in text + "\r\n"), None)
+
+
+def _common_direction(mine: Direction, theirs: Direction) -> Direction:
+    """What both want, seen from this side (:rfc:`3264#section-6.1`)."""
+    send = mine in ("sendrecv", "sendonly") and theirs in ("sendrecv", "recvonly")
+    receive = mine in ("sendrecv", "recvonly") and theirs in ("sendrecv", "sendonly")
+    if send:
+        return "sendrecv" if receive else "sendonly"
+    return "recvonly" if receive else "inactive"
+
+
+def _choose_codec(section: str) -> tuple[str, str] | None:
+    words = section[: section.index("\r\n")].split()
+    if words[0] != "m=audio" or len(words) < 4 or words[1] == "0":
+        return None
+    for payload_type in words[3:]:
+        if f"\r\na=rtpmap:{payload_type} opus/48000" in section:
+            return payload_type, "opus/48000/2"
+        if payload_type in _STATIC:
+            return payload_type, _STATIC[payload_type]
+    return None
+
+
+def _refusal(section: str) -> str:
+    kind, _, protocol, *formats = section[: section.index("\r\n")].split()
+    mid = _attribute(section, "mid")
+    line = f"{kind} 0 {protocol} {' '.join(formats)}\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\n"
+    return line if mid is None else f"{line}a=mid:{mid}\r\n"
+
+
+# --- the port ---------------------------------------------------------------------------------------------
+
+
+class SilentAudioPort(AudioPort):
+    """An audio port without audio: what is written is gone at once, and nothing is ever heard."""
+
+    def __init__(self) -> None:
+        self._closed = False
+        self._source: AudioSource | None = None
+        self._muted = False
+        self._ends: list[Callable[[], None]] = []
+
+    @property
+    def source(self) -> AudioSource | None:
+        """The last source that was set, never opened."""
+        return self._source
+
+    @source.setter
+    def source(self, source: AudioSource | str | Path | None) -> None:
+        self._source = source if isinstance(source, AudioSource) else None
+
+    def play(self, source: AudioSource | str | Path) -> Playback:
+        """A playback that lasts until it is stopped or the call ends."""
+        self.source = source
+        return self._until_closed(_SilentPlayback())
+
+    @property
+    def muted(self) -> bool:
+        """As `mute` and `unmute` left it."""
+        return self._muted
+
+    def mute(self) -> None:
+        """Only noted."""
+        self._muted = True
+
+    def unmute(self) -> None:
+        """Only noted."""
+        self._muted = False
+
+    def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
+        """Accepted and never opened or written to."""
+        return sink if isinstance(sink, AudioSink) else _Nowhere()
+
+    def remove_sink(self, sink: AudioSink) -> None:
+        """Does nothing."""
+
+    def read(self, rate: int = 16000, *, max_queued: float = 1.0) -> AudioReader:
+        """An iteration without chunks that lasts until the call ends."""
+        return self._until_closed(_SilentReader())
+
+    async def write(self, pcm: bytes, rate: int = 16000) -> None:
+        """Dropped."""
+        if self._closed:
+            raise InvalidStateError("write", "closed")
+
+    def clear(self) -> float:
+        """There is never anything queued."""
+        return 0.0
+
+    async def drain(self) -> None:
+        """Returns at once."""
+
+    def close(self) -> None:
+        """End everything that lasts as long as the call."""
+        self._closed = True
+        ends, self._ends = self._ends, []
+        for end in ends:
+            end()
+
+    def _until_closed(self, thing: _T) -> _T:
+        assert isinstance(thing, _SilentPlayback | _SilentReader)
+        if self._closed:
+            thing.end()
+        else:
+            self._ends.append(thing.end)
+        return thing
+
+
+class _Nowhere(AudioSink):
+    def write(self, pcm: bytes, rate: int) -> None:
+        pass
+
+
+class _SilentPlayback(Playback):
+    def __init__(self) -> None:
+        self._over = asyncio.Event()
+
+    @property
+    def finished(self) -> bool:
+        return self._over.is_set()
+
+    async def wait(self) -> bool:
+        await self._over.wait()
+        return False
+
+    def stop(self) -> None:
+        self._over.set()
+
+    end = stop
+
+
+class _SilentReader(AudioReader):
+    def __init__(self) -> None:
+        self._over = asyncio.Event()
+
+    async def __anext__(self) -> bytes:
+        await self._over.wait()
+        raise StopAsyncIteration
+
+    def close(self) -> None:
+        self._over.set()
+
+    end = close
