@@ -1,0 +1,34 @@
+"""Every figure, one after the other: ``python -m benchmarks [--quick] [--json]``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from benchmarks import fleet, parse, signalling, soak, startup
+from benchmarks._common import exit_code, options, parsed
+
+FIGURES = {"parse": parse, "signalling": signalling, "soak": soak, "startup": startup, "fleet": fleet}
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("figures", nargs="*", help=f"these only: {', '.join(FIGURES)}")
+    arguments = parser.parse_args()
+    unknown = set(arguments.figures) - set(FIGURES)
+    if unknown:
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
+    reports, code = [], 0
+    for name in arguments.figures or FIGURES:
+        module = FIGURES[name]
+        report = module.measure(parsed(module.parser(), ["--quick"] if arguments.quick else []))
+        print(report.as_text(), end="\n\n\n", file=sys.stderr if arguments.json else sys.stdout, flush=True)
+        reports.append(report.as_json())
+        code = code or exit_code(report, arguments)
+    if arguments.json:
+        print(json.dumps(reports, indent=1, ensure_ascii=False))
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()
