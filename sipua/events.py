@@ -7,7 +7,7 @@ Handlers get exactly one of these. `originator` says who did it: ``"local"`` thi
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -274,8 +274,28 @@ class MediaFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class TransferOfMute:
-    """What is muted now."""
+class Muted:
+    """What the mute or unmute was about."""
 
-    audio: bool = field(default=False)
-    video: bool = field(default=False)
+    audio: bool = False
+    video: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewDTMF:
+    """One DTMF tone (``0``–``9``, ``*``, ``#``, ``A``–``D``), received or sent; `duration` is in milliseconds."""
+
+    originator: Originator
+    tone: str
+    duration: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class NewInfo:
+    """An INFO that is no DTMF, received or sent; `body` is its content of type `content_type`."""
+
+    originator: Originator
+    content_type: str
+    body: bytes
+    request: Request

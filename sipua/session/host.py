@@ -1,0 +1,79 @@
+"""What a session needs of the user agent that it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sipua.events import Cause
+    from sipua.media.interface import MediaOptions, MediaSession
+    from sipua.sip import ClientTransaction, Request, Response, ServerTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class NoResponse:
+    """A request that got no final response: `cause` says why (time-out, connection, credentials).
+
+    `response` is the challenge that could not be answered, when that is the reason.
+    """
+
+    cause: Cause
+    response: Response | None = None
+
+
+Receiver = Callable[["Response | NoResponse"], None]
+
+
+class SentRequest(Protocol):
+    """A request under way, through all its re-sendings with credentials."""
+
+    request: Request
+    """As it was last sent."""
+    transaction: ClientTransaction | None
+
+    def cancel(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Send a CANCEL, now or after the first provisional response (:rfc:`3261#section-9.1`)."""
+
+
+class SessionHost(Protocol):
+    """The user agent, as its sessions see it."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def contact(self, *, anonymous: bool = False) -> str:
+        """The Contact header value for requests and responses that make or refresh a dialog."""
+
+    def standard_headers(self) -> tuple[tuple[str, str], ...]:
+        """Allow, Supported and User-Agent."""
+
+    def send_request(
+        self, request: Request, receiver: Receiver, *, next_cseq: Callable[[], int] | None = None
+    ) -> SentRequest:
+        """Send `request`; answer its challenges. `receiver` gets each response and, at the end, perhaps a NoResponse.
+
+        It is never called before this returns.
+        """
+
+    def send_ack(self, request: Request) -> None:
+        """Send an ACK to a 2xx: a transaction of its own that has no answer."""
+
+    def respond(self, transaction: ServerTransaction, response: Response) -> None:
+        """Answer a request."""
+
+    def new_media(self, options: MediaOptions | dict[str, Any], factory: Any = None) -> MediaSession:
+        """The media of a call. `factory` is the call's own, when it has one."""
+
+    def add_dialog(self, dialog_id: tuple[str, str, str], session: Any) -> None:
+        """From now on in-dialog requests with this identification are the session's."""
+
+    def remove_dialog(self, dialog_id: tuple[str, str, str]) -> None:
+        """Such requests get 481 from now on."""
+
+    def session_over(self, session: Any) -> None:
+        """The session has ended; forget it."""
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run `work` as a task that the user agent waits for when it stops."""

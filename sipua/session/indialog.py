@@ -1,0 +1,85 @@
+"""Requests of the peer inside the call's dialog (:rfc:`3261#section-12.2.2`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sipua import events
+from sipua.session import dtmf, renegotiate, terminate
+from sipua.session.reply import respond
+from sipua.session.states import Event, State, allowed
+from sipua.sip import OutOfOrder
+
+if TYPE_CHECKING:
+    from sipua.session.session import RTCSession
+    from sipua.sip import Request, ServerTransaction
+
+Handler = Callable[["RTCSession", "ServerTransaction", "Request"], None]
+
+
+def receive_request(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
+    """Called by the user agent for each request in one of the session's dialogs, but ACK and CANCEL."""
+    session._post(
+        lambda: _handle(session, transaction, request), urgent=request.method in ("BYE", "OPTIONS", "INFO")
+    )
+
+
+def _handle(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
+    dialog = session._dialog
+    if dialog is None or dialog.remote_tag != request.from_tag:
+        dialog = session._early_dialogs.get(request.from_tag or "")
+    if dialog is None or session.status is State.ENDED:
+        respond(session, transaction, request, 481)
+        return
+    try:
+        dialog.receive_request(request)
+    except OutOfOrder:
+        respond(session, transaction, request, 500)
+        return
+    handler = HANDLERS.get(request.method)
+    if handler is None:
+        respond(session, transaction, request, 405)
+    else:
+        handler(session, transaction, request)
+
+
+def _on_bye(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
+    if not allowed(session.status, Event.BYE_IN):
+        respond(session, transaction, request, 481)
+        return
+    respond(session, transaction, request, 200)
+    terminate.on_bye(session, request)
+
+
+def _on_options(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
+    """As for an INVITE at this moment (:rfc:`3261#section-11.2`): in a dialog, we could take one."""
+    respond(
+        session, transaction, request, 200, (*session._host.standard_headers(), ("Accept", "application/sdp"))
+    )
+
+
+def _on_info(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
+    """An INFO of the peer: DTMF if it is that, else the application's."""
+    content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if content_type in dtmf.CONTENT_TYPES:
+        tone = dtmf.parse(content_type, request.text)
+        if tone is None:
+            respond(session, transaction, request, 400)
+            return
+        respond(session, transaction, request, 200)
+        session.emit("new_dtmf", events.NewDTMF("remote", *tone, request))
+    elif not session.has_handlers("new_info") and request.body:
+        accepted = (("Accept", ", ".join(dtmf.CONTENT_TYPES)),)
+        respond(session, transaction, request, 415, accepted)
+    else:
+        respond(session, transaction, request, 200)
+        session.emit("new_info", events.NewInfo("remote", content_type, request.body, request))
+
+
+HANDLERS: dict[str, Handler] = {
+    "BYE": _on_bye,
+    "OPTIONS": _on_options,
+    "INFO": _on_info,
+    "INVITE": renegotiate.on_reinvite,
+}

@@ -1,0 +1,97 @@
+"""Session descriptions on their way between messages, the application and media."""
+
+from __future__ import annotations
+
+import email
+import logging
+from typing import TYPE_CHECKING, Literal
+
+from sipua import events
+from sipua.events import Cause, Originator
+from sipua.session import terminate
+from sipua.session.states import Event, State, allowed
+
+if TYPE_CHECKING:
+    from sipua.media.interface import MediaSession, MediaState
+    from sipua.session.session import RTCSession
+    from sipua.sip import Request, Response
+
+logger = logging.getLogger("sipua.session")
+
+SDP_TYPE = "application/sdp"
+
+
+def sdp_of(message: Request | Response) -> str:
+    """The session description in `message`, empty when there is none (also inside multipart, :rfc:`5621`)."""
+    if not message.body:
+        return ""
+    content_type = message.headers.get("Content-Type") or ""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == SDP_TYPE:
+        return message.text
+    if not kind.startswith("multipart/"):
+        return ""
+    parsed = email.message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + message.body)
+    for part in parsed.walk():
+        if part.get_content_type() == SDP_TYPE:
+            payload = part.get_payload(decode=True)
+            return payload.decode(errors="replace") if isinstance(payload, bytes) else ""
+    return ""
+
+
+def set_sdp(message: Request | Response, sdp: str) -> None:
+    """Make `sdp` the body of `message`."""
+    message.headers.set("Content-Type", SDP_TYPE)
+    message.body = sdp.encode()
+
+
+async def change_sdp(
+    session: RTCSession, originator: Originator, kind: Literal["offer", "answer"], sdp: str
+) -> str:
+    """Let the application's ``sdp`` handlers change a description before it is used."""
+    if not session.has_handlers("sdp"):
+        return sdp
+    event = events.Sdp(originator, kind, sdp)
+    await session.emit_and_wait("sdp", event)
+    return event.sdp
+
+
+def watch_media(session: RTCSession, media: MediaSession) -> None:
+    """Pass on what media tells; end the call when its path has failed."""
+
+    def on_state(state: MediaState) -> None:
+        session.emit("ice_connection_state", events.IceConnectionState(state))
+        if state == "failed":
+            session._post(lambda: path_failed(session), urgent=True)
+
+    def on_error(error: Exception) -> None:
+        logger.warning("%s: %s", session, error)
+        session.emit("media_failed", events.MediaFailed(error))
+
+    media.callbacks.on_state = on_state
+    media.callbacks.on_track = lambda kind, track: session.emit("track", events.Track(kind, track))
+    media.callbacks.on_error = on_error
+
+
+def path_failed(session: RTCSession) -> None:
+    """ICE or DTLS failed, or the peer's media fell silent for good."""
+    if session.is_ended() or not allowed(session.status, Event.FAILURE):
+        return
+    silent = session.status is State.CONFIRMED
+    terminate.finish(
+        session,
+        Event.FAILURE,
+        originator="system",
+        cause=Cause.RTP_TIMEOUT if silent else Cause.WEBRTC_ERROR,
+        reason="the media path failed",
+        status=488 if session.direction == "incoming" and not silent else None,
+    )
+
+
+def media_failure(session: RTCSession, error: Exception, cause: Cause, status: int | None = None) -> None:
+    """Media could not make or take a description before the call was up: give the call up."""
+    session.emit("media_failed", events.MediaFailed(error))
+    if allowed(session.status, Event.FAILURE):
+        terminate.finish(
+            session, Event.FAILURE, originator="system", cause=cause, reason=str(error), status=status
+        )

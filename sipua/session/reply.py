@@ -1,0 +1,24 @@
+"""Answers to in-dialog requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipua.sip import make_response
+
+if TYPE_CHECKING:
+    from sipua.session.session import RTCSession
+    from sipua.sip import Request, ServerTransaction
+
+
+def respond(
+    session: RTCSession,
+    transaction: ServerTransaction,
+    request: Request,
+    code: int,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> None:
+    """Answer an in-dialog request."""
+    if code == 405:
+        headers += tuple(pair for pair in session._host.standard_headers() if pair[0] == "Allow")
+    session._host.respond(transaction, make_response(request, code, to_tag=transaction.to_tag, headers=headers))

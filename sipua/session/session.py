@@ -1,0 +1,436 @@
+"""`RTCSession`: one call, as the application sees it.
+
+Everything that happens to a call (messages, results of media work, timers, what the application asks for) is an
+action in its mailbox, and actions are carried out one after the other, each to its end. Work of media takes time;
+while it goes on, the other actions wait, except those that may end the call: `_post` with ``urgent=True``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from sipua import events
+from sipua.emitter import Emitter
+from sipua.errors import InvalidStateError, MediaError
+from sipua.events import Cause
+from sipua.session import dtmf, incoming, info, terminate
+from sipua.session.outcome import call_error
+from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
+
+if TYPE_CHECKING:
+    from sipua.media.interface import AudioPort, MediaSession, MediaStats
+    from sipua.session.host import SentRequest, SessionHost
+    from sipua.sip import Address, Dialog, Request, Response, ServerTransaction
+
+logger = logging.getLogger("sipua.session")
+
+T = TypeVar("T")
+
+#: Media work that takes longer than this many seconds has failed.
+MEDIA_WORK_LIMIT = 20.0
+
+
+class RTCSession(Emitter):
+    """A call. Made by `UA.call` or told by the ``new_rtc_session`` event, never by the application.
+
+    ``async with`` on it waits until the call is confirmed, and hangs up on leaving; a call that does not come
+    about raises a `CallFailed`. All methods that return an awaitable may be called without awaiting it.
+    """
+
+    events = frozenset(
+        {
+            "peerconnection",
+            "connecting",
+            "sending",
+            "progress",
+            "accepted",
+            "confirmed",
+            "ended",
+            "failed",
+            "sdp",
+            "track",
+            "ice_connection_state",
+            "muted",
+            "unmuted",
+            "new_dtmf",
+            "new_info",
+            "media_failed",
+        }
+    )
+
+    def __init__(self, host: SessionHost, direction: Literal["incoming", "outgoing"]) -> None:
+        super().__init__()
+        self.direction = direction
+        """``"incoming"`` or ``"outgoing"``."""
+        self.data: dict[str, Any] = {}
+        """For the application; not used here."""
+        self.start_time: datetime.datetime | None = None
+        """When the call was accepted (UTC)."""
+        self.end_time: datetime.datetime | None = None
+        """When the call ended (UTC)."""
+        self.failure: events.Failed | None = None
+        """Why the call did not come about."""
+        self.ending: events.Ended | None = None
+        """Why the call ended."""
+        self.request: Request
+        """The INVITE that began it (as it was last sent)."""
+        self.response: Response | None = None
+        """The final response to the INVITE."""
+        self.local_identity: Address
+        self.remote_identity: Address
+        self.contact = ""
+        """The Contact header value that this side uses in the call."""
+
+        self._host = host
+        self._state = State.NULL
+        self._mailbox: deque[Callable[[], None]] = deque()
+        self._urgent: deque[Callable[[], None]] = deque()
+        self._acting = False
+        self._work: asyncio.Task[Any] | None = None
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._media: MediaSession | None = None
+        self._dialog: Dialog | None = None
+        self._early_dialogs: dict[str, Dialog] = {}
+        self._invite: SentRequest | None = None
+        self._transaction: ServerTransaction | None = None
+        self._sdp_body = ""  # what this side put into its first offer or answer
+        self._answer_branch: str | None = None
+        self._acks: dict[str, Request] = {}
+        self._extra_headers: tuple[tuple[str, str], ...] = ()
+        self._bye_headers: tuple[tuple[str, str], ...] = ()
+        self._late_offer = False
+        self._no_answer_timeout: float | None = None
+        self._bye_sent = False
+        self._confirmed: asyncio.Future[None] = host.loop.create_future()
+        self._over: asyncio.Future[None] = host.loop.create_future()
+        self._gone: asyncio.Future[None] = host.loop.create_future()
+        self._dtmf = dtmf.Queue(self)
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Unique among the user agent's calls: Call-ID and From tag."""
+        return f"{self.request.call_id}{self.request.from_tag or ''}"
+
+    @property
+    def status(self) -> State:
+        """The state, as in the table of `sipua.session.states`."""
+        return self._state
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it ended or failed; None before."""
+        over = self.ending or self.failure
+        return over.cause if over else None
+
+    @property
+    def media(self) -> MediaSession | None:
+        """The media of the call; None before there is any."""
+        return self._media
+
+    @property
+    def audio(self) -> AudioPort:
+        """What the peer hears and says.
+
+        :raises InvalidStateError: an incoming call that was not answered yet.
+        """
+        if self._media is None:
+            raise InvalidStateError("audio", self._state.value)
+        return self._media.audio
+
+    @property
+    def connection(self) -> Any:
+        """aiortc's RTCPeerConnection; None before there is one, and with signalling-only media."""
+        return self._media.connection if self._media is not None else None
+
+    def stats(self) -> MediaStats:
+        """The figures of the call's audio at this moment.
+
+        :raises InvalidStateError: an incoming call that was not answered yet.
+        """
+        if self._media is None:
+            raise InvalidStateError("stats", self._state.value)
+        return self._media.stats()
+
+    def is_in_progress(self) -> bool:
+        """Neither answered nor over."""
+        return not self._over.done() and self._state not in ESTABLISHED
+
+    def is_established(self) -> bool:
+        """Answered and not over."""
+        return not self._over.done() and self._state in ESTABLISHED
+
+    def is_ended(self) -> bool:
+        """Over: ended or failed."""
+        return self._over.done()
+
+    def is_muted(self) -> dict[str, bool]:
+        """What this side keeps from the peer, per medium."""
+        return {"audio": self._media is not None and self._media.audio.muted, "video": False}
+
+    def __str__(self) -> str:
+        who = self.remote_identity.uri if hasattr(self, "remote_identity") else "?"
+        return f"call {self.direction} {who} ({self._state.value})"
+
+    # --- what the application asks for --------------------------------------------------------------------------------
+
+    def progress(
+        self,
+        status_code: int = 180,
+        reason_phrase: str | None = None,
+        *,
+        early_media: bool = False,
+        extra_headers: Any = (),
+        **media_options: Any,
+    ) -> asyncio.Future[None]:
+        """Send a provisional response to an incoming call; with `early_media` one that carries the answer.
+
+        :param status_code: 101 to 199.
+        :param media_options: as for `answer`, with `early_media`.
+        :raises InvalidStateError: not an incoming call, or already answered.
+        :raises ValueError: no such status code.
+        """
+        return incoming.progress(self, status_code, reason_phrase, early_media, extra_headers, media_options)
+
+    def answer(self, *, extra_headers: Any = (), **media_options: Any) -> asyncio.Future[None]:
+        """Take the incoming call: make the answer, send the 200.
+
+        :param media_options: fields of `MediaOptions` (``audio=``, ``record=``, ``echo=`` …) and ``media=``, a factory.
+        :returns: done when the call is confirmed; a `CallFailed` when it fails before.
+        :raises InvalidStateError: not an incoming call, or answered or over already.
+        :raises MediaFileError: a file to play or record to that cannot be used.
+        """
+        return incoming.answer(self, extra_headers, media_options)
+
+    def terminate(
+        self,
+        *,
+        status_code: int | None = None,
+        reason_phrase: str | None = None,
+        extra_headers: Any = (),
+        body: str | bytes = b"",
+        cause: Cause | None = None,
+    ) -> asyncio.Future[None]:
+        """End the call in any state: nothing, CANCEL, a refusal (480 by default) or BYE.
+
+        :param status_code: the refusal of an incoming call (300 to 699), or the SIP cause of the Reason header
+            (:rfc:`3326`) of a CANCEL or BYE (200 to 699).
+        :returns: done when the peer has confirmed it or is given up; nothing needs to wait for it.
+        :raises InvalidStateError: it is over already.
+        :raises ValueError: no such status code.
+        """
+        return terminate.terminate(self, status_code, reason_phrase, extra_headers, body, cause)
+
+    def send_info(
+        self, content_type: str, body: str | bytes = b"", *, extra_headers: Any = ()
+    ) -> asyncio.Future[Response]:
+        """Send an INFO (:rfc:`6086`) in the dialog.
+
+        :returns: the final response; `RequestFailed` for one of 300 or more, or none.
+        :raises InvalidStateError: there is no dialog (yet, or any more).
+        """
+        return info.send_info(self, content_type, body, extra_headers)
+
+    def send_dtmf(
+        self,
+        tones: str | int,
+        *,
+        duration: int = 100,
+        inter_tone_gap: int = 500,
+        extra_headers: Any = (),
+    ) -> asyncio.Future[None]:
+        """Send DTMF tones one after the other as INFO (``application/dtmf-relay``); ``,`` is a pause of 2 s.
+
+        :param duration: of each tone, in ms (70 to 6000).
+        :param inter_tone_gap: between two tones, in ms (50 or more).
+        :returns: done when the last tone was sent.
+        :raises ValueError: a character that is no tone, or a time out of bounds.
+        :raises InvalidStateError: there is no dialog (yet, or any more).
+        """
+        return dtmf.send_dtmf(self, tones, duration, inter_tone_gap, extra_headers)
+
+    def mute(self, *, audio: bool = True, video: bool = False) -> None:
+        """Send silence instead of our audio. The peer is not told."""
+        if audio and not self.audio.muted:
+            self.audio.mute()
+            self.emit("muted", events.Muted(audio=True, video=video))
+
+    def unmute(self, *, audio: bool = True, video: bool = False) -> None:
+        """End `mute`."""
+        if audio and self.audio.muted:
+            self.audio.unmute()
+            self.emit("unmuted", events.Muted(audio=True, video=video))
+
+    async def wait_confirmed(self) -> None:
+        """Wait until the call is up.
+
+        :raises CallFailed: it did not come about.
+        """
+        await asyncio.shield(self._confirmed)
+
+    async def wait_ended(self) -> events.Ended | events.Failed:
+        """Wait until the call is over; returns why."""
+        await asyncio.shield(self._over)
+        over = self.ending or self.failure
+        assert over is not None
+        return over
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.wait_confirmed()
+        except asyncio.CancelledError:
+            if not self.is_ended():
+                self.terminate()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if not self.is_ended():
+            self.terminate()
+        await asyncio.shield(self._gone)
+
+    # --- mailbox ------------------------------------------------------------------------------------------------------
+
+    def _post(self, action: Callable[[], None], *, urgent: bool = False) -> None:
+        """Carry `action` out after those that came before it, and after the media work that is going on."""
+        (self._urgent if urgent else self._mailbox).append(action)
+        if not self._acting:
+            self._act()
+
+    def _act(self) -> None:
+        self._acting = True
+        try:
+            while True:
+                if self._urgent:
+                    action = self._urgent.popleft()
+                elif self._mailbox and self._work is None:
+                    action = self._mailbox.popleft()
+                else:
+                    return
+                try:
+                    action()
+                except Exception as error:
+                    logger.exception("%s: cannot go on", self)
+                    self._give_up(Cause.INTERNAL_ERROR, str(error))
+        finally:
+            self._acting = False
+
+    def _give_up(self, cause: Cause, reason: str) -> None:
+        """End the call because of a failure on this side."""
+        if not self._over.done() and allowed(self._state, Event.FAILURE):
+            terminate.finish(self, Event.FAILURE, originator="system", cause=cause, reason=reason)
+
+    def _do(
+        self,
+        work: Coroutine[Any, Any, T],
+        then: Callable[[T], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Let media work; `then` or `failed` is the next action after it, unless the call is over by then."""
+        assert self._work is None, "one piece of media work at a time"
+        task = self._work = self._host.loop.create_task(_bounded(work))
+
+        def done(task: asyncio.Task[T]) -> None:
+            if not task.cancelled():
+                task.exception()  # seen
+            self._post(finished, urgent=True)
+
+        def finished() -> None:
+            if self._work is not task:
+                return
+            self._work = None
+            if self._over.done() and self._state is State.ENDED:
+                return
+            if task.cancelled():
+                failed(MediaError("cancelled"))
+            elif (error := task.exception()) is None:
+                then(task.result())
+            elif isinstance(error, Exception):
+                failed(error)
+
+        task.add_done_callback(done)
+
+    def _stop_work(self) -> None:
+        if self._work is not None:
+            work, self._work = self._work, None
+            work.cancel()
+
+    def _advance(self, event: Event) -> None:
+        self._state = advance(self._state, event)
+
+    # --- timers -------------------------------------------------------------------------------------------------------
+
+    def _set_timer(self, name: str, delay: float, action: Callable[[], None]) -> None:
+        self._clear_timer(name)
+
+        def fire() -> None:
+            self._timers.pop(name, None)
+            self._post(action, urgent=True)
+
+        self._timers[name] = self._host.loop.call_later(delay, fire)
+
+    def _clear_timer(self, name: str) -> None:
+        if (handle := self._timers.pop(name, None)) is not None:
+            handle.cancel()
+
+    # --- being over ---------------------------------------------------------------------------------------------------
+
+    def _began(self) -> None:
+        self.start_time = datetime.datetime.now(datetime.UTC)
+
+    def _set_confirmed(self) -> None:
+        if not self._confirmed.done():
+            self._confirmed.set_result(None)
+
+    def _set_over(self, event: events.Ended | events.Failed) -> None:
+        """Tell that the call is over: once, whatever else still has to be exchanged."""
+        if self._over.done():
+            return
+        self.end_time = datetime.datetime.now(datetime.UTC)
+        for name in tuple(self._timers):
+            self._clear_timer(name)
+        self._dtmf.stop()
+        self._over.set_result(None)
+        if isinstance(event, events.Failed):
+            self.failure = event
+        else:
+            self.ending = event
+        if not self._confirmed.done():
+            self._confirmed.set_exception(call_error(event))
+            self._confirmed.exception()  # nobody has to wait for it
+        self.emit("failed" if self.failure else "ended", event)
+
+    def _set_gone(self) -> None:
+        """Nothing is left to be exchanged with the peer: release everything."""
+        if self._gone.done():
+            return
+        self._stop_work()
+        self._mailbox.clear()
+        if self._dialog is not None:
+            self._host.remove_dialog(self._dialog.id)
+        for dialog in self._early_dialogs.values():
+            self._host.remove_dialog(dialog.id)
+        self._early_dialogs.clear()
+        self._host.session_over(self)
+        if self._media is None:
+            self._gone.set_result(None)
+        else:
+            self._host.spawn(self._close_media(self._media))
+
+    async def _close_media(self, media: MediaSession) -> None:
+        try:
+            await media.close()
+        finally:
+            if not self._gone.done():
+                self._gone.set_result(None)
+
+
+async def _bounded(work: Coroutine[Any, Any, T]) -> T:
+    async with asyncio.timeout(MEDIA_WORK_LIMIT):
+        return await work

@@ -1,0 +1,102 @@
+"""Requests to us that belong to no call: MESSAGE (:rfc:`3428`), OPTIONS (:rfc:`3261#section-11`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sipua.errors import InvalidStateError
+from sipua.session.headers import HeaderLike, header_list
+from sipua.sip import Address, make_response
+
+if TYPE_CHECKING:
+    from sipua.sip import Request, ServerTransaction
+    from sipua.ua.ua import UA
+
+
+class IncomingRequest:
+    """A request that the application may answer; what it leaves unanswered when its handlers return gets 200."""
+
+    def __init__(self, ua: UA, transaction: ServerTransaction, request: Request) -> None:
+        self.request = request
+        self.data: dict[str, Any] = {}
+        """For the application; not used here."""
+        self._ua = ua
+        self._transaction = transaction
+        self._answered = False
+        self._deferred = False
+
+    @property
+    def remote_identity(self) -> Address:
+        """Who sent it."""
+        return self.request.from_address
+
+    @property
+    def body(self) -> str:
+        """Its content, as text."""
+        return self.request.text
+
+    @property
+    def content_type(self) -> str:
+        """The media type of its content, such as ``text/plain``."""
+        return (self.request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+
+    def defer(self) -> None:
+        """Do not answer when the handlers return: `accept` or `reject` follows later."""
+        self._deferred = True
+
+    def accept(self, *, extra_headers: HeaderLike = (), body: str | bytes = b"", content_type: str = "") -> None:
+        """Answer 200.
+
+        :raises InvalidStateError: it was answered already.
+        """
+        self._respond(200, None, extra_headers, body, content_type)
+
+    def reject(
+        self, status_code: int = 480, reason_phrase: str | None = None, *, extra_headers: HeaderLike = ()
+    ) -> None:
+        """Refuse it.
+
+        :param status_code: 300 to 699.
+        :raises InvalidStateError: it was answered already.
+        :raises ValueError: no such status code.
+        """
+        if not 300 <= status_code <= 699:
+            raise ValueError(f"status_code={status_code}: not between 300 and 699")
+        self._respond(status_code, reason_phrase, extra_headers, b"", "")
+
+    def _default_headers(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def _respond(
+        self, code: int, phrase: str | None, extra_headers: HeaderLike, body: str | bytes, content_type: str
+    ) -> None:
+        if self._answered:
+            raise InvalidStateError("answer", "answered")
+        headers = (*(self._default_headers() if code == 200 else ()), *header_list(extra_headers))
+        content = body.encode() if isinstance(body, str) else body
+        response = make_response(
+            self.request,
+            code,
+            phrase,
+            to_tag=self._transaction.to_tag,
+            headers=headers,
+            body=content,
+            content_type=content_type or None,
+        )
+        self._answered = True
+        self._ua.respond(self._transaction, response)
+
+    def _finish(self) -> None:
+        if not self._answered and not self._deferred:
+            self.accept()
+
+
+class IncomingMessage(IncomingRequest):
+    """A MESSAGE to us: `body` is what it says."""
+
+
+class IncomingOptions(IncomingRequest):
+    """An OPTIONS to us: somebody asks what we can do, or whether we are there."""
+
+    def _default_headers(self) -> tuple[tuple[str, str], ...]:
+        return (*self._ua.standard_headers(), ("Accept", "application/sdp, text/plain"), ("Accept-Encoding", "identity"))

@@ -1,0 +1,672 @@
+"""`UA`: the user agent. One account at one or several servers, with its registration and its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from sipua import events
+from sipua.emitter import Emitter
+from sipua.errors import (
+    ConfigurationError,
+    InvalidStateError,
+    ParseError,
+    RegistrationFailed,
+    SipuaError,
+    TransportError,
+)
+from sipua.media import default_media_factory
+from sipua.media.interface import MediaFactory, MediaOptions, MediaSession
+from sipua.session import incoming, indialog, outgoing
+from sipua.session.headers import HeaderLike, header_list
+from sipua.session.host import Receiver
+from sipua.session.negotiation import SDP_TYPE
+from sipua.session.outcome import settle
+from sipua.session.session import RTCSession
+from sipua.sip import (
+    URI,
+    Credentials,
+    DigestClient,
+    Request,
+    Response,
+    check_request,
+    make_response,
+)
+from sipua.transport import Transport
+from sipua.ua.config import Configuration, UAOptions, configure, normalize_target
+from sipua.ua.endpoint import Endpoint, RequestSender
+from sipua.ua.outofdialog import IncomingMessage, IncomingOptions
+from sipua.ua.registrator import Registrator
+from sipua.ua.requests import new_request
+
+if TYPE_CHECKING:
+    from sipua.emitter import Handler
+    from sipua.sip import ServerTransaction
+
+logger = logging.getLogger("sipua.ua")
+
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
+EXTENSIONS = ("outbound", "gruu", "path")
+_STANDARD_HEADERS = (("Allow", ", ".join(METHODS)), ("Supported", ", ".join(EXTENSIONS)))
+#: What an INVITE may carry besides a session description.
+_INVITE_BODIES = frozenset({SDP_TYPE, "multipart/mixed", "multipart/alternative", "multipart/related"})
+#: Seconds that `stop` waits for goodbyes before it closes the connection.
+STOP_TIMEOUT = 5.0
+
+
+class UA(Emitter):
+    """A SIP user agent over WebSocket (:rfc:`7118`).
+
+    ::
+
+        async with UA("sip:alice@example.com", sockets="wss://example.com/ws", password="secret") as ua:
+            async with ua.call("bob", audio="hello.wav") as call:
+                await call.wait_ended()
+
+    ``async with`` connects, registers (unless ``register=False``) and raises what goes wrong with that; on leaving
+    it ends calls, unregisters and disconnects. `start` does the same without waiting: then events tell.
+
+    :param uri: our address of record.
+    :param options: the fields of `Configuration`, and ``ca_file``, ``insecure`` and ``connect_timeout`` for the
+        WebSocket connections.
+    :raises ConfigurationError: an option that does not exist or cannot be used.
+    """
+
+    events = frozenset(
+        {
+            "connecting",
+            "connected",
+            "disconnected",
+            "registered",
+            "unregistered",
+            "registration_failed",
+            "registration_expiring",
+            "new_rtc_session",
+            "new_message",
+            "new_options",
+            "new_transaction",
+            "transaction_destroyed",
+        }
+    )
+
+    def __init__(self, uri: str | URI, **options: Unpack[UAOptions]) -> None:
+        super().__init__()
+        self.configuration: Configuration = configure(uri, options)
+        self.data: dict[str, Any] = {}
+        """For the application; not used here."""
+        self.rand = random.SystemRandom()
+        self.loop: asyncio.AbstractEventLoop
+        self.endpoint: Endpoint
+        self._sent_by = f"{self.rand.getrandbits(48):012x}.invalid"
+        self._contact_user = f"{self.rand.getrandbits(40):010x}"
+        self._transport: Transport | None = None
+        self._registrator: Registrator | None = None
+        self._sessions: set[RTCSession] = set()
+        self._dialogs: dict[tuple[str, str, str], RTCSession] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._ready: asyncio.Future[None] | None = None
+        self._failed_servers: dict[str, TransportError] = {}
+        self._tracer: Callable[[str, str | bytes], None] | None = None
+        configuration = self.configuration
+        self._standard = (*_STANDARD_HEADERS, ("User-Agent", configuration.user_agent))
+
+    def __str__(self) -> str:
+        return str(self.configuration.uri)
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and register unless configured otherwise; events tell how it goes. Needs a running event loop.
+
+        Does nothing when already started.
+        """
+        if self._transport is not None:
+            return
+        self.loop = asyncio.get_running_loop()
+        configuration = self.configuration
+        transport = self._transport = Transport(
+            configuration.sockets,
+            recovery_min_interval=configuration.connection_recovery_min_interval,
+            recovery_max_interval=configuration.connection_recovery_max_interval,
+            keep_alive_interval=configuration.keep_alive_interval,
+        )
+        self.endpoint = Endpoint(
+            transport,
+            sent_by=self._sent_by,
+            authenticator=self._authenticator(),
+            on_request=self._on_request,
+            rand=self.rand,  # type: ignore[arg-type]
+        )
+        self.endpoint.on_trace = self._tracer
+        if self.has_handlers("new_transaction") or self.has_handlers("transaction_destroyed"):
+            self.endpoint.on_transaction = self._on_transaction
+        self._ready = self.loop.create_future()
+        self._failed_servers.clear()
+        self._registrator = Registrator(self)
+        if configuration.register:
+            self._registrator._wanted = True
+        transport.on_connecting = lambda url, attempt: self.emit("connecting", events.Connecting(url, attempt))
+        transport.on_connected = self._on_connected
+        transport.on_disconnected = self._on_disconnected
+        transport.start()
+
+    async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """End all calls, unregister, disconnect; wait at most `timeout` seconds for the peers' answers.
+
+        May be followed by `start` again. Does nothing when not started.
+        """
+        transport, registrator = self._transport, self._registrator
+        if transport is None or registrator is None:
+            return
+        waits: list[asyncio.Future[None]] = []
+        for session in tuple(self._sessions):
+            waits.append(session._gone)
+            if not session.is_ended():
+                session.terminate()
+        if transport.is_connected and registrator.registered:
+            waits.append(registrator.unregister())
+        registrator.close()
+        if waits:
+            await asyncio.wait(waits, timeout=timeout)
+        self._set_ready(None)
+        await transport.stop()
+        self.endpoint.transport_lost()
+        self.endpoint.close()
+        for session in tuple(self._sessions):
+            session._set_gone()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=timeout)
+        self._transport = self._registrator = None
+
+    async def ready(self) -> None:
+        """Wait until connected and, if so configured, registered for the first time.
+
+        :raises TransportError: no server could be reached.
+        :raises RegistrationFailed: the registrar refused.
+        :raises InvalidStateError: not started.
+        """
+        if self._ready is None:
+            raise InvalidStateError("ready", "stopped")
+        await asyncio.shield(self._ready)
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        try:
+            await self.ready()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    def is_connected(self) -> bool:
+        """Whether the connection to a server is up."""
+        return self._transport is not None and self._transport.is_connected
+
+    def is_registered(self) -> bool:
+        """Whether the registrar holds our binding."""
+        return self._registrator is not None and self._registrator.registered
+
+    def registrator(self) -> Registrator:
+        """Details of the registration: GRUUs, Service-Route, extra headers.
+
+        :raises InvalidStateError: not started.
+        """
+        if self._registrator is None:
+            raise InvalidStateError("registrator", "stopped")
+        return self._registrator
+
+    @property
+    def sessions(self) -> frozenset[RTCSession]:
+        """The calls that are not over."""
+        return frozenset(self._sessions)
+
+    def counts(self) -> dict[str, int]:
+        """How much is held in memory: sessions, dialogs, transactions, deadlines, tasks. For tests and monitoring."""
+        held = {"sessions": len(self._sessions), "dialogs": len(self._dialogs), "tasks": len(self._tasks)}
+        if self._transport is not None:
+            layer = self.endpoint.layer
+            held |= {"transactions": len(layer), "deadlines": layer.counts.deadlines}
+        return held
+
+    def trace(self, tracer: Callable[[str, str | bytes], None] | None) -> None:
+        """Show every message to `tracer(direction, data)`, ``"in"`` or ``"out"``; None ends it.
+
+        The data is as on the wire, credentials included: it is the tracer's duty to keep them.
+        """
+        self._tracer = tracer
+        if self._transport is not None:
+            self.endpoint.on_trace = tracer
+
+    # --- registration -------------------------------------------------------------------------------------------------
+
+    def register(self) -> asyncio.Future[None]:
+        """Register or refresh now; done when it worked, a `RegistrationFailed` when not.
+
+        :raises InvalidStateError: not started.
+        """
+        return self.registrator().register()
+
+    def unregister(self, *, all: bool = False) -> asyncio.Future[None]:  # noqa: A002 - JsSIP's name
+        """Remove our binding; with `all`, every binding of our address.
+
+        :raises InvalidStateError: not started.
+        """
+        return self.registrator().unregister(all=all)
+
+    def set_extra_headers(self, headers: HeaderLike) -> None:
+        """Headers for every REGISTER from now on."""
+        self.registrator().set_extra_headers(header_list(headers))
+
+    def set_extra_contact_params(self, params: Mapping[str, str | None]) -> None:
+        """Parameters for the Contact of every REGISTER from now on."""
+        self.registrator().set_extra_contact_params(dict(params))
+
+    # --- calls and messages -------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        target: str | URI,
+        *,
+        extra_headers: HeaderLike = (),
+        event_handlers: Mapping[str, Handler] | None = None,
+        anonymous: bool = False,
+        from_user_name: str | None = None,
+        from_display_name: str | None = None,
+        expires: int | None = None,
+        no_answer_timeout: float | None = None,
+        late_offer: bool = False,
+        media: MediaFactory | None = None,
+        **media_options: Any,
+    ) -> RTCSession:
+        """Call somebody. Returns at once; the call goes on in the background and its events tell how.
+
+        :param target: a user name or number at our own domain, or a SIP, SIPS or tel URI.
+        :param anonymous: hide who calls (:rfc:`3323`).
+        :param expires: give up after so many seconds, told to the peer in an Expires header.
+        :param no_answer_timeout: seconds until an unanswered call is cancelled; the configuration's by default.
+        :param late_offer: send the INVITE without an offer; the peer makes it.
+        :param media: what makes the call's media; the configuration's by default.
+        :param media_options: fields of `MediaOptions`: ``audio=``, ``record=``, ``echo=``, ``codecs=`` …
+        :raises InvalidTargetError: not a target.
+        :raises InvalidStateError: not started.
+        :raises MediaFileError: a file to play or record to that cannot be used.
+        """
+        if self._transport is None:
+            raise InvalidStateError("call", "stopped")
+        request = self._new_invite(
+            normalize_target(target, self.configuration.uri),
+            header_list(extra_headers),
+            anonymous=anonymous,
+            user=from_user_name,
+            display_name=from_display_name,
+            expires=expires,
+        )
+        session = RTCSession(self, "outgoing")
+        for event, handler in (event_handlers or {}).items():
+            session.on(event, handler)
+        limit = no_answer_timeout if no_answer_timeout is not None else self.configuration.no_answer_timeout
+        if expires is not None:
+            limit = min(limit, float(expires))
+        outgoing.prepare(
+            session, request, media_options, media, late_offer=late_offer, no_answer_timeout=limit
+        )
+        self._sessions.add(session)
+        self.emit("new_rtc_session", events.NewRTCSession("local", session, request))
+        # In the next turn, so that handlers registered on what this returns miss nothing.
+        self.loop.call_soon(session._post, lambda: outgoing.start(session))
+        return session
+
+    def _new_invite(
+        self,
+        uri: URI,
+        headers: tuple[tuple[str, str], ...],
+        *,
+        anonymous: bool,
+        user: str | None,
+        display_name: str | None,
+        expires: int | None,
+    ) -> Request:
+        own = list(self._standard)
+        if anonymous:
+            from_ = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+            own += [("P-Preferred-Identity", self.identity()), ("Privacy", "id")]
+        else:
+            from_ = self.identity(user=user, display_name=display_name)
+        if expires is not None:
+            own.append(("Expires", str(expires)))
+        return new_request(
+            "INVITE",
+            uri,
+            from_=from_,
+            to=f"<{uri}>",
+            route=self.preloaded_route(),
+            headers=(("Contact", self.contact(anonymous=anonymous)), *own, *headers),
+        )
+
+    def send_message(
+        self,
+        target: str | URI,
+        body: str | bytes,
+        *,
+        content_type: str = "text/plain",
+        extra_headers: HeaderLike = (),
+    ) -> asyncio.Future[Response]:
+        """Send a MESSAGE outside of calls (:rfc:`3428`).
+
+        :returns: the final response; a `RequestFailed` for one of 300 or more, or none.
+        :raises InvalidTargetError: not a target.
+        :raises InvalidStateError: not started.
+        """
+        content = body.encode() if isinstance(body, str) else body
+        return self._send_out_of_dialog(
+            "MESSAGE", target, (("Content-Type", content_type), *header_list(extra_headers)), content
+        )
+
+    def send_options(
+        self, target: str | URI, body: str | bytes = b"", *, extra_headers: HeaderLike = ()
+    ) -> asyncio.Future[Response]:
+        """Ask `target` what it can do (:rfc:`3261#section-11`); see `send_message`."""
+        content = body.encode() if isinstance(body, str) else body
+        headers = (("Accept", SDP_TYPE), ("Contact", self.contact()), *header_list(extra_headers))
+        return self._send_out_of_dialog("OPTIONS", target, headers, content)
+
+    def _send_out_of_dialog(
+        self, method: str, target: str | URI, headers: tuple[tuple[str, str], ...], body: bytes
+    ) -> asyncio.Future[Response]:
+        if self._transport is None:
+            raise InvalidStateError(method, "stopped")
+        uri = normalize_target(target, self.configuration.uri)
+        request = new_request(
+            method,
+            uri,
+            from_=self.identity(),
+            to=f"<{uri}>",
+            route=self.preloaded_route(),
+            headers=(*self._standard, *headers),
+            body=body,
+        )
+        done: asyncio.Future[Response] = self.loop.create_future()
+        if method == "MESSAGE":
+            self.emit("new_message", events.NewMessage("local", None, request))
+        elif method == "OPTIONS":
+            self.emit("new_options", events.NewOptions("local", None, request))
+        self.endpoint.send_request(request, lambda result: settle(done, method, result))
+        return done
+
+    def terminate_sessions(self, **options: Any) -> None:
+        """End all calls; `options` as for `RTCSession.terminate`."""
+        for session in tuple(self._sessions):
+            if not session.is_ended():
+                session.terminate(**options)
+
+    def normalize_target(self, target: str | URI) -> URI:
+        """What the user typed, as a URI.
+
+        :raises InvalidTargetError: not a target.
+        """
+        return normalize_target(target, self.configuration.uri)
+
+    # --- who we are, for messages -------------------------------------------------------------------------------------
+
+    @property
+    def contact_uri(self) -> str:
+        """Where this connection can be reached (:rfc:`7118#section-5.2`)."""
+        if self.configuration.contact_uri is not None:
+            return str(self.configuration.contact_uri)
+        transport = self._transport.via_transport.lower() if self._transport is not None else "ws"
+        return f"sip:{self._contact_user}@{self._sent_by};transport={transport}"
+
+    def contact(self, *, anonymous: bool = False) -> str:
+        """The Contact for requests and responses that make a dialog: a GRUU when the registrar gave one."""
+        registrator = self._registrator
+        if registrator is not None and registrator.registered:
+            gruu = registrator.temp_gruu if anonymous else registrator.pub_gruu
+            if gruu:
+                return f"<{gruu}>"
+        if anonymous and self.configuration.contact_uri is None:
+            transport = self._transport.via_transport.lower() if self._transport is not None else "ws"
+            return f"<sip:anonymous@{self._sent_by};transport={transport};ob>"
+        return f"<{self.contact_uri};ob>"
+
+    def identity(self, *, user: str | None = None, display_name: str | None = None) -> str:
+        """Our address as a From value without tag."""
+        uri: Any = self.configuration.uri
+        if user is not None:
+            uri = normalize_target(user, self.configuration.uri)
+        name = display_name if display_name is not None else self.configuration.display_name
+        if not name:
+            return f"<{uri}>"
+        if any(character in name for character in "\r\n\0"):
+            raise ConfigurationError("display_name", name, "not a text of printable characters")
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{quoted}" <{uri}>'
+
+    def preloaded_route(self) -> tuple[str, ...]:
+        """The Route of a request outside of dialogs: Service-Route (:rfc:`3608`), or the server if so configured."""
+        registrator = self._registrator
+        if registrator is not None and registrator.registered and registrator.service_route:
+            return registrator.service_route
+        if self.configuration.use_preloaded_route and self._transport is not None:
+            host = self._transport.url.split("://", 1)[-1].split("/", 1)[0]
+            return (f"<sip:{host};transport={self._transport.via_transport.lower()};lr>",)
+        return ()
+
+    def standard_headers(self) -> tuple[tuple[str, str], ...]:
+        """Allow, Supported and User-Agent."""
+        return self._standard
+
+    def _authenticator(self) -> DigestClient | None:
+        configuration = self.configuration
+        if not (configuration.password is not None or configuration.ha1 or configuration.authorization_jwt):
+            return None
+        return DigestClient(
+            Credentials(
+                username=configuration.authentication_user,
+                password=configuration.password,
+                ha1=configuration.ha1,
+                realm=configuration.realm,
+                bearer=configuration.authorization_jwt,
+            ),
+            rand=self.rand,
+        )
+
+    # --- what sessions need -------------------------------------------------------------------------------------------
+
+    def send_request(
+        self, request: Request, receiver: Receiver, *, next_cseq: Callable[[], int] | None = None
+    ) -> RequestSender:
+        """Send a request and answer its challenges (see `Endpoint.send_request`)."""
+        return self.endpoint.send_request(request, receiver, next_cseq=next_cseq)
+
+    def send_ack(self, request: Request) -> None:
+        """Send an ACK to a 2xx."""
+        self.endpoint.send_ack(request)
+
+    def respond(self, transaction: ServerTransaction, response: Response) -> None:
+        """Answer a request."""
+        self.endpoint.respond(transaction, response)
+
+    def new_media(
+        self, options: MediaOptions | Mapping[str, Any], factory: MediaFactory | None = None
+    ) -> MediaSession:
+        """The media of a call: the call's options over the configuration's."""
+        make = factory or self.configuration.media or default_media_factory
+        if isinstance(options, MediaOptions):
+            return make(options)
+        merged = {**self.configuration.media_options, **options}
+        try:
+            return make(MediaOptions(**merged))
+        except TypeError as error:
+            unknown = [key for key in merged if key not in MediaOptions.__slots__]
+            if not unknown:
+                raise
+            raise ConfigurationError(unknown[0], merged[unknown[0]], "there is no such media option") from error
+
+    def add_dialog(self, dialog_id: tuple[str, str, str], session: RTCSession) -> None:
+        """Requests in this dialog are the session's."""
+        self._dialogs[dialog_id] = session
+
+    def remove_dialog(self, dialog_id: tuple[str, str, str]) -> None:
+        """Requests in this dialog get 481."""
+        self._dialogs.pop(dialog_id, None)
+
+    def session_over(self, session: RTCSession) -> None:
+        """The session has ended."""
+        self._sessions.discard(session)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A task that `stop` waits for."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("%s: a task failed", self, exc_info=error)
+
+    # --- connection ---------------------------------------------------------------------------------------------------
+
+    def _on_connected(self, url: str) -> None:
+        assert self._transport is not None and self._registrator is not None
+        self._failed_servers.clear()
+        self.endpoint.layer.via_transport = self._transport.via_transport
+        self.emit("connected", events.Connected(url))
+        if not self._registrator._wanted:
+            self._set_ready(None)
+            return
+        self._registrator.connected()
+        first = self._registrator._done
+        if first is not None and self._ready is not None and not self._ready.done():
+            first.add_done_callback(self._first_registration)
+
+    def _first_registration(self, done: asyncio.Future[None]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, RegistrationFailed) and error.cause is events.Cause.CONNECTION_ERROR:
+            return  # the connection was lost meanwhile; the next one registers again
+        self._set_ready(error if isinstance(error, SipuaError) else None)
+
+    def _on_disconnected(self, url: str, error: TransportError | None) -> None:
+        code, reason = getattr(error, "code", None), getattr(error, "reason", "")
+        self.emit("disconnected", events.Disconnected(url, error, code, reason))
+        self.endpoint.transport_lost()
+        if self._registrator is not None:
+            self._registrator.connection_lost()
+        if error is not None:
+            self._failed_servers[url] = error
+            if len(self._failed_servers) >= len({server.url for server in self.configuration.sockets}):
+                self._set_ready(error)
+
+    def _set_ready(self, error: Exception | None) -> None:
+        if self._ready is None or self._ready.done():
+            return
+        if error is None:
+            self._ready.set_result(None)
+        else:
+            self._ready.set_exception(error)
+            self._ready.exception()  # nobody has to wait for it
+
+    def _on_transaction(self, what: str, transaction: object) -> None:
+        if what == "new":
+            self.emit("new_transaction", events.NewTransaction(transaction))
+        else:
+            self.emit("transaction_destroyed", events.TransactionDestroyed(transaction))
+
+    # --- requests to us -----------------------------------------------------------------------------------------------
+
+    def _on_request(self, transaction: ServerTransaction, request: Request) -> None:
+        try:
+            check_request(request, supported=EXTENSIONS, schemes=("sip", "sips", "tel"))
+        except ParseError as error:
+            self._refuse(transaction, request, error.status or 400, error.headers)
+            return
+        to_tag = request.to_tag
+        if to_tag:
+            session = self._dialogs.get((request.call_id, to_tag, request.from_tag or ""))
+            if session is not None:
+                indialog.receive_request(session, transaction, request)
+            else:
+                self._refuse(transaction, request, 481)
+            return
+        if not self._is_for_us(request.uri):
+            self._refuse(transaction, request, 404)
+            return
+        handler = self._OUT_OF_DIALOG.get(request.method)
+        if handler is not None:
+            handler(self, transaction, request)
+        elif request.method in METHODS:  # it makes sense in a dialog only
+            self._refuse(transaction, request, 481)
+        else:
+            self._refuse(transaction, request, 405, (_STANDARD_HEADERS[0],))
+
+    def _is_for_us(self, uri: URI) -> bool:
+        """Whether the request was meant for us: our user name, our contact, a GRUU of ours."""
+        own = self.configuration
+        users = {own.uri.user, self._contact_user, "anonymous"}
+        if own.contact_uri is not None:
+            users.add(own.contact_uri.user)
+        registrator = self._registrator
+        if registrator is not None:
+            users |= {URI.parse(gruu).user for gruu in (registrator.pub_gruu, registrator.temp_gruu) if gruu}
+        return uri.user in users
+
+    def _refuse(
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        code: int,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        logger.info("%s: %s from %s refused with %d", self, request.method, request.from_address.uri, code)
+        self.respond(transaction, make_response(request, code, to_tag=transaction.to_tag, headers=headers))
+
+    def _on_invite(self, transaction: ServerTransaction, request: Request) -> None:
+        kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        if request.body and kind not in _INVITE_BODIES:
+            self._refuse(transaction, request, 415, (("Accept", SDP_TYPE),))
+            return
+        if not request.contact:
+            self._refuse(transaction, request, 400)
+            return
+        limit = self.configuration.max_calls
+        if limit is not None and sum(not session.is_ended() for session in self._sessions) >= limit:
+            self._refuse(transaction, request, 486)
+            return
+        if not self.has_handlers("new_rtc_session"):
+            self._refuse(transaction, request, 480)  # nobody could ever answer it
+            return
+        session = RTCSession(self, "incoming")
+        self._sessions.add(session)
+        incoming.receive_invite(
+            session, transaction, request, no_answer_timeout=self.configuration.no_answer_timeout
+        )
+        self.emit("new_rtc_session", events.NewRTCSession("remote", session, request))
+        incoming.ring(session)
+
+    def _on_message(self, transaction: ServerTransaction, request: Request) -> None:
+        if not self.has_handlers("new_message"):
+            self._refuse(transaction, request, 480)  # nobody would read it
+            return
+        message = IncomingMessage(self, transaction, request)
+        self.emit("new_message", events.NewMessage("remote", message, request))
+        message._finish()
+
+    def _on_options(self, transaction: ServerTransaction, request: Request) -> None:
+        options = IncomingOptions(self, transaction, request)
+        self.emit("new_options", events.NewOptions("remote", options, request))
+        options._finish()
+
+    _OUT_OF_DIALOG: Mapping[str, Callable[[UA, ServerTransaction, Request], None]] = {
+        "INVITE": _on_invite,
+        "MESSAGE": _on_message,
+        "OPTIONS": _on_options,
+    }
+
+
