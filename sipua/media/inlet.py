@@ -1,0 +1,219 @@
+"""What the peer says: decoded audio in, true in time, to every sink of the call.
+
+Packets that never came leave a hole in the time stamps; sinks get silence for it, so that a recording is as
+long as the call was. Time stamps may lie (another sender, a wrap, a restart), so a hole is never longer
+than the clock says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from sipua.errors import MediaError, MediaFileError
+from sipua.media.interface import PCM_RATES, AudioReader, AudioSink
+from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, Resampler, duration, samples_per_frame, silence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["EchoPath", "Inlet", "PcmReader"]
+
+logger = logging.getLogger(__name__)
+
+# A hole is filled only up to what the clock allows plus this, in seconds: frames arrive in small bursts.
+_SLACK = 0.1
+
+
+class Inlet:
+    """Gives decoded audio to sinks."""
+
+    def __init__(self, on_error: Callable[[MediaError], None], clock: Callable[[], float]) -> None:
+        self._sinks: list[AudioSink] = []
+        self._on_error = on_error
+        self._clock = clock
+        self._next_pts: int | None = None
+        self._rate = 0
+        self._heard_until: float | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._sinks)
+
+    def add(self, sink: AudioSink) -> None:
+        """Open the sink and give it what comes from now on."""
+        sink.open()
+        self._sinks.append(sink)
+
+    def remove(self, sink: AudioSink) -> None:
+        """Take the sink off and close it."""
+        if sink in self._sinks:
+            self._sinks.remove(sink)
+            self._finish(sink)
+
+    def start(self) -> None:
+        """From now on there should be sound: recordings begin here."""
+        if self._heard_until is None:
+            self._heard_until = self._clock()
+
+    def push(self, pcm: bytes, rate: int, pts: int | None) -> None:
+        """One decoded frame; `pts` counts samples at `rate`."""
+        now = self._clock()
+        self.start()
+        hole = self._hole(pts, rate, now)
+        if hole:
+            self._give(silence(hole), rate)
+        self._give(pcm, rate)
+        assert self._heard_until is not None
+        self._heard_until += hole / rate + duration(pcm, rate)
+        self._next_pts = None if pts is None else pts + len(pcm) // SAMPLE_BYTES
+        self._rate = rate
+
+    def close(self) -> None:
+        """Close all sinks."""
+        sinks, self._sinks = self._sinks, []
+        for sink in sinks:
+            self._finish(sink)
+
+    def _hole(self, pts: int | None, rate: int, now: float) -> int:
+        assert self._heard_until is not None
+        behind = now - self._heard_until - FRAME_DURATION
+        if self._next_pts is None or pts is None or rate != self._rate:
+            # A stream begins, or begins anew: the clock alone says how long it was quiet.
+            return max(0, int(behind * rate))
+        stamped = pts - self._next_pts
+        if stamped <= 0:
+            return 0
+        return min(stamped, max(0, int((behind + _SLACK) * rate)))
+
+    def _give(self, pcm: bytes, rate: int) -> None:
+        for sink in self._sinks[:]:
+            try:
+                sink.write(pcm, rate)
+            except Exception as error:  # noqa: BLE001 - sinks are the application's; a call survives them
+                self._sinks.remove(sink)
+                self._tell(sink, error)
+                self._finish(sink, quietly=True)
+
+    def _finish(self, sink: AudioSink, *, quietly: bool = False) -> None:
+        try:
+            sink.close()
+        except Exception as error:  # noqa: BLE001 - as above
+            if not quietly:
+                self._tell(sink, error)
+
+    def _tell(self, sink: AudioSink, error: Exception) -> None:
+        if not isinstance(error, MediaFileError):
+            logger.warning("audio sink %r failed", sink, exc_info=error)
+            error = MediaError(f"audio sink {sink!r} failed: {error}")
+        self._on_error(error)
+
+
+class PcmReader(AudioReader, AudioSink):
+    """A sink that an application reads from, in chunks of 20 ms."""
+
+    def __init__(self, rate: int, max_queued: float, detach: Callable[[AudioSink], None]) -> None:
+        if rate not in PCM_RATES:
+            raise ValueError(f"rate={rate!r}: must be one of {', '.join(map(str, PCM_RATES))} Hz")
+        if not max_queued >= FRAME_DURATION:
+            raise ValueError(f"max_queued={max_queued!r}: must be at least {FRAME_DURATION} s")
+        self.rate = rate
+        self.dropped = 0
+        self._limit = max(1, round(max_queued / FRAME_DURATION))
+        self._chunk_bytes = samples_per_frame(rate) * SAMPLE_BYTES
+        self._detach = detach
+        self._resampler: Resampler | None = None
+        self._partial = bytearray()
+        self._chunks: deque[bytes] = deque()
+        self._changed = asyncio.Event()
+        self._over = False
+
+    async def __anext__(self) -> bytes:
+        while not self._chunks:
+            if self._over:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        return self._chunks.popleft()
+
+    def write(self, pcm: bytes, rate: int) -> None:
+        """Queue; the oldest go when there is no room."""
+        if self._resampler is None or self._resampler.source_rate != rate:
+            self._resampler = Resampler(rate, self.rate)
+        self._partial += self._resampler(pcm)
+        while len(self._partial) >= self._chunk_bytes:
+            if len(self._chunks) >= self._limit:
+                self._chunks.popleft()
+                self.dropped += 1
+            self._chunks.append(bytes(self._partial[: self._chunk_bytes]))
+            del self._partial[: self._chunk_bytes]
+        self._changed.set()
+
+    def close(self) -> None:
+        """No more; what is queued can still be read."""
+        if not self._over:
+            self._over = True
+            self._changed.set()
+            self._detach(self)
+
+
+class EchoPath(AudioSink):
+    """From what the peer says to what it hears, with as little delay as the two clocks allow.
+
+    Two frames are collected before the first goes back, so that the jitter of the loop is not heard. When
+    there is always more in store than that takes, a frame is dropped: the delay does not stay long after a
+    stall.
+    """
+
+    _START = 2
+    _LIMIT = 20
+    _REVIEW = 250  # frames: 5 s
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._rate = 0
+        self._resampler: Resampler | None = None
+        self._primed = False
+        self._reads = 0
+        self._least = self._LIMIT
+
+    def write(self, pcm: bytes, rate: int) -> None:
+        """From the peer."""
+        if self._rate and rate != self._rate:
+            if self._resampler is None or self._resampler.source_rate != rate:
+                self._resampler = Resampler(rate, self._rate)
+            pcm = self._resampler(pcm)
+        self._buffer += pcm
+        if self._rate:
+            frame = samples_per_frame(self._rate) * SAMPLE_BYTES
+            excess = len(self._buffer) - self._LIMIT * frame
+            if excess > 0:
+                del self._buffer[: excess + -excess % frame]
+
+    def read(self, samples: int, rate: int) -> bytes:
+        """To the peer; empty while there is nothing."""
+        if rate != self._rate:
+            self._rate = rate
+            self._buffer.clear()
+            self._resampler, self._primed = None, False
+        frame = samples * SAMPLE_BYTES
+        held = len(self._buffer) // frame
+        if not self._primed:
+            if held < self._START:
+                return b""
+            self._primed = True
+        if held == 0:
+            return b""
+        self._review(held, frame)
+        pcm = bytes(self._buffer[:frame])
+        del self._buffer[:frame]
+        return pcm
+
+    def _review(self, held: int, frame: int) -> None:
+        self._least = min(self._least, held)
+        self._reads += 1
+        if self._reads >= self._REVIEW:
+            if self._least > self._START:
+                del self._buffer[:frame]
+            self._reads, self._least = 0, self._LIMIT

@@ -1,0 +1,131 @@
+"""The audio port of a call: the application's view of what is heard and said.
+
+It owns an `Outlet` (pulled by the packet clock) and an `Inlet` (fed by the decoder), and nothing else of
+the media path: a branch of the call plugs into both, and another branch can take its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipua.errors import InvalidStateError, MediaError
+from sipua.media.inlet import EchoPath, Inlet, PcmReader
+from sipua.media.interface import AudioPort, AudioReader, AudioSink, AudioSource, PcmStream, Playback
+from sipua.media.outlet import Outlet
+from sipua.media.pcm import SAMPLE_BYTES
+from sipua.media.sinks import as_sink
+from sipua.media.sources import as_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["CallAudio"]
+
+
+class CallAudio(AudioPort):
+    """The audio of one call, whichever branch of it is in use."""
+
+    def __init__(self, on_error: Callable[[MediaError], None], clock: Callable[[], float]) -> None:
+        self.outlet = Outlet(on_error)
+        self.inlet = Inlet(on_error, clock)
+        self._closed = False
+
+    @property
+    def source(self) -> AudioSource | None:
+        """What plays."""
+        return self.outlet.source
+
+    @source.setter
+    def source(self, source: AudioSource | str | Path | None) -> None:
+        source = as_source(source)
+        if source is not None:
+            source.check()
+        self.outlet.play(source)
+
+    def play(self, source: AudioSource | str | Path) -> Playback:
+        """Play it now."""
+        checked = as_source(source)
+        if checked is not None:
+            checked.check()
+        return self.outlet.play(checked)
+
+    @property
+    def muted(self) -> bool:
+        """Whether the peer hears silence."""
+        return self.outlet.muted
+
+    def mute(self) -> None:
+        """Send silence."""
+        self.outlet.muted = True
+
+    def unmute(self) -> None:
+        """Send sound again."""
+        self.outlet.muted = False
+
+    def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
+        """Open it and give it what the peer says from now on."""
+        if self._closed:
+            raise InvalidStateError("add_sink", "closed")
+        made = as_sink(sink)
+        if made is None:
+            raise TypeError("add_sink needs a sink or a path")
+        self.inlet.add(made)
+        return made
+
+    def remove_sink(self, sink: AudioSink) -> None:
+        """Take it off and close it."""
+        self.inlet.remove(sink)
+
+    def read(self, rate: int = 16000, *, max_queued: float = 1.0) -> AudioReader:
+        """What the peer says from now on."""
+        reader = PcmReader(rate, max_queued, self.inlet.remove)
+        if self._closed:
+            reader.close()
+        else:
+            self.inlet.add(reader)
+        return reader
+
+    async def write(self, pcm: bytes, rate: int = 16000) -> None:
+        """Queue PCM for the peer."""
+        await self.outlet.written.write(pcm, rate)
+
+    def clear(self) -> float:
+        """Drop what was written and not heard."""
+        return self.outlet.written.clear()
+
+    async def drain(self) -> None:
+        """Wait until what was written has been sent."""
+        await self.outlet.written.drain()
+
+    def echo(self) -> None:
+        """Let the peer hear itself."""
+        path = EchoPath()
+        self.inlet.add(path)
+        self.outlet.play(_EchoSource(path))
+
+    def close(self) -> None:
+        """End playbacks and readers, finish recordings. Idempotent."""
+        self._closed = True
+        self.outlet.close()
+        self.inlet.close()
+
+
+class _EchoSource(AudioSource):
+    def __init__(self, path: EchoPath) -> None:
+        self._path = path
+
+    def __repr__(self) -> str:
+        return "echo"
+
+    def open(self, rate: int) -> PcmStream:
+        return _EchoStream(self._path, rate)
+
+
+class _EchoStream(PcmStream):
+    def __init__(self, path: EchoPath, rate: int) -> None:
+        self._path = path
+        self._rate = rate
+
+    def read(self, samples: int) -> bytes:
+        return self._path.read(samples, self._rate).ljust(samples * SAMPLE_BYTES, b"\0")
