@@ -1,12 +1,12 @@
 """Dialogs (:rfc:`3261#section-12`): what two user agents remember about each other between requests.
 
-A UAC makes one `Dialog` per To tag that answers its INVITE, so that an INVITE that forked on its way has several;
-a UAS makes one when it answers. The dialog then builds requests (`request`, `ack`), checks the order of those that
-arrive (`receive_request`) and keeps the remote target up to date (:rfc:`6141#section-4`)::
+A UAC makes one `Dialog` per To tag that answers its INVITE, so that an INVITE that forked on its way has
+several; a UAS makes one when it answers. The dialog then builds requests (`request`, `ack`), checks the order
+of those that arrive (`receive_request`) and keeps the remote target up to date (:rfc:`6141#section-4`)::
 
     UAC                                   UAS
     Dialog.from_uac(invite, response)     Dialog.from_uas(invite, to_tag)
-    dialog.receive_response(…)            dialog.receive_request(…), dialog.refused(…)
+    dialog.refresh(…)            dialog.receive_request(…), dialog.refused(…)
 
 Time, transactions and media are none of its business.
 """
@@ -15,14 +15,17 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sipua.sip.errors import SipuaError
-from sipua.sip.headers import Headers
-from sipua.sip.message import Request, Response
-from sipua.sip.uri import URI
-from sipua.sip.values import Address
+from .errors import ParseError, SipuaError
+from .headers import Headers
+from .message import Request, Response
+from .values import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .uri import URI
 
 __all__ = ["Dialog", "DialogId", "DialogState", "OutOfOrder", "dialog_id"]
 
@@ -74,7 +77,7 @@ class Dialog:
     """One dialog (:rfc:`3261#section-12`). Made by `from_uac` or `from_uas`.
 
     `local_uri` and `remote_uri` are addresses without tag, `route_set` the Route values to send, `local_cseq`
-    the last CSeq sent and `remote_cseq` the last received (None: none yet). `secure` means that only sips will do.
+    the last CSeq sent and `remote_cseq` the last received (None: none yet). `secure`: only sips will do.
     """
 
     __slots__ = (
@@ -100,7 +103,7 @@ class Dialog:
     def __init__(
         self,
         *,
-        id: DialogId,  # noqa: A002 - the attribute's name
+        id: DialogId,
         local_uri: Address,
         remote_uri: Address,
         remote_target: URI,
@@ -134,16 +137,25 @@ class Dialog:
     def __repr__(self) -> str:
         return f"<Dialog {self.state} {self.local_uri.uri} -> {self._remote_target} {tuple(self.id)}>"
 
-    # --- making one ----------------------------------------------------------------------------------------------
+    # --- making one ----------------------------------------------------------------------------------------
 
     @classmethod
     def from_uac(cls, request: Request, response: Response, *, rand: random.Random | None = None) -> Dialog:
-        """The dialog that a response (101-299) to our request makes (:rfc:`3261#section-12.1.2`)."""
+        """The dialog that a response (101-299) to our request makes (:rfc:`3261#section-12.1.2`).
+
+        Raises `ParseError` for a 1xx without Contact: it makes no dialog. A 2xx without one, which must not be
+        and is, leaves us what we called.
+        """
+        target = _contact_uri(response)
+        if target is None:
+            if response.code < 200:
+                raise ParseError(f"a {response.code} without Contact makes no dialog")
+            target = request.uri
         return cls(
             id=dialog_id(response, outgoing=True),
             local_uri=request.from_address,
             remote_uri=request.to_address,
-            remote_target=_contact_uri(response) or request.uri,
+            remote_target=target,
             route_set=reversed(response.headers.values("Record-Route")),
             local_cseq=request.cseq.sequence,
             state=_state_after(response),
@@ -174,7 +186,7 @@ class Dialog:
             rand=rand,
         )
 
-    # --- what it holds -------------------------------------------------------------------------------------------
+    # --- what it holds -------------------------------------------------------------------------------------
 
     @property
     def call_id(self) -> str:
@@ -222,7 +234,7 @@ class Dialog:
                 self._request_uri = _as_request_uri(first)
                 self._routes = [*self._route_set[1:], f"<{self._remote_target}>"]
 
-    # --- our requests --------------------------------------------------------------------------------------------
+    # --- our requests --------------------------------------------------------------------------------------
 
     def next_cseq(self) -> int:
         """Count our CSeq up, and return it."""
@@ -242,7 +254,7 @@ class Dialog:
         body: bytes = b"",
         content_type: str | None = None,
     ) -> Request:
-        """A request within the dialog, with the next CSeq; Via and, where it is wanted, Contact are still to come."""
+        """A request within the dialog, with the next CSeq. Via is still to come and, where wanted, Contact."""
         return self._build(method, self.next_cseq(), headers, body, content_type)
 
     def ack(
@@ -284,7 +296,7 @@ class Dialog:
             add("Content-Type", content_type)
         return Request(method, self._request_uri, body, headers)
 
-    # --- the peer's requests -------------------------------------------------------------------------------------
+    # --- the peer's requests -------------------------------------------------------------------------------
 
     def receive_request(self, request: Request) -> None:
         """Check the CSeq of the peer's request, and take over its Contact if it is a target refresh.
@@ -308,19 +320,19 @@ class Dialog:
                 self.remote_target = target
 
     def refused(self, request: Request) -> None:
-        """We answered the peer's request with an error: its Contact does not count (:rfc:`6141#section-4.6`)."""
+        """We answered the peer's request with an error: its Contact is void (:rfc:`6141#section-4.6`)."""
         previous = self._previous_target
         if previous is not None and previous[0] == request.cseq.sequence:
             self._previous_target = None
             self.remote_target = previous[1]
 
-    # --- the peer's responses ------------------------------------------------------------------------------------
+    # --- the peer's responses ------------------------------------------------------------------------------
 
     def matches(self, message: Request | Response) -> bool:
         """Whether the peer's message belongs to this dialog."""
         return dialog_id(message) == self.id
 
-    def receive_response(self, response: Response) -> None:
+    def refresh(self, response: Response) -> None:
         """Take over what a response to our request says about the dialog.
 
         The first 2xx to the INVITE confirms it and sets the route set anew (:rfc:`3261#section-13.2.2.4`). A
@@ -344,7 +356,7 @@ class Dialog:
             self.remote_target = target
 
     def confirm(self, response: Response | None = None) -> None:
-        """The INVITE was answered with 2xx. As UAC give the response: it may differ from the 1xx before it."""
+        """The INVITE was answered with 2xx. A UAC gives the response: it may differ from the 1xx before."""
         if self.state is DialogState.EARLY:
             self.state = DialogState.CONFIRMED
         if response is not None and self.is_uac:
@@ -372,5 +384,7 @@ def _state_after(response: Response) -> DialogState:
 
 
 def _as_request_uri(uri: URI) -> URI:
-    """Without what a Request-URI must not have: headers, and the method parameter (:rfc:`3261#section-19.1.1`)."""
-    return URI.parse(str(uri).partition("?")[0])
+    """Without what a Request-URI must not have (:rfc:`3261#section-19.1.1`)."""
+    if not uri.headers and "method" not in uri.parameters:
+        return uri
+    return uri.replace(headers=None, parameters=uri.parameters.without("method"))

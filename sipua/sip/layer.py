@@ -12,12 +12,12 @@ No I/O, no clock, no callbacks: time is an argument, everything to send or to te
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from sipua.sip.message import Request, Response, make_response, new_branch
-from sipua.sip.timers import Timers
-from sipua.sip.transaction import (
+from .identifiers import new_branch
+from .message import Request, Response, make_response
+from .timers import Timers
+from .transaction import (
     ClientTransaction,
     Context,
     Durations,
@@ -25,8 +25,11 @@ from sipua.sip.transaction import (
     ServerTransaction,
     timer_durations,
 )
-from sipua.sip.transaction_events import AckReceived, Cancelled, Event, RequestReceived
-from sipua.sip.transaction_states import State, Timer
+from .transaction_events import AckReceived, Cancelled, Event, RequestReceived
+from .transaction_states import State, Timer
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 __all__ = ["Counts", "TransactionLayer"]
 
@@ -50,9 +53,9 @@ class Counts(NamedTuple):
 class TransactionLayer:
     """All transactions of one user agent or proxy (:rfc:`3261#section-17`).
 
-    `via_transport` and `sent_by` make our Via. `reliable` says whether messages can be lost on the way (it sets
-    which timers run). `role` ``"proxy"`` leaves 2xx and their ACKs to the two ends and looks for no merged
-    requests. With `detect_merged` the same request arriving twice by different ways gets 482 the second time
+    `via_transport` and `sent_by` make our Via. `reliable` says that no message is lost on the way to the next
+    hop: retransmissions are left out. `role` ``"proxy"`` leaves 2xx and their ACKs to the two ends and looks
+    for no merged requests. With `detect_merged` the same request arriving twice by different ways gets 482 the second time
     (:rfc:`3261#section-8.2.2.2`). Beyond `max_transactions` requests that are not over, new ones get 503.
 
     A `flow` is whatever the caller uses for a connection: it comes back with each message to send.
@@ -99,7 +102,15 @@ class TransactionLayer:
             len(context.deadlines),
         )
 
-    # --- output --------------------------------------------------------------------------------------------------
+    def client_transactions(self) -> list[ClientTransaction]:
+        """The client transactions that are not over."""
+        return [transaction for transaction in self._context.clients.values() if not transaction.is_internal]
+
+    def server_transactions(self) -> list[ServerTransaction]:
+        """The server transactions that are not over."""
+        return [transaction for transaction in self._context.servers.values() if not transaction.is_internal]
+
+    # --- output --------------------------------------------------------------------------------------------
 
     def take_messages(self) -> list[tuple[Request | Response, Hashable]]:
         """What is to be sent, with its flow, in order. Each message is handed out once."""
@@ -115,7 +126,7 @@ class TransactionLayer:
             self._context.events = []
         return events
 
-    # --- time ----------------------------------------------------------------------------------------------------
+    # --- time ----------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
         """When `handle_timeout` wants to be called, at the latest; None: not at all for now."""
@@ -128,7 +139,7 @@ class TransactionLayer:
             transaction, timer = due
             transaction.fire(timer, now)
 
-    # --- sending -------------------------------------------------------------------------------------------------
+    # --- sending -------------------------------------------------------------------------------------------
 
     def request(
         self,
@@ -148,7 +159,7 @@ class TransactionLayer:
         method = request.method
         if method in ("ACK", "CANCEL"):
             raise ValueError(
-                f"{method} is sent with {'send' if method == 'ACK' else 'ClientTransaction.cancel'}"
+                f"{method} is sent with {'send_ack' if method == 'ACK' else 'ClientTransaction.cancel'}"
             )
         durations = self._durations[self._reliable if reliable is None else reliable]
         if timer_c is not None:
@@ -159,21 +170,26 @@ class TransactionLayer:
         return transaction
 
     def send(self, message: Request | Response, flow: Hashable = None) -> None:
-        """Send without a transaction: the ACK to a 2xx, and what a proxy forwards statelessly.
-
-        A request gets our Via on top; a user agent's ACK that has it already (sent again because the 2xx came
-        again) goes out as it is.
-        """
-        if isinstance(message, Request) and (self._proxy or "Via" not in message.headers):
+        """Send without a transaction. A request gets our Via on top, a response goes out as it is."""
+        if isinstance(message, Request):
             self._push_via(message)
         self._context.messages.append((message, flow))
+
+    def send_ack(self, ack: Request, flow: Hashable = None) -> None:
+        """Send a user agent's own ACK to a 2xx (:rfc:`3261#section-13.2.2.4`).
+
+        Its first time it gets our Via; each later time, because the 2xx came again, it goes out unchanged.
+        """
+        if "Via" not in ack.headers:
+            self._push_via(ack)
+        self._context.messages.append((ack, flow))
 
     def _push_via(self, request: Request) -> str:
         branch = new_branch(self._rand)
         request.headers.prepend("Via", f"SIP/2.0/{self.via_transport} {self.sent_by};branch={branch}")
         return branch
 
-    # --- receiving -----------------------------------------------------------------------------------------------
+    # --- receiving -----------------------------------------------------------------------------------------
 
     def receive(self, message: Request | Response, now: float, flow: Hashable = None) -> None:
         """A message from the network. What it means comes as events, if it means anything."""
@@ -259,7 +275,7 @@ class TransactionLayer:
             context.events.append(Cancelled(invite, cancel))
 
     def transport_failed(self, flow: Hashable, now: float) -> None:
-        """The connection `flow` is gone for good, and with it every transaction on it (:rfc:`3261#section-17.1.4`).
+        """The connection `flow` is gone for good: its transactions fail (:rfc:`3261#section-17.1.4`).
 
         An INVITE that a user agent answered with 2xx lives on, for its ACK may come on another connection.
         """

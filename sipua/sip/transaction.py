@@ -1,7 +1,7 @@
 """Client and server transactions (:rfc:`3261#section-17`): the machines of `transaction_states`, at work.
 
-A transaction is made by the layer (`sipua.sip.layer`), which also finds it when a message arrives. What it has to
-send and to tell goes to two queues of the layer, so that no transaction ever calls its user.
+A transaction is made by the layer (`sipua.sip.layer`), which also finds it when a message arrives. What it
+has to send and to tell goes to two queues of the layer, so that no transaction ever calls its user.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from sipua.sip.headers import Headers
-from sipua.sip.message import Request, Response, make_response, new_tag
-from sipua.sip.timers import Deadline, Deadlines, Timers
-from sipua.sip.transaction_events import (
+from .headers import Headers
+from .identifiers import new_tag
+from .message import Request, Response, make_response
+from .timers import Deadline, Deadlines, Timers
+from .transaction_events import (
     AckReceived,
     AckTimedOut,
     Event,
@@ -22,7 +23,7 @@ from sipua.sip.transaction_events import (
     TransactionTimedOut,
     TransportFailed,
 )
-from sipua.sip.transaction_states import (
+from .transaction_states import (
     INVITE_CLIENT,
     INVITE_SERVER,
     INVITE_SERVER_PROXY,
@@ -132,20 +133,20 @@ def _compile(machine: Machine, transaction: type[TransactionT]) -> dict[State, _
 class Transaction:
     """What clients and servers have in common.
 
-    `request` is the request that started it, `flow` the connection it belongs to (as given by whoever owns the
-    connections), `user` is free for the transaction user.
+    `request` is the request that started it, `flow` the connection it belongs to (as given by whoever owns
+    the connections), `user` is free for the transaction user.
     """
 
     __slots__ = (
         "_context",
         "_durations",
         "_end",
-        "_internal",
         "_interval",
         "_key",
         "_node",
         "_repeat",
         "flow",
+        "is_internal",
         "method",
         "request",
         "user",
@@ -162,8 +163,8 @@ class Transaction:
     ) -> None:
         self._context = context
         self._durations = durations
-        #: made by the layer for its own purposes: its user hears nothing of it
-        self._internal = internal
+        #: made by the layer for its own purposes (a CANCEL, a 482): nothing is told about it
+        self.is_internal = internal
         self._repeat: Deadline[Transaction] | None = None
         self._end: Deadline[Transaction] | None = None
         self._interval = 0.0
@@ -186,7 +187,7 @@ class Transaction:
         """Whether it is over."""
         return self._node.state is State.TERMINATED
 
-    # --- the machine ---------------------------------------------------------------------------------------------
+    # --- the machine ---------------------------------------------------------------------------------------
 
     def _start(self, node: _Node[Any], now: float) -> None:
         self._node = node
@@ -208,12 +209,12 @@ class Transaction:
     def _enter(self, node: _Node[Any], now: float) -> None:
         old, self._node = self._node, node
         if self._repeat is not None and node.repeat is not old.repeat:
-            self._stop_repeat(now)
+            self._stop_repeat()
         if self._end is not None and node.end is not old.end:
             self._stop_end()
         if node.state is State.TERMINATED:
             self._forget()
-            if not self._internal:
+            if not self.is_internal:
                 self._context.events.append(TransactionTerminated(self))
         else:
             self._start_timers(node, now)
@@ -252,9 +253,9 @@ class Transaction:
         """The connection is gone. For the layer."""
         self._step(Input.TRANSPORT_ERROR, now)
 
-    # --- actions: named in transaction_states.Action ---------------------------------------------------------------
+    # --- actions: named in transaction_states.Action -------------------------------------------------------
 
-    def _stop_repeat(self, now: float, message: object = None) -> None:
+    def _stop_repeat(self, now: float = 0.0, message: object = None) -> None:
         if self._repeat is not None:
             self._context.deadlines.cancel(self._repeat)
             self._repeat = None
@@ -275,16 +276,16 @@ class Transaction:
         self._repeat_after(self._context.timers.t2, now)
 
     def _tell_timeout(self, now: float, message: object) -> None:
-        if not self._internal:
+        if not self.is_internal:
             self._context.events.append(TransactionTimedOut(self))
 
     def _tell_transport_error(self, now: float, message: object) -> None:
-        if not self._internal:
+        if not self.is_internal:
             self._context.events.append(TransportFailed(self))
 
 
 class ClientTransaction(Transaction):
-    """A request that was sent, until nothing about it can come any more. Made by `TransactionLayer.request`."""
+    """A request that was sent, until nothing about it can come any more. See `TransactionLayer.request`."""
 
     __slots__ = ("_ack", "_cancel", "branch", "cancelled")
 
@@ -320,8 +321,8 @@ class ClientTransaction(Transaction):
     ) -> bool:
         """Cancel an INVITE (:rfc:`3261#section-9.1`). False when it has its final response: too late.
 
-        The CANCEL waits for the first provisional response, and is not sent when a final one comes before that.
-        A 2xx may still come. Without any final response in 64*T1 after the CANCEL, the transaction times out.
+        The CANCEL waits for the first provisional response, and is not sent when a final one comes first. A
+        2xx may still come. Without any final response in 64*T1 after the CANCEL, the transaction times out.
         `reason` becomes the Reason header (:rfc:`3326`).
         """
         if self.method != "INVITE":
@@ -336,7 +337,7 @@ class ClientTransaction(Transaction):
         return True
 
     def resubmission(self, sequence: int) -> Request:
-        """A copy of the request to send again with another CSeq: after a 401, 407, 422, 423 … (:rfc:`3261#section-8.1.3.5`)."""
+        """A copy of the request with another CSeq, to send again (:rfc:`3261#section-8.1.3.5`)."""
         request = self.request.copy()
         request.headers.remove_first("Via")
         request.headers.set("CSeq", f"{sequence} {self.method}")
@@ -355,7 +356,7 @@ class ClientTransaction(Transaction):
         self._context.messages.append((self.request, self.flow))
 
     def _deliver(self, now: float, response: Response) -> None:
-        if not self._internal:
+        if not self.is_internal:
             self._context.events.append(ResponseReceived(self, response))
 
     def _acknowledge(self, now: float, response: Response) -> None:
@@ -387,9 +388,10 @@ class ClientTransaction(Transaction):
 
 
 def _follow_up(request: Request, method: str, to: str, extra: Iterable[tuple[str, str]] = ()) -> Request:
-    """The CANCEL of an INVITE, or its ACK after a 300-699 (:rfc:`3261#section-9.1`, :rfc:`3261#section-17.1.1.3`).
+    """The CANCEL of an INVITE (:rfc:`3261#section-9.1`), or its ACK after a 300-699.
 
-    Both go the way of the INVITE: the same Request-URI, Route and, alone, the topmost Via.
+    Both go the way of the INVITE: the same Request-URI and Route, and of its Vias the topmost alone
+    (:rfc:`3261#section-17.1.1.3`).
     """
     original = request.headers
     headers = Headers()
@@ -407,9 +409,9 @@ def _follow_up(request: Request, method: str, to: str, extra: Iterable[tuple[str
 
 
 class ServerTransaction(Transaction):
-    """A request that was received, until nothing about it can come any more. Its user answers with `respond`."""
+    """A request that was received, until nothing about it can come any more. The user answers: `respond`."""
 
-    __slots__ = ("_ack_key", "_merge_key", "_to_tag", "acknowledged", "cancelled", "last_response")
+    __slots__ = ("_ack_key", "_merge_key", "_to_tag", "cancelled", "is_acknowledged", "last_response")
 
     def __init__(
         self,
@@ -430,7 +432,7 @@ class ServerTransaction(Transaction):
         #: whether a CANCEL came in time
         self.cancelled = False
         #: whether the ACK to a 2xx came
-        self.acknowledged = False
+        self.is_acknowledged = False
         self._to_tag = request.to_tag
         self._key = key
         self._ack_key: ServerKey | None = None
@@ -445,7 +447,7 @@ class ServerTransaction(Transaction):
 
     @property
     def to_tag(self) -> str:
-        """The To tag of our responses: that of the request, or one made here (:rfc:`3261#section-8.2.6.2`)."""
+        """The To tag of our responses: the request's, or one made here (:rfc:`3261#section-8.2.6.2`)."""
         tag = self._to_tag
         if tag is None:
             tag = self._to_tag = new_tag(self._context.rand)
@@ -456,11 +458,11 @@ class ServerTransaction(Transaction):
         self._to_tag = tag
 
     def respond(self, response: Response, now: float) -> bool:
-        """Send a response. False when it is too late for it, or when RFC 4320 forbids it; nothing is sent then.
+        """Send a response. False when it is too late or must not be; nothing is sent then.
 
-        A 2xx to an INVITE is repeated until its ACK comes (:rfc:`3261#section-13.3.1.4`), other final responses
-        as the transport demands. A request other than INVITE gets no provisional response but 100, and no 408,
-        which could only come too late (:rfc:`4320#section-4`).
+        A 2xx to an INVITE is repeated until its ACK comes (:rfc:`3261#section-13.3.1.4`), other final
+        responses as the transport demands. A request other than INVITE gets no provisional response but 100,
+        and no 408, which could only come too late (:rfc:`4320#section-4`).
         """
         code = response.code
         if self.method != "INVITE" and (code == 408 or 100 < code < 200):
@@ -477,12 +479,23 @@ class ServerTransaction(Transaction):
         body: bytes = b"",
         content_type: str | None = None,
     ) -> bool:
-        """Make the response to the request, with our To tag unless it is a 100, and send it: see `respond`."""
+        """Make the response to the request, with our To tag unless it is a 100, and `respond` with it."""
         tag = None if code == 100 else self.to_tag
         response = make_response(
             self.request, code, phrase, to_tag=tag, headers=headers, body=body, content_type=content_type
         )
         return self.respond(response, now)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether it has its final response, or cannot get one any more."""
+        return self._node.state not in (State.TRYING, State.PROCEEDING)
+
+    def acknowledged(self) -> None:
+        """Stop repeating the 2xx: the peer is known to have it, even if no ACK says so (it sent BYE)."""
+        self.is_acknowledged = True
+        if self._node.state is State.ACCEPTED:
+            self._stop_repeat()
 
     def receive(self, request: Request, now: float) -> None:
         """The request again, or the ACK to what was answered. For the layer."""
@@ -514,13 +527,12 @@ class ServerTransaction(Transaction):
         self._respond(now, make_response(self.request, 100))
 
     def _confirm(self, now: float, ack: Request) -> None:
-        if not self.acknowledged:
-            self.acknowledged = True
-            self._stop_repeat(now)
+        if not self.is_acknowledged:
+            self.acknowledged()
             self._context.events.append(AckReceived(self, ack))
 
     def _tell_no_ack(self, now: float, message: object) -> None:
-        if not self.acknowledged:
+        if not self.is_acknowledged:
             self._context.events.append(AckTimedOut(self))
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sipua.sip.message import Request, Response
-    from sipua.sip.transaction import ClientTransaction, ServerTransaction, Transaction
+    from .message import Request, Response
+    from .transaction import ClientTransaction, ServerTransaction, Transaction
 
 __all__ = [
     "AckReceived",
@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(slots=True, eq=False)
 class RequestReceived:
-    """A new request; never an ACK, a CANCEL or a retransmission. The user answers with `transaction.respond`."""
+    """A new request; never an ACK, a CANCEL or a retransmission. To be answered by `transaction.respond`."""
 
     transaction: ServerTransaction
     request: Request
@@ -56,7 +56,7 @@ class AckReceived:
 
 @dataclass(slots=True, eq=False)
 class ResponseReceived:
-    """A response: each 1xx, each 2xx to an INVITE (repeated ones too, each wants an ACK), one final otherwise."""
+    """A response: each 1xx, each 2xx to an INVITE (repeated ones want their ACK too), one final otherwise."""
 
     transaction: ClientTransaction
     response: Response

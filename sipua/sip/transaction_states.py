@@ -3,12 +3,13 @@
 Theory of operation
 ===================
 
-A machine is two tables. The first says, for each state and input, the next state and what to do on the way
-there. An input that a state does not list is absorbed: that is how retransmissions, stray ACKs and late timers
-disappear. The second says which timers run *while the machine is in a state*: at most one that repeats (a
-retransmission) and one that ends the state. A timer that the old and the new state share keeps running, every
-other one of the old state is stopped, every other one of the new state is started. Actions are done before the
-state is entered; an ending timer of 0 s (reliable transports) fires as soon as its state is entered.
+A machine is a table with one row per state. A row says, for each input, the next state and what to do on the
+way there. An input that is not in the row is absorbed: that is how retransmissions, stray ACKs and late
+timers disappear. A row also says which timers run *while the machine is in that state*: at most one that
+repeats (a retransmission) and one that ends the state. A timer that the old and the new state share keeps
+running, every other one of the old state is stopped, every other one of the new state is started. Actions are
+done before the state is entered; an ending timer of 0 s (reliable transports) fires as soon as its state is
+entered.
 
 The tables know nothing of messages, transports or clocks: `sipua.sip.transaction` does the actions, the layer
 (`sipua.sip.layer`) finds the machine that a message is for.
@@ -59,8 +60,8 @@ Non-INVITE server (:rfc:`3261#section-17.2.2`, :rfc:`4320#section-4.1`)::
           100 by itself    request: 1xx again       request: response again
           after 3.5 s
 
-A non-INVITE request that the application never answers ends with the time that the client waits for the answer
-(64*T1): later it could do nothing but harm (:rfc:`4320#section-4.2`).
+A non-INVITE request that the application never answers ends with the time for which the client waits (64*T1):
+a later answer could do nothing but harm (:rfc:`4320#section-4.2`).
 """
 
 from __future__ import annotations
