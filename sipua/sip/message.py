@@ -1,0 +1,520 @@
+"""Requests and responses.
+
+They are the library's own (:class:`sipmessage.Request`, :class:`sipmessage.Response`) on another footing: header
+fields stay the text they are until someone asks, an answer once given is kept until the field changes, and what is
+not touched goes out as it came in.
+
+A header field that turns out to be malformed raises :class:`ParseError` from its accessor, ready to be answered: with
+status 400 and the request in it, or without a status for responses and ACK, which get no answer.
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Self, TypeVar, cast
+
+import sipmessage
+
+from . import grammar
+from .auth import AuthChallenge, AuthCredentials, AuthParameters
+from .errors import InvalidHeaderError, ParseError
+from .extensions import (
+    Event,
+    RAck,
+    Reason,
+    Replaces,
+    RetryAfter,
+    SessionExpires,
+    SubscriptionState,
+    parse_number,
+    parse_seconds,
+)
+from .headers import Headers, field_value
+from .status import reason_phrase
+from .uri import URI
+from .values import Address, CSeq, MediaType, Via
+
+T = TypeVar("T")
+Fields = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
+
+METHODS = frozenset({"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",
+                     "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"})  # fmt: skip
+"The methods of SIP and its extensions."
+
+DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
+"Methods whose responses may set up a dialog, and so carry Record-Route back."
+
+
+# --- typed accessors --------------------------------------------------------------------------------------------------
+
+
+class _Field(Generic[T]):
+    """A header field as an attribute: `read` makes a value of the texts on the wire, `write` does the reverse."""
+
+    def __init__(self, name: str, read: Callable[[list[str]], T], write: Callable[[Any], list[str]]) -> None:
+        self.name = name
+        self.key = name.lower()
+        self.read = read
+        self.write = write
+        self.__doc__ = f"The {name} header field."
+
+    def __get__(self, message: Message | None, owner: type | None = None) -> Any:
+        if message is None:
+            return self
+        try:
+            return message.headers._cache[self.key]
+        except KeyError:
+            return self.load(message)
+
+    def load(self, message: Message) -> T:
+        headers = message.headers
+        try:
+            value = self.read(headers.getlist(self.key))
+        except ParseError as error:
+            raise message.malformed(f"{self.name}: {error}") from None
+        headers._cache[self.key] = value
+        return value
+
+    def __set__(self, message: Message, value: T | None) -> None:
+        message.headers.setlist(self.name, [] if value is None else self.write(value))
+
+
+class _ListField(_Field[list[T]]):
+    """The same for fields with several values: every reader gets a list of its own."""
+
+    def __get__(self, message: Message | None, owner: type | None = None) -> Any:
+        if message is None:
+            return self
+        try:
+            return message.headers._cache[self.key].copy()
+        except KeyError:
+            return self.load(message).copy()
+
+
+def _first(name: str, parse: Callable[[str], T]) -> T | None:
+    field = _Field(name, lambda texts: parse(texts[0]) if texts else None, lambda value: [str(value)])
+    return cast("T | None", field)
+
+
+def _required(name: str, parse: Callable[[str], T]) -> T:
+    def read(texts: list[str]) -> T:
+        if not texts:
+            raise ParseError("missing")
+        return parse(texts[0])
+
+    return cast("T", _Field(name, read, lambda value: [str(value)]))
+
+
+def _many(name: str, parse_many: Callable[[str], list[T]]) -> list[T]:
+    def read(texts: list[str]) -> list[T]:
+        return (
+            parse_many(texts[0])
+            if len(texts) == 1
+            else [value for text in texts for value in parse_many(text)]
+        )
+
+    return cast("list[T]", _ListField(name, read, lambda values: [str(value) for value in values]))
+
+
+def _tokens(name: str) -> list[str]:
+    def read(texts: list[str]) -> list[str]:
+        return [token for text in texts for token in grammar.split_list(text)]
+
+    return cast("list[str]", _ListField(name, read, lambda values: [", ".join(values)] if values else []))
+
+
+def _each(name: str, parse: Callable[[str], T]) -> list[T]:
+    return _many(name, lambda text: [parse(text)])
+
+
+def _text(name: str) -> str | None:
+    return _first(name, str)
+
+
+def _number(name: str, limit: int) -> int | None:
+    return _first(name, lambda text: parse_number(text, limit))
+
+
+def _contacts(text: str) -> list[Address]:
+    return [] if text == "*" else Address.parse_many(text)
+
+
+def _read_accept(texts: list[str]) -> list[MediaType] | None:
+    return [value for text in texts if text for value in MediaType.parse_many(text)] if texts else None
+
+
+def _read_call_id(text: str) -> str:
+    if not text:
+        raise ParseError("empty")
+    return text
+
+
+def _read_date(text: str) -> datetime.datetime:
+    try:
+        return email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        raise ParseError(f"not a date: {text!r}") from None
+
+
+def _write_date(value: datetime.datetime) -> list[str]:
+    return [email.utils.format_datetime(value.astimezone(datetime.UTC), usegmt=True)]
+
+
+def _read_min_se(text: str) -> int:
+    return parse_seconds(text.partition(";")[0])
+
+
+class Message(sipmessage.Message):
+    """What requests and responses have in common. Lists that accessors return are copies: assign to change."""
+
+    headers: Headers
+    "The header fields as text."
+
+    body: bytes
+    "The body. Content-Length follows it by itself when the message is written."
+
+    _unmeasured: bytes | None = None  # the body of a message that came without Content-Length
+
+    @staticmethod
+    def parse(data: bytes | str) -> Request | Response:  # type: ignore[override]
+        """The message in `data`. Raises :class:`ParseError`; see :func:`parse_message`, which knows keep-alives too."""
+        from .codec import parse_message
+
+        message = parse_message(data)
+        if message is None:
+            raise ParseError("a keep-alive, not a message")
+        return message
+
+    def malformed(self, why: str) -> ParseError:
+        """The error to raise for something wrong in this message: 400 for requests that can be answered."""
+        return ParseError(why)
+
+    # Mandatory (:rfc:`3261#section-8.1.1`)
+    via: list[Via] = _many("Via", Via.parse_many)  # type: ignore[assignment]
+    from_address: Address = _required("From", Address.parse)  # type: ignore[assignment]
+    to_address: Address = _required("To", Address.parse)  # type: ignore[assignment]
+    call_id: str = _required("Call-ID", _read_call_id)  # type: ignore[assignment]
+    cseq: CSeq = _required("CSeq", CSeq.parse)  # type: ignore[assignment]
+    max_forwards: int | None = _number("Max-Forwards", 255)  # type: ignore[assignment]
+
+    # Addresses and routes
+    contact: list[Address] = _many("Contact", _contacts)  # type: ignore[assignment]
+    route: list[Address] = _many("Route", Address.parse_many)  # type: ignore[assignment]
+    record_route: list[Address] = _many("Record-Route", Address.parse_many)  # type: ignore[assignment]
+    path: list[Address] = _many("Path", Address.parse_many)
+    service_route: list[Address] = _many("Service-Route", Address.parse_many)
+    reply_to: Address | None = _first("Reply-To", Address.parse)
+    p_asserted_identity: list[Address] = _many("P-Asserted-Identity", Address.parse_many)
+    p_preferred_identity: list[Address] = _many("P-Preferred-Identity", Address.parse_many)
+    remote_party_id: list[Address] = _many("Remote-Party-ID", Address.parse_many)
+    diversion: list[Address] = _many("Diversion", Address.parse_many)
+    history_info: list[Address] = _many("History-Info", Address.parse_many)
+
+    # Body
+    content_type: MediaType | None = _first("Content-Type", MediaType.parse)  # type: ignore[assignment]
+    content_length: int | None = _number("Content-Length", 2**31 - 1)  # type: ignore[assignment]
+    content_disposition: str | None = _text("Content-Disposition")
+    content_encoding: list[str] = _tokens("Content-Encoding")
+    content_language: str | None = _text("Content-Language")  # type: ignore[assignment]
+    mime_version: str | None = _text("MIME-Version")
+    accept: list[MediaType] | None = cast(  # type: ignore[assignment]
+        "Any", _Field("Accept", _read_accept, lambda values: [", ".join(map(str, values))])
+    )
+    accept_encoding: list[str] = _tokens("Accept-Encoding")
+    accept_language: list[str] = _tokens("Accept-Language")
+
+    # Capabilities
+    allow: list[str] = _tokens("Allow")
+    allow_events: list[str] = _tokens("Allow-Events")
+    supported: list[str] = _tokens("Supported")  # type: ignore[assignment]
+    require: list[str] = _tokens("Require")  # type: ignore[assignment]
+    proxy_require: list[str] = _tokens("Proxy-Require")  # type: ignore[assignment]
+    unsupported: list[str] = _tokens("Unsupported")  # type: ignore[assignment]
+    recv_info: list[str] = _tokens("Recv-Info")
+    info_package: str | None = _text("Info-Package")
+    user_agent: str | None = _text("User-Agent")  # type: ignore[assignment]
+    server: str | None = _text("Server")  # type: ignore[assignment]
+
+    # Time
+    expires: int | None = _first("Expires", parse_seconds)  # type: ignore[assignment]
+    min_expires: int | None = _first("Min-Expires", parse_seconds)  # type: ignore[assignment]
+    session_expires: SessionExpires | None = _first("Session-Expires", SessionExpires.parse)
+    min_se: int | None = _first("Min-SE", _read_min_se)
+    retry_after: RetryAfter | None = _first("Retry-After", RetryAfter.parse)
+    flow_timer: int | None = _first("Flow-Timer", parse_seconds)
+    timestamp: str | None = _text("Timestamp")
+    date: datetime.datetime | None = cast(  # type: ignore[assignment]
+        "Any", _Field("Date", lambda texts: _read_date(texts[0]) if texts else None, _write_date)
+    )
+
+    # Authentication
+    www_authenticate_all: list[AuthChallenge] = _many("WWW-Authenticate", AuthChallenge.parse_many)
+    proxy_authenticate_all: list[AuthChallenge] = _many("Proxy-Authenticate", AuthChallenge.parse_many)
+    authorization_all: list[AuthCredentials] = _each("Authorization", AuthCredentials.parse)
+    proxy_authorization_all: list[AuthCredentials] = _each("Proxy-Authorization", AuthCredentials.parse)
+    authentication_info: AuthParameters | None = _first("Authentication-Info", AuthParameters.parse)
+    proxy_authentication_info: AuthParameters | None = _first(
+        "Proxy-Authentication-Info", AuthParameters.parse
+    )
+
+    # Transfer, events, 100rel
+    refer_to: Address | None = _first("Refer-To", Address.parse)
+    refer_sub: str | None = _text("Refer-Sub")
+    referred_by: Address | None = _first("Referred-By", Address.parse)
+    replaces: Replaces | None = _first("Replaces", Replaces.parse)
+    event: Event | None = _first("Event", Event.parse)
+    subscription_state: SubscriptionState | None = _first("Subscription-State", SubscriptionState.parse)
+    sip_etag: str | None = _text("SIP-ETag")
+    sip_if_match: str | None = _text("SIP-If-Match")
+    rseq: int | None = _number("RSeq", 2**32 - 1)
+    rack: RAck | None = _first("RAck", RAck.parse)
+    reasons: list[Reason] = _many("Reason", Reason.parse_many)
+
+    # For people
+    subject: str | None = _text("Subject")  # type: ignore[assignment]
+    organization: str | None = _text("Organization")
+    priority: str | None = _text("Priority")
+    privacy: str | None = _text("Privacy")
+    alert_info: list[str] = _tokens("Alert-Info")
+    call_info: list[str] = _tokens("Call-Info")
+    error_info: list[str] = _tokens("Error-Info")
+    warning: list[str] = _tokens("Warning")
+    in_reply_to: list[str] = _tokens("In-Reply-To")  # type: ignore[assignment]
+
+    @property
+    def www_authenticate(self) -> AuthChallenge | None:
+        """The first challenge in WWW-Authenticate; assigning makes it the only one."""
+        return next(iter(self.www_authenticate_all), None)
+
+    @www_authenticate.setter
+    def www_authenticate(self, value: AuthChallenge | None) -> None:
+        self.www_authenticate_all = [] if value is None else [value]
+
+    @property
+    def proxy_authenticate(self) -> AuthChallenge | None:
+        """The first challenge in Proxy-Authenticate; assigning makes it the only one."""
+        return next(iter(self.proxy_authenticate_all), None)
+
+    @proxy_authenticate.setter
+    def proxy_authenticate(self, value: AuthChallenge | None) -> None:
+        self.proxy_authenticate_all = [] if value is None else [value]
+
+    @property
+    def authorization(self) -> AuthCredentials | None:
+        """The first credentials in Authorization; assigning makes them the only ones."""
+        return next(iter(self.authorization_all), None)
+
+    @authorization.setter
+    def authorization(self, value: AuthCredentials | None) -> None:
+        self.authorization_all = [] if value is None else [value]
+
+    @property
+    def proxy_authorization(self) -> AuthCredentials | None:
+        """The first credentials in Proxy-Authorization; assigning makes them the only ones."""
+        return next(iter(self.proxy_authorization_all), None)
+
+    @proxy_authorization.setter
+    def proxy_authorization(self, value: AuthCredentials | None) -> None:
+        self.proxy_authorization_all = [] if value is None else [value]
+
+    @property
+    def contact_is_star(self) -> bool:
+        """Whether Contact is ``*``, all bindings (:rfc:`3261#section-10.2.2`); `contact` is empty then."""
+        return self.headers.get("Contact") == "*"
+
+    @property
+    def from_tag(self) -> str | None:
+        """The tag in From."""
+        return self.from_address.tag
+
+    @property
+    def to_tag(self) -> str | None:
+        """The tag in To."""
+        return self.to_address.tag
+
+    @property
+    def branch(self) -> str | None:
+        """The branch of the topmost Via; None when there is no Via or no branch."""
+        via = self.via
+        return via[0].branch if via else None
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 in it shows as U+FFFD."""
+        return self.body.decode("utf-8", "replace")
+
+    # --- the wire ---
+
+    def start_line(self) -> str:
+        """The first line, without its end."""
+        raise NotImplementedError
+
+    def _head(self) -> str:
+        headers = self.headers
+        lines = headers._lines
+        body = self.body
+        start = self.start_line()
+        if not start.isprintable():
+            grammar.check_text("start line", start)
+        if "content-length" in headers._keys:
+            lines = self._measured(lines, headers._keys)
+        elif body is not self._unmeasured:
+            lines = [*lines, f"Content-Length: {len(body)}"]
+        return "\r\n".join((start, *lines, "", ""))
+
+    def _measured(self, lines: list[str], keys: list[str]) -> list[str]:
+        """`lines` with Content-Length put right if it is wrong."""
+        size = str(len(self.body))
+        at = keys.index("content-length")
+        if lines[at].endswith(size) and field_value(lines[at]) == size:
+            return lines
+        try:
+            if int(field_value(lines[at])) == len(self.body):
+                return lines
+        except ValueError:
+            pass
+        return [
+            f"{line[: line.index(':')]}: {size}" if key == "content-length" else line
+            for key, line in zip(keys, lines, strict=True)
+        ]
+
+    def __bytes__(self) -> bytes:
+        return self._head().encode("utf-8", "surrogateescape") + self.body
+
+    def __str__(self) -> str:
+        return self._head() + self.body.decode("utf-8", "surrogateescape")
+
+    def frame(self) -> str | bytes:
+        """What to put into a WebSocket message (:rfc:`7118#section-5`): text, or bytes where it is not all UTF-8."""
+        data = bytes(self)
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return data
+
+    def copy(self) -> Self:
+        """An independent copy."""
+        copy = self.__class__.__new__(self.__class__)
+        copy.__dict__.update(self.__dict__)
+        copy.headers = self.headers.copy()
+        return copy
+
+    def __repr__(self) -> str:
+        return f"<{self.__class__.__name__} {self.start_line()!r}>"
+
+
+class Request(Message, sipmessage.Request):  # type: ignore[misc]
+    """A SIP request. Raises :class:`InvalidHeaderError` for a method that is no token."""
+
+    method: str
+    uri: URI
+
+    def __init__(
+        self, method: str, uri: sipmessage.URI, body: bytes = b"", headers: Fields | None = None
+    ) -> None:
+        if method not in METHODS:
+            grammar.check_token("method", method)
+        self.method = method
+        self.uri = uri if isinstance(uri, URI) else URI.parse(str(uri))
+        self.body = body
+        self.headers = _fields(headers)
+
+    def start_line(self) -> str:
+        """The request line, without its end."""
+        return f"{self.method} {self.uri} SIP/2.0"
+
+    def malformed(self, why: str) -> ParseError:
+        """See :meth:`Message.malformed`. An ACK is never answered (:rfc:`3261#section-17`)."""
+        if self.method == "ACK":
+            return ParseError(why)
+        return ParseError(why, status=400, request=self)
+
+
+class Response(Message, sipmessage.Response):  # type: ignore[misc]
+    """A SIP response. Raises :class:`InvalidHeaderError` for a code that is not 100 to 699."""
+
+    code: int
+    phrase: str
+
+    def __init__(
+        self, code: int, phrase: str | None = None, body: bytes = b"", headers: Fields | None = None
+    ) -> None:
+        if not 100 <= code <= 699:
+            raise InvalidHeaderError(f"not a status code: {code!r}")
+        self.code = code
+        self.phrase = reason_phrase(code) if phrase is None else phrase
+        if not self.phrase.isprintable():
+            grammar.check_text("reason phrase", self.phrase)
+        self.body = body
+        self.headers = _fields(headers)
+
+    def start_line(self) -> str:
+        """The status line, without its end."""
+        return f"SIP/2.0 {self.code} {self.phrase}"
+
+
+def _fields(fields: Fields | None) -> Headers:
+    if isinstance(fields, Headers):
+        return fields
+    return Headers(fields.items() if isinstance(fields, Mapping) else fields or ())
+
+
+# --- responses --------------------------------------------------------------------------------------------------------
+
+_ECHOED = frozenset({"via", "from", "to", "call-id", "cseq"})
+_ECHOED_IN_100 = _ECHOED | {"timestamp"}
+_ECHOED_IN_DIALOG = _ECHOED | {"record-route"}
+
+
+def make_response(
+    request: Request,
+    code: int,
+    phrase: str | None = None,
+    *,
+    to_tag: str | None = None,
+    headers: Fields = (),
+    body: bytes = b"",
+    content_type: str | MediaType | None = None,
+) -> Response:
+    """A response to `request` (:rfc:`3261#section-8.2.6`).
+
+    Via, From, To, Call-ID and CSeq are the request's to the letter; `to_tag` is put on To unless it has a tag or the
+    response is a 100. A 100 gets the Timestamp, a 101 to 299 that may set up a dialog the Record-Route
+    (:rfc:`3261#section-12.1.1`). `headers` come behind those. Works with requests that are only half readable, such
+    as the one in a :class:`ParseError`.
+    """
+    if code == 100:
+        wanted = _ECHOED_IN_100
+    elif code < 300 and request.method in DIALOG_METHODS and _tag(request) is None:
+        wanted = _ECHOED_IN_DIALOG
+    else:
+        wanted = _ECHOED
+    keys: list[str] = []
+    lines: list[str] = []
+    source = request.headers
+    for key, line in zip(source._keys, source._lines, strict=True):
+        if key in wanted:
+            keys.append(key)
+            lines.append(line)
+    response_headers = Headers._of(keys, lines)
+    response_headers._cache = {key: value for key, value in source._cache.items() if key in wanted}
+    if to_tag is not None and code > 100 and "to" in keys and _tag(request) is None:
+        grammar.check_token("tag", to_tag)
+        lines[keys.index("to")] += f";tag={to_tag}"
+        response_headers._cache.pop("to", None)
+    response = Response(code, phrase, body, response_headers)
+    if content_type is not None:
+        response_headers.add("Content-Type", str(content_type))
+    for name, value in headers.items() if isinstance(headers, Headers | Mapping) else headers:
+        response_headers.add(name, value)
+    return response
+
+
+def _tag(request: Request) -> str | None:
+    """The To tag; of a To that cannot be read, something that is not None, for then nothing must be added to it."""
+    try:
+        return request.to_tag
+    except ParseError:
+        return ""
