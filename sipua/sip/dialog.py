@@ -143,8 +143,8 @@ class Dialog:
     def from_uac(cls, request: Request, response: Response, *, rand: random.Random | None = None) -> Dialog:
         """The dialog that a response (101-299) to our request makes (:rfc:`3261#section-12.1.2`).
 
-        Raises `ParseError` for a 1xx without Contact: it makes no dialog. A 2xx without one, which must not be
-        and is, leaves us what we called.
+        Raises `ParseError` for a 1xx without Contact: it makes no dialog. A 2xx without one, which must not
+        be and is, leaves us the URI that we called.
         """
         target = _contact_uri(response)
         if target is None:
@@ -254,7 +254,7 @@ class Dialog:
         body: bytes = b"",
         content_type: str | None = None,
     ) -> Request:
-        """A request within the dialog, with the next CSeq. Via is still to come and, where wanted, Contact."""
+        """A request within the dialog, with the next CSeq; without Via, and without Contact."""
         return self._build(method, self.next_cseq(), headers, body, content_type)
 
     def ack(

@@ -96,9 +96,9 @@ class Credentials:
     """Who we are to a server: a user name with a password or an HA1, or a token, or both.
 
     `ha1` is the hash of ``user:realm:password`` in hexadecimal; it serves the algorithm of its length (32
-    digits: MD5, 64: SHA-256 or SHA-512-256) and, being made for one realm, needs `realm`. With `realm` no other
-    realm's challenge is answered. `bearer` is a token for the Bearer scheme (:rfc:`8898`). Secrets are not in
-    ``repr``.
+    digits: MD5, 64: SHA-256 or SHA-512-256) and, being made for one realm, needs `realm`. With `realm` no
+    other realm's challenge is answered. `bearer` is a token for the Bearer scheme (:rfc:`8898`). Secrets are
+    not in ``repr``.
     """
 
     username: str

@@ -1,7 +1,7 @@
 """Answering challenges (:rfc:`3261#section-22.2`, :rfc:`7616`, :rfc:`8760`, :rfc:`8898`).
 
-One `DigestClient` serves all requests of a user agent. It remembers, per realm, the last challenge that it answered,
-so that later requests carry credentials from the start, and counts how often each nonce was used::
+One `DigestClient` serves all requests of a user agent. It remembers, per realm, the last challenge that it
+answered, so that later requests carry credentials from the start, and counts how often each nonce was used::
 
     client.preload(request)                     # before it is sent
     …401 or 407…
@@ -89,8 +89,8 @@ def _remember(memory: OrderedDict[KeyT, ValueT], key: KeyT, value: ValueT) -> No
 class DigestClient:
     """Our credentials, and what is known of the servers that ask for them. Secrets are not in its ``repr``.
 
-    Of several challenges for a realm the first one that can be answered is (:rfc:`8760#section-2.4`): algorithm
-    known, a quality of protection of ours, the realm that the credentials are for.
+    Of several challenges for a realm the first one that can be answered counts (:rfc:`8760#section-2.4`): one
+    with a known algorithm and quality of protection, and for the realm of the credentials.
     """
 
     def __init__(self, credentials: Credentials, *, rand: random.Random | None = None) -> None:
@@ -108,8 +108,8 @@ class DigestClient:
     def preload(self, request: Request) -> bool:
         """Put credentials on a request before anybody asks, where they are known. True if there were any.
 
-        Proxies that challenged us before get theirs with each request, servers with requests to the same host.
-        A bearer token goes ahead to the registrar only. ACK and CANCEL cannot be challenged and get nothing.
+        Proxies that challenged us before get theirs with each request, servers with requests to the same
+        host. A bearer token goes ahead to the registrar only. ACK and CANCEL, never challenged, get nothing.
         """
         if request.method in ("ACK", "CANCEL"):
             return False
@@ -133,11 +133,11 @@ class DigestClient:
     def authorize(self, request: Request, response: Response) -> bool:
         """Put the answer to a 401 or 407 on the request that is to be sent again. Always True.
 
-        `request` is a copy of what `response` refused, with its new CSeq. All challenged realms are answered, and
-        credentials for other realms are made anew, for no nonce count may be used twice.
+        `request` is a copy of what `response` refused, with its new CSeq. All challenged realms are answered,
+        and credentials for other realms are made anew, for no nonce count may be used twice.
 
-        Raises `AuthenticationError` when no challenge can be answered, when a realm refuses credentials that were
-        made for its challenge (unless it calls them stale), and after five tries in any case.
+        Raises `AuthenticationError` when no challenge can be answered, when a realm refuses credentials that
+        were made for its challenge (unless it calls them stale), and after five tries in any case.
         """
         attempts = self._continue(request, response)
         attempts.count += 1

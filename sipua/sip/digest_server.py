@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import random
 import struct
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .auth import AuthChallenge, AuthCredentials, AuthParameters
@@ -17,6 +16,8 @@ from .errors import ParseError
 from .uri import URI
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from .message import Request
 
 __all__ = ["DigestServer", "Failure", "Verdict"]
@@ -76,9 +77,9 @@ class DigestServer:
     """The server side of digest authentication for one realm.
 
     `lookup` finds a user's password, or `Credentials` with an HA1; None for an unknown user. `algorithms` are
-    offered in that order, one challenge each. `qop` are the qualities of protection on offer; with none, clients
-    answer as in RFC 2069 and nothing stops replays before the nonce expires, `nonce_lifetime` seconds after it was
-    made. Nonces are signed, not stored: challenging costs no memory.
+    offered in that order, one challenge each. `qop` are the qualities of protection on offer; with none,
+    clients answer as in RFC 2069 and nothing stops replays before the nonce expires, `nonce_lifetime` seconds
+    after it was made. Nonces are signed, not stored: challenging costs no memory.
     """
 
     def __init__(

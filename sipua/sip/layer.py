@@ -55,8 +55,8 @@ class TransactionLayer:
 
     `via_transport` and `sent_by` make our Via. `reliable` says that no message is lost on the way to the next
     hop: retransmissions are left out. `role` ``"proxy"`` leaves 2xx and their ACKs to the two ends and looks
-    for no merged requests. With `detect_merged` the same request arriving twice by different ways gets 482 the second time
-    (:rfc:`3261#section-8.2.2.2`). Beyond `max_transactions` requests that are not over, new ones get 503.
+    for no merged requests. With `detect_merged` a request that arrives again by another way gets 482
+    (:rfc:`3261#section-8.2.2.2`). With `max_transactions` requests under way, further ones get 503.
 
     A `flow` is whatever the caller uses for a connection: it comes back with each message to send.
     """
