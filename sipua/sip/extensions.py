@@ -19,13 +19,13 @@ MAX_SECONDS = 2**32 - 1
 
 _PARAMETERS = rf"({grammar.PARAMETERS}){grammar.WS}"
 _TOKEN = re.compile(rf"({grammar.TOKEN}){_PARAMETERS}", re.DOTALL)
-_SECONDS = re.compile(rf"0{{0,99}}+([0-9]{{1,10}}){_PARAMETERS}", re.DOTALL)
+_SECONDS = re.compile(rf"0{{0,99}}([0-9]{{1,10}}){_PARAMETERS}", re.DOTALL)
 _CALL_ID = re.compile(rf'([^ \t;,<>"]++){_PARAMETERS}', re.DOTALL)
 _RETRY_AFTER = re.compile(
-    rf"0{{0,99}}+([0-9]{{1,10}}){grammar.WS}(\((?:[^()\\]++|\\.)*\))?{_PARAMETERS}", re.DOTALL
+    rf"0{{0,99}}([0-9]{{1,10}}){grammar.WS}(\((?:[^()\\]++|\\.)*\))?{_PARAMETERS}", re.DOTALL
 )
-_RACK = re.compile(rf"0{{0,99}}+([0-9]{{1,10}})[ \t]++0{{0,99}}+([0-9]{{1,10}})[ \t]++({grammar.TOKEN})")
-_DIGITS = re.compile(r"0{0,99}+([0-9]{1,10})")
+_RACK = re.compile(rf"0{{0,99}}([0-9]{{1,10}})[ \t]++0{{0,99}}([0-9]{{1,10}})[ \t]++({grammar.TOKEN})")
+_DIGITS = re.compile(r"0{0,99}([0-9]{1,10})")
 
 
 def parse_seconds(value: str) -> int:

@@ -33,7 +33,7 @@ _VIA = re.compile(
     re.DOTALL,
 )
 _MEDIA_TYPE = re.compile(rf"{_WS}({grammar.TOKEN}){_WS}/{_WS}({grammar.TOKEN}){_END}", re.DOTALL)
-_CSEQ = re.compile(rf"0{{0,99}}+([0-9]{{1,10}})[ \t]++({grammar.TOKEN})")
+_CSEQ = re.compile(rf"0{{0,99}}([0-9]{{1,10}})[ \t]++({grammar.TOKEN})")
 _BRANCH = re.compile(r";[ \t]*+branch[ \t]*+=[ \t]*+([^ \t;,]*+)", re.IGNORECASE)
 _HOST = re.compile(grammar.HOST)
 
