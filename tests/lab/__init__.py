@@ -1,0 +1,1 @@
+"""Real SIP servers for the interop tests: see README.md beside this file."""
