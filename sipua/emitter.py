@@ -17,11 +17,11 @@ H = TypeVar("H", bound=Handler)
 class Emitter:
     """Named events with one typed payload each.
 
-    A subclass lists the events it has in `events`; an unknown name is a `ValueError` at registration, not
+    A subclass lists the events it has in `event_names`; an unknown name is a `ValueError` at registration, not
     silence later. What a handler raises is logged, with the emitter's own description, and goes no further.
     """
 
-    events: frozenset[str] = frozenset()
+    event_names: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self._handlers: dict[str, list[tuple[Handler, bool]]] = {}
@@ -53,8 +53,10 @@ class Emitter:
         return bool(self._handlers.get(event))
 
     def _add(self, event: str, handler: Handler, *, once: bool) -> None:
-        if event not in self.events:
-            raise ValueError(f"{type(self).__name__} has no event {event!r}; it has {', '.join(sorted(self.events))}")
+        if event not in self.event_names:
+            raise ValueError(
+                f"{type(self).__name__} has no event {event!r}; it has {', '.join(sorted(self.event_names))}"
+            )
         self._handlers.setdefault(event, []).append((handler, once))
 
     def emit(self, event: str, payload: Any) -> None:

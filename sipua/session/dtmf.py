@@ -51,10 +51,14 @@ class Queue:
 
     def __init__(self, session: RTCSession) -> None:
         self._session = session
-        self._steps: deque[tuple[str, int, int, tuple[tuple[str, str], ...], asyncio.Future[None] | None]] = deque()
+        self._steps: deque[tuple[str, int, int, tuple[tuple[str, str], ...], asyncio.Future[None] | None]] = (
+            deque()
+        )
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, tones: str, duration: int, gap: int, headers: tuple[tuple[str, str], ...]) -> asyncio.Future[None]:
+    def add(
+        self, tones: str, duration: int, gap: int, headers: tuple[tuple[str, str], ...]
+    ) -> asyncio.Future[None]:
         done: asyncio.Future[None] = self._session._host.loop.create_future()
         for index, tone in enumerate(tones):
             self._steps.append((tone, duration, gap, headers, done if index == len(tones) - 1 else None))

@@ -11,7 +11,9 @@ HeaderPairs = tuple[tuple[str, str], ...]
 HeaderLike = Sequence[str] | Mapping[str, str] | Sequence[tuple[str, str]]
 
 #: What a dialog or transaction cannot do without being told otherwise by the stack itself.
-RESERVED = frozenset({"via", "from", "to", "call-id", "cseq", "content-length", "max-forwards", "record-route"})
+RESERVED = frozenset(
+    {"via", "from", "to", "call-id", "cseq", "content-length", "max-forwards", "record-route"}
+)
 
 
 def header_list(value: HeaderLike) -> tuple[tuple[str, str], ...]:
@@ -29,7 +31,9 @@ def header_list(value: HeaderLike) -> tuple[tuple[str, str], ...]:
     pairs: list[tuple[str, str]] = []
     check = Headers()
     for item in items:
-        name, colon, content = item.partition(":") if isinstance(item, str) else (str(item[0]), ":", str(item[1]))
+        name, colon, content = (
+            item.partition(":") if isinstance(item, str) else (str(item[0]), ":", str(item[1]))
+        )
         name, content = name.strip(), content.strip()
         if not colon or not name:
             raise InvalidHeaderError(f"{item!r}: not a header; it looks like 'X-Name: value'")

@@ -145,9 +145,7 @@ def _break(future: asyncio.Future[None], error: Exception) -> None:
 # --- answer -------------------------------------------------------------------------------------------------------------
 
 
-def answer(
-    session: RTCSession, extra_headers: Any, media_options: Mapping[str, Any]
-) -> asyncio.Future[None]:
+def answer(session: RTCSession, extra_headers: Any, media_options: Mapping[str, Any]) -> asyncio.Future[None]:
     """What `RTCSession.answer` does."""
     if session.direction != "incoming" or not allowed(session.status, Event.ANSWER) or session.is_ended():
         raise InvalidStateError("answer", session.status.value)
@@ -190,7 +188,9 @@ def _answer(session: RTCSession) -> None:
     if session._sdp_body:  # sent in a provisional response; the 2xx repeats it (RFC 3261 §13.2.1)
         _accept(session)
     else:
-        session._do(_describe(session), lambda sdp: _accept(session), lambda error: _refuse_media(session, error))
+        session._do(
+            _describe(session), lambda sdp: _accept(session), lambda error: _refuse_media(session, error)
+        )
 
 
 def _refuse_media(session: RTCSession, error: Exception) -> None:

@@ -60,7 +60,9 @@ def start(session: RTCSession) -> None:
             set_sdp(session.request, sdp)
         await session.emit_and_wait("sending", events.Sending(session.request))
 
-    session._do(offer(), lambda _: _send(session), lambda error: media_failure(session, error, Cause.WEBRTC_ERROR))
+    session._do(
+        offer(), lambda _: _send(session), lambda error: media_failure(session, error, Cause.WEBRTC_ERROR)
+    )
 
 
 def _send(session: RTCSession) -> None:
@@ -118,7 +120,13 @@ def _on_provisional(session: RTCSession, response: Response) -> None:
     sdp = sdp_of(response)
     if tag and sdp and not session._late_offer and session.status is State.PROCEEDING:
         # Also in an unreliable response: it is the answer, or a preview of it (RFC 3261 §13.2.1)
-        _apply(session, sdp, tag, lambda: None, lambda error: logger.warning("%s: early media: %s", session, error))
+        _apply(
+            session,
+            sdp,
+            tag,
+            lambda: None,
+            lambda error: logger.warning("%s: early media: %s", session, error),
+        )
 
 
 def _early_dialog(session: RTCSession, response: Response, tag: str) -> None:
@@ -154,7 +162,9 @@ def _on_accepted(session: RTCSession, response: Response) -> None:
     except ValueError as error:
         logger.warning("%s: a %d that makes no dialog: %s", session, response.code, error)
         if session.status in (State.INVITE_SENT, State.PROCEEDING):
-            terminate.finish(session, Event.FAILURE, originator="system", cause=Cause.DIALOG_ERROR, reason=str(error))
+            terminate.finish(
+                session, Event.FAILURE, originator="system", cause=Cause.DIALOG_ERROR, reason=str(error)
+            )
         return
     if session.status in (State.INVITE_SENT, State.PROCEEDING):
         _take(session, dialog, response)

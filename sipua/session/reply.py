@@ -19,6 +19,10 @@ def respond(
     headers: tuple[tuple[str, str], ...] = (),
 ) -> None:
     """Answer an in-dialog request."""
+    if code >= 300 and session._dialog is not None:
+        session._dialog.refused(request)
     if code == 405:
         headers += tuple(pair for pair in session._host.standard_headers() if pair[0] == "Allow")
-    session._host.respond(transaction, make_response(request, code, to_tag=transaction.to_tag, headers=headers))
+    session._host.respond(
+        transaction, make_response(request, code, to_tag=transaction.to_tag, headers=headers)
+    )

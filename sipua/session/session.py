@@ -42,7 +42,7 @@ class RTCSession(Emitter):
     about raises a `CallFailed`. All methods that return an awaitable may be called without awaiting it.
     """
 
-    events = frozenset(
+    event_names = frozenset(
         {
             "peerconnection",
             "connecting",

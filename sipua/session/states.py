@@ -60,6 +60,8 @@ S, E = State, Event
 TRANSITIONS: dict[tuple[State, Event], State] = {
     # outgoing
     (S.NULL, E.CALL): S.OFFERING,
+    (S.NULL, E.TERMINATE): S.ENDED,
+    (S.NULL, E.FAILURE): S.ENDED,
     (S.OFFERING, E.INVITE_OUT): S.INVITE_SENT,
     (S.OFFERING, E.TERMINATE): S.ENDED,  # nothing was sent: nothing is
     (S.OFFERING, E.FAILURE): S.ENDED,
@@ -73,7 +75,10 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.PROCEEDING, E.REFUSED_IN): S.ENDED,
     (S.PROCEEDING, E.TERMINATE): S.CANCELING,
     (S.PROCEEDING, E.FAILURE): S.CANCELING,
-    (S.PROCEEDING, E.BYE_IN): S.CANCELING,  # out of order, yet the peer is gone: the INVITE still needs its end
+    (
+        S.PROCEEDING,
+        E.BYE_IN,
+    ): S.CANCELING,  # out of order, yet the peer is gone: the INVITE still needs its end
     (S.CANCELING, E.PROVISIONAL): S.CANCELING,
     (S.CANCELING, E.ACCEPTED_IN): S.ENDED,  # the 2xx crossed the CANCEL: ACK, then BYE
     (S.CANCELING, E.REFUSED_IN): S.ENDED,
@@ -108,7 +113,9 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.CONFIRMED, E.FAILURE): S.ENDED,
 }
 
-IN_PROGRESS = frozenset({S.NULL, S.OFFERING, S.INVITE_SENT, S.PROCEEDING, S.CANCELING, S.INCOMING, S.ANSWERING})
+IN_PROGRESS = frozenset(
+    {S.NULL, S.OFFERING, S.INVITE_SENT, S.PROCEEDING, S.CANCELING, S.INCOMING, S.ANSWERING}
+)
 ESTABLISHED = frozenset({S.WAITING_FOR_ACK, S.BYE_DELAYED, S.CONFIRMED})
 
 

@@ -208,7 +208,7 @@ def _reason(status: int | None, phrase: str | None) -> tuple[tuple[str, str], ..
 def reason_text(message: Request | Response) -> str:
     """What the peer says of why, from its Reason header; empty when it says nothing, or nothing legible."""
     try:
-        reasons = message.reason
+        reasons = message.reasons
     except ValueError:
         return ""
     return "; ".join(filter(None, (reason.text or str(reason) for reason in reasons)))

@@ -132,13 +132,15 @@ def configure(uri: str | URI, options: UAOptions) -> Configuration:
         if "sockets" in given:
             raise ConfigurationError("servers", given["servers"], "the same as sockets: give one of them")
         given["sockets"] = given.pop("servers")
-    connection = {key: given.pop(key) for key in ("ca_file", "insecure", "connect_timeout") if key in given}
+    connection: dict[str, Any] = {key: given.pop(key) for key in ("ca_file", "insecure", "connect_timeout") if key in given}
     known = {f.name for f in fields(Configuration)}
     for key in given:
         if key not in known:
             raise ConfigurationError(key, given[key], "there is no such key")
     if "sockets" not in given:
-        raise ConfigurationError("sockets", None, "at least one WebSocket URL is needed, such as wss://example.com/ws")
+        raise ConfigurationError(
+            "sockets", None, "at least one WebSocket URL is needed, such as wss://example.com/ws"
+        )
     values: dict[str, Any] = {"uri": _address_of_record(uri)}
     given["sockets"] = _sockets(given["sockets"], connection)
     for key, value in given.items():
@@ -192,7 +194,9 @@ def _sockets(value: object, connection: Mapping[str, Any]) -> tuple[Connector, .
         url, weight = item if isinstance(item, tuple) else (item, 0)
         if isinstance(url, str):
             if not re.match(r"wss?://[^/\s]+", url):
-                raise ConfigurationError("sockets", url, "not a WebSocket URL; it looks like wss://example.com/ws")
+                raise ConfigurationError(
+                    "sockets", url, "not a WebSocket URL; it looks like wss://example.com/ws"
+                )
             try:
                 connectors.append(WebSocketInterface(url, weight=weight, **connection))
             except ConfigurationError:
@@ -202,7 +206,9 @@ def _sockets(value: object, connection: Mapping[str, Any]) -> tuple[Connector, .
         elif isinstance(url, Connector):
             connectors.append(url)
         else:
-            raise ConfigurationError("sockets", item, "neither a URL, nor (URL, weight), nor a transport object")
+            raise ConfigurationError(
+                "sockets", item, "neither a URL, nor (URL, weight), nor a transport object"
+            )
     return tuple(connectors)
 
 
@@ -231,7 +237,12 @@ def _flag(key: str, value: object) -> bool:
 
 
 def _seconds(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0 or not math.isfinite(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not value > 0
+        or not math.isfinite(value)
+    ):
         raise ConfigurationError(key, value, "not a positive number of seconds")
     return float(value)
 

@@ -120,7 +120,7 @@ class Endpoint:
         self._set_alarm()
 
     def _write(self, message: Request | Response) -> None:
-        data = message.to_wire()
+        data = message.frame()
         if self.on_trace is not None:
             self.on_trace("out", data)
         try:
@@ -209,8 +209,16 @@ class RequestSender:
     With a 2xx to an INVITE, `receiver` is also called for every repetition of it and for other branches' 2xx.
     """
 
-    __slots__ = ("_authenticate", "_cancel_headers", "_cancelled", "_endpoint", "_next_cseq", "_over", "_receiver")
-    __slots__ += ("request", "transaction")
+    __slots__ = (
+        "_authenticate",
+        "_cancelled",
+        "_endpoint",
+        "_next_cseq",
+        "_over",
+        "_receiver",
+        "request",
+        "transaction",
+    )
 
     def __init__(
         self,
@@ -228,7 +236,6 @@ class RequestSender:
         self._next_cseq = next_cseq
         self._authenticate = authenticate
         self._cancelled = False
-        self._cancel_headers: tuple[tuple[str, str], ...] = ()
         self._over = False
 
     def send(self) -> None:
@@ -257,7 +264,11 @@ class RequestSender:
         """An event of the present transaction."""
         if isinstance(event, ResponseReceived):
             response = event.response
-            if response.code in (401, 407) and event.transaction is self.transaction and self._answer(response):
+            if (
+                response.code in (401, 407)
+                and event.transaction is self.transaction
+                and self._answer(response)
+            ):
                 return
             if response.code >= 200:
                 self._over = True
@@ -283,5 +294,3 @@ class RequestSender:
         self.request = again
         self.send()
         return True
-
-

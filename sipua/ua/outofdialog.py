@@ -44,7 +44,9 @@ class IncomingRequest:
         """Do not answer when the handlers return: `accept` or `reject` follows later."""
         self._deferred = True
 
-    def accept(self, *, extra_headers: HeaderLike = (), body: str | bytes = b"", content_type: str = "") -> None:
+    def accept(
+        self, *, extra_headers: HeaderLike = (), body: str | bytes = b"", content_type: str = ""
+    ) -> None:
         """Answer 200.
 
         :raises InvalidStateError: it was answered already.
@@ -99,4 +101,8 @@ class IncomingOptions(IncomingRequest):
     """An OPTIONS to us: somebody asks what we can do, or whether we are there."""
 
     def _default_headers(self) -> tuple[tuple[str, str], ...]:
-        return (*self._ua.standard_headers(), ("Accept", "application/sdp, text/plain"), ("Accept-Encoding", "identity"))
+        return (
+            *self._ua.standard_headers(),
+            ("Accept", "application/sdp, text/plain"),
+            ("Accept-Encoding", "identity"),
+        )

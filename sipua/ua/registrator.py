@@ -23,7 +23,9 @@ logger = logging.getLogger("sipua.registration")
 #: Pauses between failed tries, in seconds: doubled each time, within these bounds (:rfc:`5626#section-4.5`).
 RETRY_MIN, RETRY_MAX = 30.0, 1800.0
 #: Answers after which trying again the same way makes no sense: the application or the user has to do something.
-LASTING = frozenset({400, 401, 403, 404, 405, 406, 407, 410, 416, 420, 485, 493, 501, 505, 600, 603, 604, 606})
+LASTING = frozenset(
+    {400, 401, 403, 404, 405, 406, 407, 410, 416, 420, 485, 493, 501, 505, 600, 603, 604, 606}
+)
 #: So many seconds before the binding expires ``registration_expiring`` is told to an application that refreshes itself.
 EXPIRING_WARNING = 5.0
 
@@ -217,7 +219,9 @@ class Registrator:
         """Well before the end, and not all user agents of a building at once."""
         self._cancel_timers()
         if self._ua.has_handlers("registration_expiring"):
-            self._timer = self._loop.call_later(max(expires - EXPIRING_WARNING, expires / 2), self._tell_expiring)
+            self._timer = self._loop.call_later(
+                max(expires - EXPIRING_WARNING, expires / 2), self._tell_expiring
+            )
         else:
             latest = expires - 32.0 if expires > 64.0 else expires * 0.75
             self._timer = self._loop.call_later(self._ua.rand.uniform(expires / 2, latest), self._refresh)
@@ -270,7 +274,7 @@ class Registrator:
         if response is not None and response.code in LASTING:
             return None
         self._failures += 1
-        asked = response.retry_after.seconds if response is not None and response.retry_after else None
+        asked = response.retry_after.delay if response is not None and response.retry_after else None
         if asked is not None:
             return float(asked)
         ceiling = min(RETRY_MIN * 2.0 ** (self._failures - 1), RETRY_MAX)

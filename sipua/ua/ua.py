@@ -75,7 +75,7 @@ class UA(Emitter):
     :raises ConfigurationError: an option that does not exist or cannot be used.
     """
 
-    events = frozenset(
+    event_names = frozenset(
         {
             "connecting",
             "connected",
@@ -138,7 +138,7 @@ class UA(Emitter):
             sent_by=self._sent_by,
             authenticator=self._authenticator(),
             on_request=self._on_request,
-            rand=self.rand,  # type: ignore[arg-type]
+            rand=self.rand,
         )
         self.endpoint.on_trace = self._tracer
         if self.has_handlers("new_transaction") or self.has_handlers("transaction_destroyed"):
@@ -148,7 +148,9 @@ class UA(Emitter):
         self._registrator = Registrator(self)
         if configuration.register:
             self._registrator._wanted = True
-        transport.on_connecting = lambda url, attempt: self.emit("connecting", events.Connecting(url, attempt))
+        transport.on_connecting = lambda url, attempt: self.emit(
+            "connecting", events.Connecting(url, attempt)
+        )
         transport.on_connected = self._on_connected
         transport.on_disconnected = self._on_disconnected
         transport.start()
@@ -506,7 +508,9 @@ class UA(Emitter):
             unknown = [key for key in merged if key not in MediaOptions.__slots__]
             if not unknown:
                 raise
-            raise ConfigurationError(unknown[0], merged[unknown[0]], "there is no such media option") from error
+            raise ConfigurationError(
+                unknown[0], merged[unknown[0]], "there is no such media option"
+            ) from error
 
     def add_dialog(self, dialog_id: tuple[str, str, str], session: RTCSession) -> None:
         """Requests in this dialog are the session's."""
@@ -668,5 +672,3 @@ class UA(Emitter):
         "MESSAGE": _on_message,
         "OPTIONS": _on_options,
     }
-
-
