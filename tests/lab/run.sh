@@ -24,6 +24,10 @@ case ${1:-} in
   --) shift; command=("$@"); [ $# -gt 0 ] || fail "a command is expected after --" ;;
   *) fail "unknown argument $1 (LAB=compose is the only choice of make interop)" ;;
 esac
+if [ "$lab" = native ] && [ "$(id -u)" != 0 ]; then
+  fail "needs root, for a network namespace and Asterisk's chroot: sudo make interop
+        (with Docker it goes without: make interop LAB=compose)"
+fi
 [ -x "$PYTHON" ] || fail "there is no .venv yet: make install"
 cd "$REPOSITORY"
 export SIPUA_LAB=$lab
@@ -32,8 +36,6 @@ if [ "$lab" = compose ]; then
   exec "$PYTHON" -m tests.lab run "${command[@]}"
 fi
 
-[ "$(id -u)" = 0 ] || fail "needs root, for a network namespace and Asterisk's chroot: sudo make interop.
-        With Docker it goes without: make interop LAB=compose"
 reason=$(unshare --net --pid --fork --mount-proc true 2>&1) || fail "this machine allows no network namespace: $reason"
 command -v ip >/dev/null || fail "the ip command is missing: make lab installs it"
 
