@@ -137,6 +137,7 @@ class Wire:
     def put(self, message: Request | Response | str | bytes) -> None:
         """Send something to the user agent."""
         data = message if isinstance(message, str | bytes) else message.frame()
+        self.last_received = asyncio.get_running_loop().time()
         self.on_message(data)
 
     def reply(
@@ -164,7 +165,9 @@ class Wire:
         self.put(response)
         return response
 
-    def invite(self, ua: UA, *, sdp: str = OFFER, extra: str = "", call_id: str = "c1", method: str = "INVITE") -> str:
+    def invite(
+        self, ua: UA, *, sdp: str = OFFER, extra: str = "", call_id: str = "c1", method: str = "INVITE"
+    ) -> str:
         """Send an INVITE to the user agent; returns its Call-ID."""
         self.put(
             f"{method} {ua.contact_uri} SIP/2.0\r\nVia: SIP/2.0/WS peer.invalid;branch=z9hG4bK{call_id}{method}\r\n"
@@ -195,7 +198,14 @@ class Wire:
         )
 
     def from_callee(
-        self, method: str, invite: Request, *, sequence: int = 1, extra: str = "", body: str = "", tag: str = "peer"
+        self,
+        method: str,
+        invite: Request,
+        *,
+        sequence: int = 1,
+        extra: str = "",
+        body: str = "",
+        tag: str = "peer",
     ) -> None:
         """Send a request in the dialog of the user agent's own INVITE."""
         contact = invite.contact[0].uri

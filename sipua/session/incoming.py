@@ -46,8 +46,7 @@ def receive_invite(
 
 def ring(session: RTCSession) -> None:
     """Send the 180, unless the application has done something with the call meanwhile."""
-    transaction = session._transaction
-    if session.status is State.INCOMING and transaction is not None and transaction.last_response is None:
+    if session.status is State.INCOMING and not session._progress_asked:
         _provisional(session, 180, None, ())
 
 
@@ -100,6 +99,7 @@ def progress(
         raise ValueError(f"status_code={status_code}: not between 101 and 199")
     headers = header_list(extra_headers)
     done: asyncio.Future[None] = session._host.loop.create_future()
+    session._progress_asked = True
     if early_media and session._media is None:
         _make_media(session, media_options)
 

@@ -104,6 +104,7 @@ class RTCSession(Emitter):
         self._extra_headers: tuple[tuple[str, str], ...] = ()
         self._bye_headers: tuple[tuple[str, str], ...] = ()
         self._late_offer = False
+        self._progress_asked = False
         self._no_answer_timeout: float | None = None
         self._bye_sent = False
         self._confirmed: asyncio.Future[None] = host.loop.create_future()

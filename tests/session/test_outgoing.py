@@ -45,7 +45,15 @@ async def test_successful_call_and_hangup() -> None:
         assert bye.cseq.sequence == invite.cseq.sequence + 1
         wire.reply(bye, 200)
         await over
-        assert log.names == ["peerconnection", "connecting", "sending", "progress", "accepted", "confirmed", "ended"]
+        assert log.names == [
+            "peerconnection",
+            "connecting",
+            "sending",
+            "progress",
+            "accepted",
+            "confirmed",
+            "ended",
+        ]
         assert log["ended"].cause is Cause.BYE
         assert call.is_ended()
     assert wire.nothing_sent()
@@ -395,7 +403,9 @@ async def test_in_dialog_request_is_authenticated() -> None:
         await call.wait_confirmed()
         gone = call.terminate()
         first = await wire.request("BYE")
-        wire.reply(first, 401, (("WWW-Authenticate", 'Digest realm="x", nonce="n", algorithm=SHA-256, qop="auth"'),))
+        wire.reply(
+            first, 401, (("WWW-Authenticate", 'Digest realm="x", nonce="n", algorithm=SHA-256, qop="auth"'),)
+        )
         second = await wire.request("BYE")
         assert second.cseq.sequence == first.cseq.sequence + 1
         assert "algorithm=SHA-256" in second.headers["Authorization"]
