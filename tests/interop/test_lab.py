@@ -28,11 +28,10 @@ Content-Length: 0
 """.replace("\n", "\r\n")
 
 
-async def test_versions(server: Peer, record_property: pytest.RecordProperty) -> None:
+async def test_is_the_server_that_is_meant(server: Peer) -> None:
     version = await server.version()
-    record_property(server.name, version)
     print(version)
-    assert re.search({"asterisk": r"^Asterisk 22\.", "kamailio": r"kamailio [56]\."}[server.name], version)
+    assert re.match({"asterisk": r"Asterisk 22\.", "kamailio": r"kamailio [56]\."}[server.name], version)
 
 
 async def test_speaks_sip(server: Peer) -> None:

@@ -139,7 +139,7 @@ def _await(server: Server, process: subprocess.Popen[bytes]) -> None:
         if time.monotonic() > deadline:
             raise LabError(f"{server.name} does not answer {START_TIMEOUT:g} s on:\n{server.last_words()}")
         time.sleep(0.05)
-    say(f"{server.name} is up, log {server.log}")
+    say(f"{server.version()} is up, log {server.log}")
 
 
 def _stop(server: Server, process: subprocess.Popen[bytes]) -> None:

@@ -36,11 +36,11 @@ if [ "$lab" = compose ]; then
   exec "$PYTHON" -m tests.lab run "${command[@]}"
 fi
 
-reason=$(unshare --net --pid --fork --mount-proc true 2>&1) || fail "this machine allows no network namespace: $reason"
+reason=$(unshare --net --pid --fork true 2>&1) || fail "this machine allows no network namespace: $reason"
 command -v ip >/dev/null || fail "the ip command is missing: make lab installs it"
 
 # The process namespace makes sure of the end: when its first process is gone, so is all that came from it.
-exec unshare --net --pid --fork --kill-child --mount-proc bash -c '
+exec unshare --net --pid --fork --kill-child bash -c '
   set -e
   ip link set lo up
   ip link add lab0 type veth peer name lab1

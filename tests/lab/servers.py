@@ -28,6 +28,8 @@ class Server(ABC):
     log: Path
     output: Path
     """What it writes to stdout and stderr."""
+    version_command: str
+    """What its console is asked for the version."""
 
     @abstractmethod
     def is_installed(self) -> bool:
@@ -48,6 +50,12 @@ class Server(ABC):
     @abstractmethod
     def answers(self) -> bool:
         """Whether it is up."""
+
+    def version(self) -> str:
+        """What the running server says it is."""
+        command = self.console(self.version_command)
+        said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return said.stdout.split(" built by")[0].strip()
 
     def is_listening(self) -> bool:
         """Whether its port takes connections."""
@@ -71,6 +79,7 @@ class Asterisk(Server):
     home = root / "sipua-lab"
     log = home / "log" / "asterisk.log"
     output = home / "log" / "output"
+    version_command = "core show version"
 
     def is_installed(self) -> bool:
         return (self.root / ".sipua-lab").exists()  # written last
@@ -106,6 +115,7 @@ class Kamailio(Server):
     port = 8080
     home = STATE / "kamailio"
     log = output = home / "log" / "kamailio.log"
+    version_command = "core.version"
 
     def is_installed(self) -> bool:
         return shutil.which("kamailio") is not None
