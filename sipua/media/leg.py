@@ -1,0 +1,413 @@
+"""One branch of a call's media: an RTCPeerConnection with one audio transceiver, and what it takes to rely
+on it.
+
+aiortc knows no rollback, no time limits and no forks, and several things that a peer may send end its tasks
+for good. A leg adds the missing ones and shields the others (see `internals`), watches whether the peer is
+still there, and connects to the call's audio while it is the branch in use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING, Any
+
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcconfiguration import RTCIceTransportPolicy
+from aiortc.sdp import candidate_from_sdp
+
+from sipua.errors import InvalidStateError, MediaNegotiationError
+from sipua.media import internals
+from sipua.media.ice import SharedSockets
+from sipua.media.interface import IceServer, MediaStats
+from sipua.media.pcm import pcm_of, samples_per_frame, silence
+from sipua.media.track import OutgoingTrack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sipua.media.interface import Direction, MediaOptions, MediaState
+    from sipua.media.port import CallAudio
+
+__all__ = ["Leg", "ice_servers"]
+
+logger = logging.getLogger(__name__)
+
+_SAMPLE_RATES = {"opus": 48000, "g722": 16000, "pcmu": 8000, "pcma": 8000}
+_WATCH_INTERVAL = 0.5
+# RFC 7675 section 5.1 wants a check at least every 5 s, at random between 0.8 and 1.2 times that.
+_CONSENT_INTERVAL = 2.5
+_CLOSE_TIMEOUT = 2.0
+
+
+def ice_servers(servers: Sequence[IceServer | str]) -> list[RTCIceServer]:
+    """As aiortc takes them. Always a list: None would mean a public STUN server."""
+    made = [IceServer(server) if isinstance(server, str) else server for server in servers]
+    return [
+        RTCIceServer(
+            urls=s.urls if isinstance(s.urls, str) else list(s.urls),
+            username=s.username,
+            credential=s.credential,
+        )
+        for s in made
+    ]
+
+
+class Leg:
+    """A peer connection to one peer. `on_state` and `on_track` are called while it lives."""
+
+    def __init__(
+        self,
+        options: MediaOptions,
+        audio: CallAudio,
+        on_state: Callable[[Leg], None],
+        on_track: Callable[[Leg, Any], None],
+        *,
+        base: Leg | None = None,
+    ) -> None:
+        self.options = options
+        self.state: MediaState = "new"
+        self.active = False
+        self.track: Any = None
+        self.remote_text: str | None = None
+        """The last description of this peer, as it was received."""
+        self.offer_text: str | None = None
+        """aiortc's last offer, with the audio m-line alone."""
+        self._audio = audio
+        self._on_state = on_state
+        self._on_track = on_track
+        self._loop = asyncio.get_running_loop()
+        self._saved: internals.Snapshot | None = None
+        self._direction: Direction = options.direction
+        self._timer: asyncio.TimerHandle | None = None
+        self._started: float | None = None
+        self._heard = 0.0
+        self._lost_at: float | None = None
+        self._bytes_received = 0
+        self._discarded = 0
+        self._pump: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._stats = MediaStats()
+        self.pc = RTCPeerConnection(self._configuration())
+        if base is not None:
+            internals.impersonate(base.pc, self.pc)
+        self._sender_track = OutgoingTrack(self._pull, self._first_pull)
+        self.transceiver = self.pc.addTransceiver(self._sender_track, "sendrecv")
+        self._ice = internals.ice_of(self.transceiver)
+        if base is None:
+            self.sockets = SharedSockets()
+            self._bound_gathering()
+        else:
+            internals.impersonate_transceiver(base.transceiver, self.transceiver)
+            self.sockets = base.sockets
+            self.sockets.lend(self._ice, base._ice)
+        internals.replace_consent(self._ice, self._consent)
+        internals.guard_receiver(self.transceiver.receiver, self._accept)
+        internals.guard_transport(self.transceiver.receiver.transport, self._hear, self._discard)
+        self.pc.on("track", self._got_track)
+        self.pc.on("connectionstatechange", self._connection_changed)
+
+    # --- offer and answer ---------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> bool:
+        """Whether our offer waits for an answer."""
+        return self.pc.signalingState == "have-local-offer"
+
+    async def offer(self, direction: Direction) -> str:
+        """aiortc's offer, complete with candidates."""
+        self._assert_open("create_offer")
+        if not self.pending:
+            self._saved = internals.snapshot(self.pc, self.transceiver)
+        self.transceiver.direction = self._direction = direction
+        self._prefer(self.options.codecs)
+        try:
+            await self.pc.setLocalDescription(await self.pc.createOffer())
+        except BaseException:
+            self.rollback()
+            raise
+        self.offer_text = self.pc.localDescription.sdp
+        return self.offer_text
+
+    async def answer(self, offer: str, peer: str, direction: Direction) -> str:
+        """Apply the peer's offer, mended; return aiortc's answer. `peer` is the ICE user name in the
+        offer."""
+        self._assert_open("create_answer")
+        saved = internals.snapshot(self.pc, self.transceiver)
+        self.transceiver.direction = self._direction = direction
+        self._prefer(self.options.codecs)
+        try:
+            await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            self.sockets.expect(peer, self._ice)
+            await self.pc.setLocalDescription(await self.pc.createAnswer())
+        except BaseException as error:
+            internals.restore(self.pc, self.transceiver, saved)
+            if isinstance(error, Exception):
+                raise _refused("offer", error) from error
+            raise
+        self._start()
+        return str(self.pc.localDescription.sdp)
+
+    async def accept(self, answer: str, peer: str) -> None:
+        """Apply the peer's answer, mended, to the pending offer, or once more to the last one."""
+        self._assert_open("apply_answer")
+        saved = internals.snapshot(self.pc, self.transceiver)
+        if not self.pending:
+            internals.reopen_offer(self.pc)
+        # The order of the answer is the peer's choice among the codecs that were offered.
+        self._prefer(None)
+        try:
+            await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        except BaseException as error:
+            internals.restore(self.pc, self.transceiver, saved)
+            if isinstance(error, Exception):
+                raise _refused("answer", error) from error
+            raise
+        self._saved = None
+        self.sockets.expect(peer, self._ice)
+        self._start()
+
+    async def add_remote_candidate(self, candidate: str | None) -> None:
+        """A candidate that came later; None ends them. What aiortc cannot read is left out."""
+        if candidate is None:
+            await self.pc.addIceCandidate(None)
+            return
+        try:
+            made = candidate_from_sdp(candidate.removeprefix("a=").removeprefix("candidate:"))
+        except (ValueError, AssertionError):
+            logger.warning("remote candidate left out: %r", candidate)
+            return
+        made.sdpMLineIndex = 0
+        await self.pc.addIceCandidate(made)
+
+    def rollback(self) -> None:
+        """Forget the pending offer."""
+        if self.pending and self._saved is not None:
+            internals.restore(self.pc, self.transceiver, self._saved)
+        self._saved = None
+
+    async def fork(self) -> Leg:
+        """Another leg with the same offer, on the same sockets, for an answer from somebody else."""
+        leg = Leg(self.options, self._audio, self._on_state, self._on_track, base=self)
+        try:
+            await leg.offer(self._direction)
+        except BaseException:
+            await leg.close()
+            raise
+        return leg
+
+    def _prefer(self, names: Sequence[str] | None) -> None:
+        """Limit and order the codecs; None leaves them as the description has them."""
+        by_name = {codec.name.lower(): codec for codec in RTCRtpSender.getCapabilities("audio").codecs}
+        self.transceiver.setCodecPreferences([by_name[name.lower()] for name in names or ()])
+
+    def _configuration(self) -> RTCConfiguration:
+        policy = RTCIceTransportPolicy.RELAY if self._relay_only else RTCIceTransportPolicy.ALL
+        return RTCConfiguration(iceServers=ice_servers(self.options.ice_servers), iceTransportPolicy=policy)
+
+    @property
+    def _relay_only(self) -> bool:
+        return self.options.ice_transport_policy == "relay"
+
+    def _bound_gathering(self) -> None:
+        addresses = self.options.ice_host_addresses
+        if self._relay_only:
+            addresses = ()
+        elif addresses is None:
+            addresses = tuple(internals.host_addresses())
+        internals.bound_gathering(
+            self._ice,
+            timeout=self.options.ice_gathering_timeout,
+            addresses=addresses,
+            gathered=lambda: self.sockets.adopt(self._ice),
+        )
+
+    def _assert_open(self, operation: str) -> None:
+        if self._closing is not None or self.pc.signalingState == "closed":
+            raise InvalidStateError(operation, "closed")
+
+    # --- audio --------------------------------------------------------------------------------------------
+
+    @property
+    def rate(self) -> int:
+        """The sample rate that suits the codec that is sent."""
+        codecs = internals.codecs_of(self.transceiver)
+        return _SAMPLE_RATES.get(codecs[0].name.lower(), 48000) if codecs else 48000
+
+    def activate(self) -> None:
+        """From now on this leg is what the call sounds like."""
+        self.active = True
+        if self._sender_track.started:
+            self._audio.outlet.set_rate(self._sender_track.rate)
+
+    def deactivate(self) -> None:
+        """The peer hears silence, and is not heard."""
+        self.active = False
+
+    def _first_pull(self) -> int:
+        rate = self.rate
+        if self.active:
+            self._audio.outlet.set_rate(rate)
+            self._audio.inlet.start()
+        return rate
+
+    def _pull(self) -> bytes:
+        return (
+            self._audio.outlet.pull() if self.active else silence(samples_per_frame(self._sender_track.rate))
+        )
+
+    def _got_track(self, track: Any) -> None:
+        self.track = track
+        self._pump = self._loop.create_task(self._receive(track), name="sipua audio in")
+        self._on_track(self, track)
+
+    async def _receive(self, track: Any) -> None:
+        # Always read, or the queue of the track grows without bound.
+        while True:
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                return
+            if self.active and self._audio.inlet:
+                self._audio.inlet.push(pcm_of(frame), frame.sample_rate, frame.pts)
+
+    def _accept(self, packet: Any) -> bool:
+        # An empty payload would end the decoder: for ffmpeg it means the end of the stream.
+        if packet.payload and packet.payload_type in self._payload_types:
+            self._bytes_received += len(packet.payload)
+            return True
+        self._discarded += 1
+        return False
+
+    @property
+    def _payload_types(self) -> list[int]:
+        return [codec.payloadType for codec in internals.codecs_of(self.transceiver)]
+
+    # --- is anybody there ---------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        if self._started is None:
+            self._started = self._heard = self._loop.time()
+            self._tick()
+
+    def _hear(self) -> None:
+        self._heard = self._loop.time()
+
+    def _discard(self) -> None:
+        self._discarded += 1
+
+    async def _consent(self) -> None:
+        """Ask the peer's ICE now and then (:rfc:`7675`). What it means if nobody answers is for `_watch`."""
+        while True:
+            await asyncio.sleep(_CONSENT_INTERVAL * random.uniform(0.8, 1.2))
+            if await internals.ask_consent(self._ice):
+                self._hear()
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(_WATCH_INTERVAL, self._tick)
+        self._watch()
+
+    def _connection_changed(self) -> None:
+        if self.pc.connectionState == "connected":
+            self._hear()
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._closing is not None or self.state == "failed":
+            return
+        now = self._loop.time()
+        state = self._judge(now)
+        if state == "disconnected":
+            if self._lost_at is None:
+                self._lost_at = now
+            elif now - self._lost_at > self.options.failure_timeout:
+                state = "failed"
+        elif state == "connected":
+            self._lost_at = None
+        self._set_state(state)
+        if state == "failed":
+            # Consent has run out (RFC 7675 section 5.2): nothing more is sent.
+            self._begin_close("failed")
+
+    def _judge(self, now: float) -> MediaState:
+        connection = self.pc.connectionState
+        if connection == "connected":
+            return "disconnected" if now - self._heard > self.options.silence_timeout else "connected"
+        if connection == "failed":
+            return "failed"
+        if connection == "closed":
+            return "disconnected"  # the peer ended DTLS; its BYE may be on the way
+        if self._started is None:
+            return "new"
+        return "failed" if now - self._started > self.options.failure_timeout else "connecting"
+
+    def _set_state(self, state: MediaState) -> None:
+        if state != self.state:
+            self.state = state
+            self._on_state(self)
+
+    # --- figures and the end ------------------------------------------------------------------------------
+
+    def stats(self) -> MediaStats:
+        """As they are now; after the end, as they were then."""
+        if self._closing is None:
+            self._stats = self._read_stats()
+        return self._stats
+
+    def _read_stats(self) -> MediaStats:
+        codecs = internals.codecs_of(self.transceiver)
+        counted = internals.counters(self.transceiver.sender, self.transceiver.receiver)
+        local, remote = internals.candidate_pair(self._ice)
+        return MediaStats(
+            state=self.state,
+            codec=f"{codecs[0].name}/{codecs[0].clockRate}" if codecs and self.remote_text else None,
+            direction=internals.current_direction(self.transceiver),
+            packets_sent=counted.packets_sent,
+            bytes_sent=counted.bytes_sent,
+            packets_received=counted.packets_received,
+            bytes_received=self._bytes_received,
+            packets_lost=counted.packets_lost,
+            packets_lost_remote=counted.packets_lost_remote,
+            packets_discarded=self._discarded,
+            jitter=counted.jitter,
+            rtt=counted.rtt,
+            local_candidate=local,
+            remote_candidate=remote,
+        )
+
+    async def close(self) -> None:
+        """End it. Takes two seconds at most, whatever a server does not answer."""
+        await asyncio.shield(self._begin_close("closed"))
+
+    def _begin_close(self, state: MediaState) -> asyncio.Task[None]:
+        if self._closing is None:
+            self._stats = self._read_stats()
+            self._closing = self._loop.create_task(self._close(), name="sipua leg close")
+        if state == "closed":
+            self.state = "closed"
+        return self._closing
+
+    async def _close(self) -> None:
+        self.active = False
+        if self._timer is not None:
+            self._timer.cancel()
+        self.sockets.forget(self._ice)
+        closing = self._loop.create_task(self.pc.close())
+        _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
+        if late:
+            logger.warning("media did not close in %g s; its sockets are dropped", _CLOSE_TIMEOUT)
+            internals.abandon(self._ice)
+            closing.cancel()
+            await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
+        elif closing.exception() is not None:
+            logger.warning("media did not close cleanly", exc_info=closing.exception())
+            internals.abandon(self._ice)
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.wait({self._pump})
+
+
+def _refused(what: str, error: Exception) -> MediaNegotiationError:
+    return MediaNegotiationError(f"the {what} cannot be applied: {str(error) or type(error).__name__}")

@@ -1,0 +1,380 @@
+"""Real media: offers, answers, forks and the audio of one call over aiortc.
+
+The session sees one `RtcMedia`. Behind it are legs (`leg.Leg`): one as a rule; one per peer while a forked
+INVITE rings in several places with early media; a new one when a peer restarts ICE, which aiortc cannot do
+in place. One leg is active: it is connected to the call's audio, and its state is the state of the media.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from typing import TYPE_CHECKING, Any
+
+from aiortc.rtcicetransport import parse_stun_turn_uri
+
+from sipua.errors import ConfigurationError, InvalidStateError, MediaError, MediaNegotiationError
+from sipua.media import internals
+from sipua.media.description import direction_of, identity_of, parse
+from sipua.media.interface import (
+    DIRECTIONS,
+    Applied,
+    AudioPort,
+    Direction,
+    MediaOptions,
+    MediaSession,
+    MediaState,
+    MediaStats,
+)
+from sipua.media.leg import Leg, ice_servers
+from sipua.media.outgoing import Outgoing
+from sipua.media.port import CallAudio
+from sipua.media.sdp import AUDIO_CODECS, mend_answer, mend_offer
+from sipua.media.sinks import as_sink
+from sipua.media.sources import as_source
+
+if TYPE_CHECKING:
+    from sipua.media.interface import AudioSink
+
+__all__ = ["RtcMedia"]
+
+logger = logging.getLogger(__name__)
+
+
+class RtcMedia(MediaSession):
+    """The media of one call. To be made and used in a running event loop."""
+
+    def __init__(self, options: MediaOptions | None = None) -> None:
+        super().__init__(options)
+        self._audio = CallAudio(self._tell_error, asyncio.get_running_loop().time)
+        self._out = Outgoing()
+        self._leg: Leg | None = None
+        self._offering: Leg | None = None
+        self._legs: list[Leg] = []
+        self._branches: dict[str, Leg] = {}
+        self._state: MediaState = "new"
+        self._local: str | None = None
+        self._agreed_local: str | None = None
+        self._record: AudioSink | None = as_sink(self.options.record)
+        self._closed: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+        if self.options.echo:
+            self._audio.echo()
+        elif self.options.audio is not None:
+            self._audio.outlet.play(as_source(self.options.audio))
+
+    # --- what the session may look at ---------------------------------------------------------------------
+
+    @property
+    def audio(self) -> AudioPort:
+        """The application's end."""
+        return self._audio
+
+    @property
+    def state(self) -> MediaState:
+        """Of the active leg."""
+        return self._state
+
+    @property
+    def connection(self) -> Any:
+        """The active leg's RTCPeerConnection."""
+        leg = self._leg or self._offering
+        return leg.pc if leg is not None else None
+
+    @property
+    def local_description(self) -> str | None:
+        """The last one made."""
+        return self._local
+
+    @property
+    def remote_description(self) -> str | None:
+        """The last one applied, of the active leg."""
+        return self._leg.remote_text if self._leg is not None else None
+
+    @property
+    def remote_direction(self) -> Direction:
+        """As the peer put it."""
+        text = self.remote_description
+        return direction_of(text, self._out.index) if text is not None else "sendrecv"
+
+    @property
+    def has_pending_offer(self) -> bool:
+        """Whether our offer waits for an answer; those of the peer are answered at once."""
+        return self._offering is not None
+
+    def stats(self) -> MediaStats:
+        """Of the active leg."""
+        return self._leg.stats() if self._leg is not None else MediaStats(state=self._state)
+
+    def check(self) -> None:
+        """Look at everything that can be wrong with the options before a request is sent."""
+        options = self.options
+        _check_options(options)
+        source = as_source(options.audio)
+        if source is not None:
+            source.check()
+        check = getattr(self._record, "check", None)
+        if check is not None:
+            check()
+
+    # --- offer and answer ---------------------------------------------------------------------------------
+
+    async def create_offer(self, *, ice_restart: bool = False) -> str:
+        """Offer audio, with candidates gathered for at most `ice_gathering_timeout`."""
+        self._assert_open("create_offer")
+        leg = self._offering
+        if leg is None:
+            leg = self._leg
+            if leg is None or ice_restart or leg.state == "failed":
+                leg = self._new_leg()
+        self._offering = leg
+        try:
+            text = await leg.offer(self.direction)
+        except BaseException:
+            await self.rollback()
+            raise
+        self._local = self._out.offer(text, self.options.ice_candidate_filter)
+        self._tell_candidates()
+        return self._local
+
+    async def create_answer(self, offer: str) -> str:
+        """Answer the peer's offer, on a new leg when it comes from another place than before."""
+        self._assert_open("create_answer")
+        index = self._out.index if self._leg is not None else None
+        leg = self._leg
+        mended = mend_offer(offer, codecs=self.options.codecs)
+        if leg is None or leg.state == "failed" or self._moved(leg, offer, mended.index):
+            leg = self._new_leg()
+        else:
+            mended = mend_offer(offer, codecs=self.options.codecs, index=index, established=True)
+        peer = identity_of(offer, mended.index)[0] or ""
+        try:
+            text = await leg.answer(mended.sdp, peer, self.direction)
+        except BaseException:
+            if leg is not self._leg:
+                self._leave(leg)
+            raise
+        leg.remote_text = offer
+        self._local = self._agreed_local = self._out.answer(text, mended, self.options.ice_candidate_filter)
+        self._activate(leg)
+        self._leave_others(leg)
+        self._tell_candidates()
+        return self._local
+
+    async def apply_answer(self, answer: str, *, branch: str = "") -> Applied:
+        """Follow the answer: of the peer we know, or of another that the INVITE was forked to."""
+        self._assert_open("apply_answer")
+        offering, before = self._offering, self._branches.get(branch)
+        known = offering or before or self._leg
+        if known is None:
+            raise MediaNegotiationError("an answer without an offer")
+        for leg in (before, known):
+            if leg is not None and leg is not offering and leg.remote_text == answer:
+                return self._follow(leg, branch)
+        leg = self._find_leg(answer, known) or await self._fork(known)
+        if leg is None:
+            return Applied.NEEDS_REOFFER
+        try:
+            await self._accept(leg, answer)
+        except BaseException:
+            if leg.remote_text is None and leg is not offering:
+                self._leave(leg)
+            raise
+        self._offering, self._agreed_local = None, self._local
+        self._follow(leg, branch)
+        if offering is not None and offering is not leg:
+            # Somebody else answered, or the peer did not care for an ICE restart.
+            offering.rollback()
+        for other in (offering, before):
+            if other is not None and other is not leg and other not in self._branches.values():
+                self._leave(other)
+        return Applied.APPLIED
+
+    def _follow(self, leg: Leg, branch: str) -> Applied:
+        changed = leg is not self._leg
+        self._branches[branch] = leg
+        self._activate(leg)
+        return Applied.APPLIED if changed else Applied.UNCHANGED
+
+    async def _accept(self, leg: Leg, answer: str) -> None:
+        index = self._out.index
+        role = internals.dtls_role(leg.transceiver) if leg.remote_text is not None else None
+        mended = mend_answer(answer, leg.offer_text or "", codecs=self.options.codecs, index=index, role=role)
+        await leg.accept(mended, identity_of(answer, index)[0] or "")
+        leg.remote_text = answer
+
+    async def choose(self, branch: str) -> Applied:
+        """Keep this branch's leg and end the others."""
+        self._assert_open("choose")
+        leg = self._branches.get(branch)
+        if leg is None:
+            return Applied.UNCHANGED
+        changed = leg is not self._leg
+        self._activate(leg)
+        self._leave_others(leg)
+        return Applied.APPLIED if changed else Applied.UNCHANGED
+
+    async def rollback(self) -> None:
+        """Forget our pending offer."""
+        leg, self._offering = self._offering, None
+        if leg is None:
+            return
+        self._local = self._agreed_local
+        if leg is self._leg:
+            leg.rollback()
+        else:
+            self._leave(leg)
+
+    async def add_remote_candidate(self, candidate: str | None, mid: str | None = None) -> None:
+        """A candidate that came after its description; one that cannot be used is left out."""
+        self._assert_open("add_remote_candidate")
+        leg = self._leg or self._offering
+        if leg is not None:
+            await leg.add_remote_candidate(candidate)
+
+    async def close(self) -> None:
+        """End all legs, finish recordings."""
+        if self._closed is None:
+            self._closed = asyncio.get_running_loop().create_task(self._close(), name="sipua media close")
+        await asyncio.shield(self._closed)
+
+    # --- legs ---------------------------------------------------------------------------------------------
+
+    def _new_leg(self) -> Leg:
+        leg = Leg(self.options, self._audio, self._leg_state, self._leg_track)
+        self._legs.append(leg)
+        return leg
+
+    def _moved(self, leg: Leg, offer: str, index: int) -> bool:
+        """Whether an offer comes with other ICE credentials or another certificate than the leg's peer
+        has."""
+        if leg.remote_text is None:
+            return False
+        return identity_of(leg.remote_text, self._out.index) != identity_of(offer, index)
+
+    def _find_leg(self, answer: str, known: Leg) -> Leg | None:
+        """The leg that this answer is for: whose peer has the same identity, or that has no peer yet."""
+        parse(answer)
+        try:
+            identity = identity_of(answer, self._out.index)
+        except IndexError:
+            raise MediaNegotiationError("the answer has fewer media lines than the offer") from None
+        for leg in self._legs:
+            if leg.remote_text is not None and identity_of(leg.remote_text, self._out.index) == identity:
+                return leg
+        return known if known.remote_text is None else None
+
+    async def _fork(self, known: Leg) -> Leg | None:
+        if not known.sockets.usable or known.offer_text is None or known.state == "failed":
+            return None
+        try:
+            leg = await known.fork()
+        except (MediaError, InvalidStateError, OSError):
+            logger.warning("media cannot follow another branch of the call", exc_info=True)
+            return None
+        self._legs.append(leg)
+        return leg
+
+    def _activate(self, leg: Leg) -> None:
+        if leg is self._leg and leg.active:
+            return
+        if self._leg is not None:
+            self._leg.deactivate()
+        self._leg = leg
+        leg.activate()
+        self._leg_state(leg)
+        if leg.track is not None:
+            self._leg_track(leg, leg.track)
+
+    def _leave_others(self, kept: Leg) -> None:
+        for leg in self._legs[:]:
+            if leg is not kept:
+                self._leave(leg)
+        self._branches = {branch: leg for branch, leg in self._branches.items() if leg is kept}
+        if self._offering is not kept:
+            self._offering = None
+
+    def _leave(self, leg: Leg) -> None:
+        if leg in self._legs:
+            self._legs.remove(leg)
+        leg.deactivate()
+        task = asyncio.get_running_loop().create_task(leg.close(), name="sipua leg close")
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _leg_state(self, leg: Leg) -> None:
+        if leg is self._leg and self._closed is None:
+            if leg.state == "connected":
+                self._start_recording()
+            self._set_state(leg.state)
+
+    def _leg_track(self, leg: Leg, track: Any) -> None:
+        if leg is self._leg and self.callbacks.on_track is not None:
+            self.callbacks.on_track(track.kind, track)
+
+    # --- the rest -----------------------------------------------------------------------------------------
+
+    async def _close(self) -> None:
+        self._set_state("closed")
+        self._audio.close()
+        self._offering = None
+        for leg in self._legs[:]:
+            self._leave(leg)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+
+    def _start_recording(self) -> None:
+        sink, self._record = self._record, None
+        if sink is None:
+            return
+        try:
+            self._audio.inlet.add(sink)
+        except MediaError as error:
+            self._tell_error(error)
+
+    def _set_state(self, state: MediaState) -> None:
+        if state != self._state:
+            self._state = state
+            if self.callbacks.on_state is not None:
+                self.callbacks.on_state(state)
+
+    def _tell_error(self, error: MediaError) -> None:
+        logger.warning("%s", error)
+        if self.callbacks.on_error is not None:
+            self.callbacks.on_error(error)
+
+    def _tell_candidates(self) -> None:
+        if self.callbacks.on_candidate is None or self._local is None:
+            return
+        for value in parse(self._local).media[self._out.index].all("candidate"):
+            self.callbacks.on_candidate(f"candidate:{value}")
+
+    def _assert_open(self, operation: str) -> None:
+        if self._closed is not None:
+            raise InvalidStateError(operation, "closed")
+
+
+def _check_options(options: MediaOptions) -> None:
+    for name in options.codecs or ():
+        if name.lower() not in AUDIO_CODECS:
+            raise ConfigurationError("codecs", name, f"must be one of {', '.join(AUDIO_CODECS)}")
+    if options.codecs is not None and not options.codecs:
+        raise ConfigurationError("codecs", options.codecs, "must name at least one codec, or be None for all")
+    if options.direction not in DIRECTIONS:
+        raise ConfigurationError("direction", options.direction, f"must be one of {', '.join(DIRECTIONS)}")
+    for server in ice_servers(options.ice_servers):
+        for url in [server.urls] if isinstance(server.urls, str) else server.urls:
+            try:
+                parse_stun_turn_uri(url)
+            except ValueError:
+                raise ConfigurationError(
+                    "ice_servers",
+                    url,
+                    "must look like stun:host[:port] or turn:host[:port][?transport=udp|tcp]",
+                ) from None
+    for address in options.ice_host_addresses or ():
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise ConfigurationError("ice_host_addresses", address, "must be an IP address") from None
