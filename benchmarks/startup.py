@@ -6,8 +6,10 @@ fills the file cache and writes the byte code.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,9 +45,11 @@ CASES: dict[str, list[str]] = {
 TARGETS = {"import sipua": 0.15, "sipua --help": 0.35}
 
 
-def seconds(command: list[str]) -> float:
+def seconds(command: list[str], environment: dict[str, str]) -> float:
     started = time.perf_counter()
-    result = subprocess.run(pinned(MEASURED_CORE, command), cwd=ROOT, check=False, stdout=subprocess.DEVNULL)
+    result = subprocess.run(
+        pinned(MEASURED_CORE, command), cwd=ROOT, env=environment, check=False, stdout=subprocess.DEVNULL
+    )
     spent = time.perf_counter() - started
     if result.returncode:
         raise SystemExit(f"`{' '.join(command)}` ended with status {result.returncode}")
@@ -64,12 +68,16 @@ def measure(arguments: argparse.Namespace) -> Report:
         {"repetitions": repetitions},
     )
     times: dict[str, list[float]] = {name: [] for name in CASES}
-    for turn in range(-1, repetitions):
-        progress(f"startup: round {turn + 1}/{repetitions}")
-        for name, command in CASES.items():
-            spent = seconds(command)
-            if turn >= 0:
-                times[name].append(spent)
+    with tempfile.TemporaryDirectory() as cache:
+        # Byte code is kept as after any first start, wherever this environment keeps it, or forbids it.
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for turn in range(-1, repetitions):
+            progress(f"startup: round {turn + 1}/{repetitions}")
+            for name, command in CASES.items():
+                spent = seconds(command, environment)
+                if turn >= 0:
+                    times[name].append(spent)
     progress("")
     for name, values in times.items():
         report.rows.append({"case": name, "seconds": spread(values)})
