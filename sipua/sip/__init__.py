@@ -30,7 +30,7 @@ from .message import METHODS, Message, Request, Response, make_response
 from .parameters import Parameters, URIHeaders, URIParameters
 from .status import REASON_PHRASES, reason_phrase
 from .timers import Timers
-from .transaction import ClientTransaction, ServerTransaction
+from .transaction_client import ClientTransaction
 from .transaction_events import (
     AckReceived,
     AckTimedOut,
@@ -42,6 +42,7 @@ from .transaction_events import (
     TransactionTimedOut,
     TransportFailed,
 )
+from .transaction_server import ServerTransaction
 from .uri import URI
 from .values import Address, CSeq, MediaType, NameAddr, Via
 

@@ -35,13 +35,13 @@ _TARGET_REFRESH: Final = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "
 #: :rfc:`3261#section-8.1.1.5`
 _CSEQ_LIMIT: Final = 2**31
 
+_SYSTEM_RANDOM: Final = random.SystemRandom()
+
 
 class OutOfOrder(SipuaError):
     """A request in a dialog with a CSeq that is not above the last one. `status` is the answer to it."""
 
-    def __init__(self, message: str, *, status: int = 500) -> None:
-        super().__init__(message)
-        self.status = status
+    status: Final = 500
 
 
 class DialogState(enum.StrEnum):
@@ -76,14 +76,16 @@ def dialog_id(message: Request | Response, *, outgoing: bool | None = None) -> D
 class Dialog:
     """One dialog (:rfc:`3261#section-12`). Made by `from_uac` or `from_uas`.
 
-    `local_uri` and `remote_uri` are addresses without tag, `route_set` the Route values to send, `local_cseq`
-    the last CSeq sent and `remote_cseq` the last received (None: none yet). `secure`: only sips will do.
+    `route_set` holds the Route values to send, `local_cseq` the last CSeq sent and `remote_cseq` the last
+    received (None: none yet). `secure` means that only sips will do.
     """
 
     __slots__ = (
         "_from",
+        "_local",
         "_previous_target",
         "_rand",
+        "_remote",
         "_remote_target",
         "_request_uri",
         "_route_set",
@@ -93,9 +95,7 @@ class Dialog:
         "id",
         "is_uac",
         "local_cseq",
-        "local_uri",
         "remote_cseq",
-        "remote_uri",
         "secure",
         "state",
     )
@@ -116,16 +116,16 @@ class Dialog:
         rand: random.Random | None = None,
     ) -> None:
         self.id = id
-        self.local_uri = Address(uri=local_uri.uri, name=local_uri.name)
-        self.remote_uri = Address(uri=remote_uri.uri, name=remote_uri.name)
         self.local_cseq = local_cseq
         self.remote_cseq = remote_cseq
         self.state = state
         self.secure = secure
         self.is_uac = is_uac
-        self._rand = rand or random.SystemRandom()
-        self._from = _tagged(self.local_uri, id.local_tag)
-        self._to = _tagged(self.remote_uri, id.remote_tag)
+        self._rand = rand or _SYSTEM_RANDOM
+        self._local = local_uri
+        self._remote = remote_uri
+        self._from = _tagged(local_uri, id.local_tag)
+        self._to = _tagged(remote_uri, id.remote_tag)
         self._remote_target = remote_target
         self._route_set = [*route_set]
         #: the CSeq of the last target refresh request received, and the target before it
@@ -135,7 +135,7 @@ class Dialog:
         self._plan_route()
 
     def __repr__(self) -> str:
-        return f"<Dialog {self.state} {self.local_uri.uri} -> {self._remote_target} {tuple(self.id)}>"
+        return f"<Dialog {self.state} {self._local.uri} -> {self._remote_target} {tuple(self.id)}>"
 
     # --- making one ----------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Dialog:
         return cls(
             id=dialog_id(response, outgoing=True),
             local_uri=request.from_address,
-            remote_uri=request.to_address,
+            remote_uri=response.to_address,
             remote_target=target,
             route_set=reversed(response.headers.values("Record-Route")),
             local_cseq=request.cseq.sequence,
@@ -202,6 +202,16 @@ class Dialog:
     def remote_tag(self) -> str:
         """The peer's tag; empty if it has none."""
         return self.id.remote_tag
+
+    @property
+    def local_uri(self) -> Address:
+        """Who we are in this dialog, without tag."""
+        return self._local.with_tag(None)
+
+    @property
+    def remote_uri(self) -> Address:
+        """Who the peer is in this dialog, without tag."""
+        return self._remote.with_tag(None)
 
     @property
     def remote_target(self) -> URI:
@@ -302,22 +312,20 @@ class Dialog:
         """Check the CSeq of the peer's request, and take over its Contact if it is a target refresh.
 
         Raises `OutOfOrder` (500) for one that is not above the last: it is late, or a copy
-        (:rfc:`3261#section-12.2.2`). Gaps are allowed. ACK and CANCEL are not counted.
+        (:rfc:`3261#section-12.2.2`). Gaps are allowed. ACK and CANCEL are not counted. A Contact that cannot
+        be read raises `ParseError` (400) and changes nothing.
         """
         method = request.method
         if method in ("ACK", "CANCEL"):
             return
         sequence = request.cseq.sequence
-        if sequence >= _CSEQ_LIMIT:
-            raise OutOfOrder(f"CSeq {sequence} is beyond 2**31", status=400)
         if self.remote_cseq is not None and sequence <= self.remote_cseq:
             raise OutOfOrder(f"{method} has CSeq {sequence} after {self.remote_cseq}")
+        target = _contact_uri(request) if method in _TARGET_REFRESH else None
         self.remote_cseq = sequence
-        if method in _TARGET_REFRESH:
-            target = _contact_uri(request)
-            if target is not None:
-                self._previous_target = (sequence, self._remote_target)
-                self.remote_target = target
+        if target is not None:
+            self._previous_target = (sequence, self._remote_target)
+            self.remote_target = target
 
     def refused(self, request: Request) -> None:
         """We answered the peer's request with an error: its Contact is void (:rfc:`6141#section-4.6`)."""
@@ -371,7 +379,11 @@ class Dialog:
 
 
 def _tagged(address: Address, tag: str) -> str:
-    return f"{address};tag={tag}" if tag else str(address)
+    """As it came, for it may be compared literally by an RFC 2543 peer; and with this tag."""
+    given = address.tag
+    if not tag or given == tag:
+        return str(address)
+    return f"{address};tag={tag}" if given is None else str(address.with_tag(tag))
 
 
 def _contact_uri(message: Request | Response) -> URI | None:

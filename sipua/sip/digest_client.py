@@ -155,9 +155,9 @@ class DigestClient:
             _remember(self._answers, realm, answer)
         host = request.uri.host.lower()
         again = {
-            realm: answer
+            realm: known
             for proxy, name in _realms_in(request)
-            if (answer := self._answers.get(realm := _realm(proxy, name, host))) is not None
+            if (known := self._answers.get(realm := _realm(proxy, name, host))) is not None
         }
         for realm, answer in {**again, **chosen}.items():
             self._put(request, realm, answer)

@@ -17,16 +17,11 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from .identifiers import new_branch
 from .message import Request, Response, make_response
 from .timers import Timers
-from .transaction import (
-    ClientTransaction,
-    Context,
-    Durations,
-    ServerKey,
-    ServerTransaction,
-    timer_durations,
-)
+from .transaction import Context, ServerKey
+from .transaction_client import ClientTransaction
 from .transaction_events import AckReceived, Cancelled, Event, RequestReceived
-from .transaction_states import State, Timer
+from .transaction_server import ServerTransaction
+from .transaction_states import Durations, State, Timer, timer_durations
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -286,8 +281,8 @@ class TransactionLayer:
 
     def _server_key(self, request: Request, method: str) -> ServerKey:
         """What a request is told from others by (:rfc:`3261#section-17.2.3`)."""
-        branch = request.branch
         via = request.via[0]
+        branch = via.branch
         if branch is not None and len(branch) > 7 and branch[:7].lower() == _MAGIC_COOKIE:
-            return (branch, via.host, via.port, method)
+            return (branch, via.host.lower(), via.port, method)
         return (str(request.uri), request.from_tag, request.call_id, request.cseq.sequence, str(via), method)

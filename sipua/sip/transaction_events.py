@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .message import Request, Response
-    from .transaction import ClientTransaction, ServerTransaction, Transaction
+    from .transaction import Transaction
+    from .transaction_client import ClientTransaction
+    from .transaction_server import ServerTransaction
 
 __all__ = [
     "AckReceived",

@@ -67,7 +67,11 @@ a later answer could do nothing but harm (:rfc:`4320#section-4.2`).
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .timers import Timers
 
 __all__ = [
     "INVITE_CLIENT",
@@ -76,11 +80,13 @@ __all__ = [
     "NON_INVITE_CLIENT",
     "NON_INVITE_SERVER",
     "Action",
+    "Durations",
     "Input",
     "Machine",
     "Row",
     "State",
     "Timer",
+    "timer_durations",
 ]
 
 
@@ -113,11 +119,11 @@ class Timer(enum.StrEnum):
     L = "L"
     M = "M"
     #: the server's own 100 to an INVITE that the application does not answer at once
-    TRYING = "100"
+    TRYING = "own 100"
     #: the same for other requests, :rfc:`4320#section-4.1`
-    LATE_TRYING = "late 100"
+    LATE_TRYING = "own late 100"
     #: retransmission of a 2xx until its ACK, :rfc:`3261#section-13.3.1.4`
-    ACCEPTED = "2xx"
+    ACCEPTED = "2xx again"
     #: wait for the final response to a cancelled INVITE, :rfc:`3261#section-9.1`
     CANCELLED = "cancelled"
     #: wait for the application's answer to a request other than INVITE
@@ -336,3 +342,30 @@ NON_INVITE_SERVER: Machine = {
     ),
     State.TERMINATED: _OVER,
 }
+
+Durations = Mapping[Timer, float | None]
+
+
+def timer_durations(timers: Timers, *, reliable: bool) -> Durations:
+    """How long each timer runs at first, in seconds; None: it is not used, 0: it fires at once."""
+    unreliable_only = None if reliable else timers.t1
+    return {
+        Timer.A: unreliable_only,
+        Timer.B: timers.timeout,
+        Timer.C: None,
+        Timer.D: 0.0 if reliable else timers.timeout,
+        Timer.E: unreliable_only,
+        Timer.F: timers.timeout,
+        Timer.G: unreliable_only,
+        Timer.H: timers.timeout,
+        Timer.I: 0.0 if reliable else timers.t4,
+        Timer.J: 0.0 if reliable else timers.timeout,
+        Timer.K: 0.0 if reliable else timers.t4,
+        Timer.L: timers.timeout,
+        Timer.M: timers.timeout,
+        Timer.TRYING: timers.trying,
+        Timer.LATE_TRYING: timers.late_trying,
+        Timer.ACCEPTED: timers.t1,
+        Timer.CANCELLED: timers.timeout,
+        Timer.ANSWER: timers.timeout,
+    }
