@@ -1,0 +1,114 @@
+"""The options that say what a call is made of: what the peer hears, and what is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sipua.cli.options import FILE, Codec, duration_option, gather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sipua.media.interface import AudioSink, AudioSource
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioOptions:
+    """What the peer hears, and what becomes of what it says."""
+
+    play: Path | None
+    loop: bool
+    tone: float | None
+    echo: bool
+    silence: bool
+    record: Path | None
+    codec: tuple[str, ...]
+    loopback: bool
+    duration: float | None
+
+    def check(self) -> None:
+        """Refuse what cannot work, before anybody is called.
+
+        :raises click.UsageError: options that exclude each other.
+        :raises MediaFileError: a file that cannot be played or written.
+        """
+        given = [f"--{name}" for name in ("play", "tone", "echo", "silence") if getattr(self, name)]
+        if len(given) > 1:
+            raise click.UsageError(f"{' and '.join(given)}: only one of them can be heard")
+        if self.loop and self.play is None:
+            raise click.UsageError("--loop: there is nothing to repeat; give a file with --play")
+        source = self.source()
+        if source is not None:
+            source.check()
+        self.sink()
+
+    def source(self) -> AudioSource | None:
+        """What the peer hears, from its beginning; None: silence or its own echo."""
+        from sipua.media.sources import AudioFile, Tone
+
+        if self.play is not None:
+            return AudioFile(self.play, loop=self.loop)
+        return Tone(self.tone) if self.tone is not None else None
+
+    def sink(self, number: int = 1) -> AudioSink | None:
+        """Where to record the call of this number: with several, each has a file of its own.
+
+        :raises MediaFileError: a file that cannot be written.
+        """
+        from sipua.media.sinks import as_sink, check_writable
+
+        if self.record is None:
+            return None
+        path = self.record
+        if number > 1:
+            path = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        sink = as_sink(path)
+        check_writable(path.expanduser())
+        return sink
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether there is a file whose end is the end of the call."""
+        return self.play is not None and not self.loop and self.duration is None
+
+    def media_options(self, sink: AudioSink | None) -> dict[str, Any]:
+        """For `UA.call` and `RTCSession.answer`."""
+        options: dict[str, Any] = {"echo": self.echo}
+        if sink is not None:
+            options["record"] = sink
+        if self.codec:
+            options["codecs"] = self.codec
+        if self.loopback:
+            options["ice_host_addresses"] = ("127.0.0.1",)
+        return options
+
+
+_AUDIO = (
+    click.option("--play", type=FILE, metavar="FILE", help="Play FILE to the peer, then hang up."),
+    click.option("--loop", is_flag=True, help="Play it over and over."),
+    click.option(
+        "--tone",
+        type=click.FloatRange(1, 20000),
+        metavar="HZ",
+        help="Let the peer hear a tone.",
+    ),
+    click.option("--echo", is_flag=True, help="Let the peer hear itself."),
+    click.option("--silence", is_flag=True, help="Let the peer hear nothing (the default)."),
+    click.option("--record", type=FILE, metavar="FILE", help="Record the peer to FILE, .wav or .ogg."),
+    click.option(
+        "--codec", type=Codec(), multiple=True, help="Offer this codec; several in order of preference."
+    ),
+    click.option("--loopback", is_flag=True, help="Media on 127.0.0.1 only."),
+    duration_option("Hang up so long after the answer; with --play also when the file is longer or shorter."),
+)
+
+
+def audio_options(function: F) -> F:
+    """Add what a call can be made of; the function gets it as `audio`."""
+    return gather(function, AudioOptions, "audio", _AUDIO)

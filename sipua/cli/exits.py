@@ -1,0 +1,121 @@
+"""Exit codes, and every error as one line that names the thing and the remedy."""
+
+from __future__ import annotations
+
+import enum
+
+import click
+
+from sipua import errors
+from sipua.errors import ConfigurationError, SipuaError
+
+
+class ExitCode(enum.IntEnum):
+    """What the command tells its caller. These never change their meaning."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    REJECTED = 3
+    UNAUTHORISED = 4
+    TIMEOUT = 5
+    BUSY = 6
+    INTERRUPTED = 130
+
+
+class Failure(Exception):
+    """The command cannot go on, and this line says all there is to say."""
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+# The first that fits counts: special ones before general ones.
+_CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
+    (errors.ConfigurationError, ExitCode.USAGE),
+    (errors.InvalidTargetError, ExitCode.USAGE),
+    (errors.InvalidHeaderError, ExitCode.USAGE),
+    (errors.MediaFileError, ExitCode.USAGE),
+    (errors.RegistrationUnauthorized, ExitCode.UNAUTHORISED),
+    (errors.CallUnauthorized, ExitCode.UNAUTHORISED),
+    (errors.AuthenticationError, ExitCode.UNAUTHORISED),
+    (errors.CallBusy, ExitCode.BUSY),
+    (TimeoutError, ExitCode.TIMEOUT),
+)
+
+_REMEDIES: tuple[tuple[type[Exception], str], ...] = (
+    (
+        errors.RegistrationUnauthorized,
+        "wrong user name or password: check --uri, --auth-user and --password (or SIPUA_PASSWORD)",
+    ),
+    (
+        errors.CallUnauthorized,
+        "wrong user name or password: check --uri, --auth-user and --password (or SIPUA_PASSWORD)",
+    ),
+    (errors.CallNotFound, "check the target"),
+    (errors.CallTimeout, "try again later, or wait longer with --timeout"),
+    (errors.RequestTimeout, "the server does not answer SIP: check --server"),
+)
+
+#: Which option sets what the library calls so.
+_OPTIONS = {
+    "uri": "--uri",
+    "sockets": "--server",
+    "url": "--server",
+    "ca_file": "--ca-file",
+    "password": "--password",
+    "authorization_user": "--auth-user",
+    "frequency": "--tone",
+    "audio": "--play",
+    "record": "--record",
+    "codecs": "--codec",
+    "accounts": "--account",
+    "host": "--host",
+    "port": "--port",
+}
+
+#: The library's remedies are for programs; these are the same for the command line.
+_WORDING = (
+    ("pass ca_file= with", "pass --ca-file with"),
+    (", or insecure=True to trust any", ", or --insecure to trust any"),
+    ("insecure=True would", "--insecure would"),
+    ("; proxy=None connects directly", "; unset https_proxy to connect directly"),
+    (", or proxy=None", ", or unset https_proxy"),
+)
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """The exit code for what ended a command."""
+    if isinstance(error, Failure):
+        return error.code
+    if isinstance(error, click.UsageError):
+        return ExitCode.USAGE
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    # Somebody said no, as against something that did not work.
+    refused = isinstance(error, errors.CallFailed | errors.RequestFailed) and error.status_code is not None
+    return ExitCode.REJECTED if refused else ExitCode.FAILED
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong and what to do about it, in one line without the command's name."""
+    if isinstance(error, click.ClickException):
+        text = error.format_message()
+    elif isinstance(error, ConfigurationError):
+        text = _configuration_error(error)
+    elif isinstance(error, Failure | SipuaError | OSError):
+        text = str(error)
+    else:
+        text = f"internal error: {type(error).__name__}: {error} (-v shows where)"
+    for ours, theirs in _WORDING:
+        text = text.replace(ours, theirs)
+    remedy = next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), None)
+    return " ".join(f"{text}; {remedy}".split() if remedy else text.split())
+
+
+def _configuration_error(error: ConfigurationError) -> str:
+    why = str(error).removeprefix(f"{error.key}={error.value!r}: ")
+    option = _OPTIONS.get(error.key, error.key)
+    return f"{option}: {why}" if error.value in (None, "…") else f"{option} {error.value}: {why}"

@@ -1,0 +1,166 @@
+"""Options that several subcommands share, and the types of their values."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Seconds(click.ParamType[float]):
+    """A time: ``30``, ``1.5``, ``90s``, ``2m`` or ``1h``. Gives seconds."""
+
+    name = "seconds"
+    _UNITS: ClassVar = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds, more than 0."""
+        match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)", str(value).strip())
+        seconds = float(match[1]) * self._UNITS[match[2]] if match else math.nan
+        if not seconds > 0:
+            self.fail(f"{value!r} is not a time; it looks like 30, 1.5 or 2m", param, ctx)
+        return seconds
+
+
+class Header(click.ParamType[str]):
+    """``Name: value``, fit to go into a request."""
+
+    name = "'name: value'"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The header as it was given."""
+        from sipua.errors import InvalidHeaderError
+        from sipua.session.headers import header_list
+
+        try:
+            header_list([value])
+        except InvalidHeaderError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+class Digits(click.ParamType[str]):
+    """DTMF: ``0``–``9``, ``*``, ``#``, ``A``–``D``, and ``,`` for a pause of two seconds."""
+
+    name = "digits"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The digits in upper case."""
+        digits = str(value).upper().replace(" ", "")
+        if not re.fullmatch(r"[0-9*#A-D,]+", digits):
+            self.fail(f"{value!r} has a character that is none of 0-9 * # A-D and , (a pause)", param, ctx)
+        return digits
+
+
+class Codec(click.Choice[str]):
+    """The name of an audio codec, in any case."""
+
+    def __init__(self) -> None:
+        super().__init__(["opus", "G722", "PCMU", "PCMA"], case_sensitive=False)
+
+
+FILE = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """How a command tells what happens."""
+
+    json: bool
+    verbose: int
+    trace: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountOptions:
+    """Who we are and where our server is."""
+
+    uri: str
+    password: str | None
+    auth_user: str | None
+    server: tuple[str, ...]
+    ca_file: str | None
+    insecure: bool
+
+
+_OUTPUT = (
+    click.option("--json", is_flag=True, help="Print one JSON object a line instead (see docs/cli.md)."),
+    click.option("-v", "--verbose", count=True, help="Log what goes on; -vv: every detail."),
+)
+_TRACE = (
+    click.option(
+        "--trace", type=FILE, metavar="FILE", help="Write every SIP message to FILE, without credentials."
+    ),
+)
+_ACCOUNT = (
+    click.option(
+        "--uri",
+        required=True,
+        envvar="SIPUA_URI",
+        metavar="URI",
+        help="Our address, such as sip:alice@example.com.  [env: SIPUA_URI]",
+    ),
+    click.option(
+        "--password",
+        envvar="SIPUA_PASSWORD",
+        metavar="TEXT",
+        help="Its password. Others on this machine can see it in ps; "
+        "the environment variable is safer.  [env: SIPUA_PASSWORD]",
+    ),
+    click.option(
+        "--auth-user", metavar="NAME", help="User name for authentication, if it is not that of --uri."
+    ),
+    click.option(
+        "--server",
+        multiple=True,
+        required=True,
+        envvar="SIPUA_SERVER",
+        metavar="URL",
+        help="Such as wss://example.com/ws. Several: if one fails, the next.  [env: SIPUA_SERVER]",
+    ),
+    click.option("--ca-file", metavar="FILE", help="Trust the certificates in this PEM file, no others."),
+    click.option("--insecure", is_flag=True, help="Trust any certificate: for tests only."),
+)
+
+
+def output_options(function: F) -> F:
+    """Add ``--json`` and ``-v``; the function gets them as `output`."""
+    return gather(function, OutputOptions, "output", _OUTPUT)
+
+
+def account_options(function: F) -> F:
+    """Add what every command needs that talks to a server, as `account` and `output`."""
+    return gather(
+        gather(function, OutputOptions, "output", (*_OUTPUT, *_TRACE)), AccountOptions, "account", _ACCOUNT
+    )
+
+
+def gather(function: F, kind: type[Any], name: str, options: tuple[Callable[[Any], Any], ...]) -> F:
+    """Add `options`; `function` gets their values as one object of `kind`, in its argument `name`."""
+
+    @functools.wraps(function)
+    def callback(**given: Any) -> Any:
+        values = {field.name: given.pop(field.name) for field in fields(kind) if field.name in given}
+        return function(**given, **{name: kind(**values)})
+
+    for option in reversed(options):
+        callback = option(callback)
+    return callback  # type: ignore[return-value]
+
+
+def timeout_option(help: str) -> Callable[[F], F]:
+    """Add ``--timeout``, 60 seconds by default."""
+    return click.option("--timeout", type=Seconds(), default="60", show_default=True, help=help)
+
+
+def duration_option(help: str) -> Callable[[F], F]:
+    """Add ``--duration``, without limit by default."""
+    return click.option("--duration", type=Seconds(), help=help)

@@ -1,0 +1,67 @@
+"""``sipua register``: whether an account works, and keeping it reachable."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from sipua.cli.exits import ExitCode
+from sipua.cli.options import AccountOptions, OutputOptions, account_options, duration_option, timeout_option
+from sipua.cli.running import Run, execute
+from sipua.events import Cause, RegistrationFailed
+
+HELP = """Register, say what the server granted, and unregister again.
+
+With --duration the registration is kept up for so long, with --keep until Ctrl-C; calls are told meanwhile
+that nobody is there (sipua answer takes them).
+"""
+
+
+@click.command("register", help=HELP)
+@account_options
+@timeout_option("Give up when connecting and registering takes longer.")
+@duration_option("Stay registered for so long.")
+@click.option("--keep", is_flag=True, help="Stay registered until Ctrl-C.")
+@click.option(
+    "--expires",
+    type=click.IntRange(1, 2**31 - 1),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="Ask the server to keep each registration for so long.",
+)
+def command(
+    account: AccountOptions,
+    output: OutputOptions,
+    timeout: float,
+    duration: float | None,
+    keep: bool,
+    expires: int,
+) -> int:
+    """Register, stay, unregister."""
+    if keep and duration is not None:
+        raise click.UsageError("--keep and --duration: give one of them")
+
+    async def work(run: Run) -> int:
+        async with run.user_agent(account, timeout=timeout, register=True, register_expires=expires) as ua:
+            refused = asyncio.Event()
+
+            def failed(event: RegistrationFailed) -> None:
+                if event.retry_after is None and event.cause is not Cause.CONNECTION_ERROR:
+                    refused.set()
+
+            ua.on("registration_failed", failed)
+            if keep or duration is not None:
+                await _wait(refused, duration)
+            return ExitCode.OK if ua.is_registered() else ExitCode.FAILED
+
+    return execute(output, work)
+
+
+async def _wait(event: asyncio.Event, seconds: float | None) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass  # that was asked for
