@@ -186,6 +186,8 @@ def _sockets(value: object, connection: Mapping[str, Any]) -> tuple[Connector, .
     single = isinstance(value, str | Connector) or (
         isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], int)
     )
+    if not single and not isinstance(value, Sequence):
+        raise ConfigurationError("sockets", value, "neither a URL, nor (URL, weight), nor a list of these")
     items: Sequence[Any] = [value] if single else list(value)  # type: ignore[call-overload]
     if not items:
         raise ConfigurationError("sockets", value, "at least one WebSocket URL is needed")

@@ -91,7 +91,7 @@ class Endpoint:
 
     def send_ack(self, request: Request) -> None:
         """Send an ACK to a 2xx, with a branch of its own."""
-        self.layer.send(request)
+        self.layer.send_ack(request)
         self.flush()
 
     def respond(self, transaction: ServerTransaction, response: Response) -> None:
