@@ -1,4 +1,4 @@
-"""Events for `UA` and `RTCSession`: handlers may be plain functions or coroutine functions, and never stop the stack."""
+"""Events for `UA` and `RTCSession`: handlers may be plain or coroutine functions, and never stop the stack."""
 
 from __future__ import annotations
 

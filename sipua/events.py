@@ -75,7 +75,7 @@ def cause_of_status(status: int) -> Cause:
     return _CAUSE_OF_STATUS.get(status, Cause.SIP_FAILURE_CODE)
 
 
-# --- user agent -------------------------------------------------------------------------------------------------------
+# --- user agent -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Unregistered:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationFailed:
-    """A REGISTER did not succeed. `retry_after` is the number of seconds until the next try, None when there is none."""
+    """A REGISTER did not succeed. The next try is in `retry_after` seconds; None: there is none."""
 
     cause: Cause
     response: Response | None = None
@@ -174,7 +174,7 @@ class TransactionDestroyed:
     transaction: Any
 
 
-# --- session ----------------------------------------------------------------------------------------------------------
+# --- session ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

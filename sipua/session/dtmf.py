@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ from sipua.session.headers import header_list
 from sipua.session.states import State
 
 if TYPE_CHECKING:
+    import asyncio
+
     from sipua.session.session import RTCSession
 
 CONTENT_TYPES = ("application/dtmf-relay", "application/dtmf")
@@ -59,6 +60,7 @@ class Queue:
     def add(
         self, tones: str, duration: int, gap: int, headers: tuple[tuple[str, str], ...]
     ) -> asyncio.Future[None]:
+        """Queue tones; done when the last one was sent."""
         done: asyncio.Future[None] = self._session._host.loop.create_future()
         for index, tone in enumerate(tones):
             self._steps.append((tone, duration, gap, headers, done if index == len(tones) - 1 else None))

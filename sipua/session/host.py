@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
+
     from sipua.events import Cause
     from sipua.media.interface import MediaOptions, MediaSession
     from sipua.sip import ClientTransaction, Request, Response, ServerTransaction

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sipua import events
@@ -17,9 +15,12 @@ from sipua.session.states import Event, State, allowed
 from sipua.sip import AckReceived, AckTimedOut, Cancelled, Dialog, TransportFailed, make_response
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+
     from sipua.media.interface import MediaSession
     from sipua.session.session import RTCSession
-    from sipua.sip import Request, Response, ServerTransaction
+    from sipua.sip import Request, ServerTransaction
 
 logger = logging.getLogger("sipua.session")
 
@@ -81,7 +82,7 @@ def _connection_lost(session: RTCSession) -> None:
         terminate.finish(session, Event.FAILURE, originator="system", cause=Cause.CONNECTION_ERROR)
 
 
-# --- provisional responses ----------------------------------------------------------------------------------------------
+# --- provisional responses --------------------------------------------------------------------------------
 
 
 def progress(
@@ -142,7 +143,7 @@ def _break(future: asyncio.Future[None], error: Exception) -> None:
         future.exception()  # nobody has to wait for it
 
 
-# --- answer -------------------------------------------------------------------------------------------------------------
+# --- answer -----------------------------------------------------------------------------------------------
 
 
 def answer(session: RTCSession, extra_headers: Any, media_options: Mapping[str, Any]) -> asyncio.Future[None]:
@@ -217,7 +218,7 @@ def _accept(session: RTCSession) -> None:
     session.emit("accepted", events.Accepted("local", response))
 
 
-# --- ACK ----------------------------------------------------------------------------------------------------------------
+# --- ACK --------------------------------------------------------------------------------------------------
 
 
 def _on_ack(session: RTCSession, ack: Request) -> None:

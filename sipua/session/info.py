@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from sipua.session.outcome import settle
 from sipua.session.states import State
 
 if TYPE_CHECKING:
+    import asyncio
+
     from sipua.session.session import RTCSession
     from sipua.sip import Request, Response
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import TYPE_CHECKING
 
 from sipua import errors
 from sipua.errors import RequestFailed, RequestTimeout
 from sipua.events import Cause, Ended, Failed, cause_of_status
 from sipua.session.host import NoResponse
 from sipua.sip import Response
+
+if TYPE_CHECKING:
+    import asyncio
 
 _CLASS_OF_CAUSE: dict[Cause, type[errors.CallFailed]] = {
     Cause.BUSY: errors.CallBusy,

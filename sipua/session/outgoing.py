@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sipua import events
@@ -17,6 +16,8 @@ from sipua.session.states import Event, State
 from sipua.sip import Dialog, Request, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sipua.session.session import RTCSession
 
 logger = logging.getLogger("sipua.session")
@@ -104,7 +105,7 @@ def _on_refusal(session: RTCSession, cause: Cause, response: Response | None) ->
     session._set_gone()
 
 
-# --- provisional responses and early dialogs ----------------------------------------------------------------------------
+# --- provisional responses and early dialogs --------------------------------------------------------------
 
 
 def _on_provisional(session: RTCSession, response: Response) -> None:
@@ -142,7 +143,7 @@ def _early_dialog(session: RTCSession, response: Response, tag: str) -> None:
     session._host.add_dialog(dialog.id, session)
 
 
-# --- 2xx ----------------------------------------------------------------------------------------------------------------
+# --- 2xx --------------------------------------------------------------------------------------------------
 
 
 def _on_accepted(session: RTCSession, response: Response) -> None:
@@ -266,7 +267,8 @@ def _answer_late_offer(session: RTCSession, dialog: Dialog, response: Response) 
 def _confirmed(session: RTCSession) -> None:
     if session.status is not State.CONFIRMED:
         return
-    assert session._dialog is not None and session._media is not None
+    assert session._dialog is not None
+    assert session._media is not None
     ack = session._acks.get(session._dialog.remote_tag)
     session._set_confirmed()
     session.emit("confirmed", events.Confirmed("local", ack))

@@ -11,7 +11,6 @@ import asyncio
 import datetime
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from sipua import events
@@ -23,6 +22,8 @@ from sipua.session.outcome import call_error
 from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from sipua.media.interface import AudioPort, MediaSession, MediaStats
     from sipua.session.host import SentRequest, SessionHost
     from sipua.sip import Address, Dialog, Request, Response, ServerTransaction
@@ -112,7 +113,7 @@ class RTCSession(Emitter):
         self._gone: asyncio.Future[None] = host.loop.create_future()
         self._dtmf = dtmf.Queue(self)
 
-    # --- what it is ---------------------------------------------------------------------------------------------------
+    # --- what it is ----------------------------------------------------------------------------------------
 
     @property
     def id(self) -> str:
@@ -179,7 +180,7 @@ class RTCSession(Emitter):
         who = self.remote_identity.uri if hasattr(self, "remote_identity") else "?"
         return f"call {self.direction} {who} ({self._state.value})"
 
-    # --- what the application asks for --------------------------------------------------------------------------------
+    # --- what the application asks for ---------------------------------------------------------------------
 
     def progress(
         self,
@@ -296,7 +297,7 @@ class RTCSession(Emitter):
             self.terminate()
         await asyncio.shield(self._gone)
 
-    # --- mailbox ------------------------------------------------------------------------------------------------------
+    # --- mailbox -------------------------------------------------------------------------------------------
 
     def _post(self, action: Callable[[], None], *, urgent: bool = False) -> None:
         """Carry `action` out after those that came before it, and after the media work that is going on."""
@@ -365,7 +366,7 @@ class RTCSession(Emitter):
     def _advance(self, event: Event) -> None:
         self._state = advance(self._state, event)
 
-    # --- timers -------------------------------------------------------------------------------------------------------
+    # --- timers --------------------------------------------------------------------------------------------
 
     def _set_timer(self, name: str, delay: float, action: Callable[[], None]) -> None:
         self._clear_timer(name)
@@ -380,7 +381,7 @@ class RTCSession(Emitter):
         if (handle := self._timers.pop(name, None)) is not None:
             handle.cancel()
 
-    # --- being over ---------------------------------------------------------------------------------------------------
+    # --- being over ----------------------------------------------------------------------------------------
 
     def _began(self) -> None:
         self.start_time = datetime.datetime.now(datetime.UTC)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from sipua import events
@@ -17,6 +16,8 @@ from sipua.session.states import ESTABLISHED, Event, State
 from sipua.sip import Request, Response, make_response, reason_phrase
 
 if TYPE_CHECKING:
+    import asyncio
+
     from sipua.session.session import RTCSession
     from sipua.sip import Dialog
 

@@ -21,6 +21,9 @@ from sipua.transport import Connector, WebSocketInterface
 if TYPE_CHECKING:
     from sipua.media.interface import MediaFactory
 
+#: Options for the WebSocket connections themselves.
+_CONNECTION_KEYS = ("ca_file", "insecure", "connect_timeout")
+
 SocketLike = str | tuple[str, int] | Connector
 
 
@@ -132,7 +135,7 @@ def configure(uri: str | URI, options: UAOptions) -> Configuration:
         if "sockets" in given:
             raise ConfigurationError("servers", given["servers"], "the same as sockets: give one of them")
         given["sockets"] = given.pop("servers")
-    connection: dict[str, Any] = {key: given.pop(key) for key in ("ca_file", "insecure", "connect_timeout") if key in given}
+    connection: dict[str, Any] = {key: given.pop(key) for key in _CONNECTION_KEYS if key in given}
     known = {f.name for f in fields(Configuration)}
     for key in given:
         if key not in known:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from sipua.errors import AuthenticationError, NotConnected, ParseError
@@ -30,6 +28,9 @@ from sipua.sip import (
 )
 
 if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
     from sipua.sip import ClientTransaction, DigestClient, ServerTransaction
     from sipua.transport import Transport
 
@@ -69,7 +70,7 @@ class Endpoint:
         self._flushing = False
         transport.on_message = self.receive
 
-    # --- out ----------------------------------------------------------------------------------------------------------
+    # --- out -----------------------------------------------------------------------------------------------
 
     def send_request(
         self,
@@ -143,7 +144,7 @@ class Endpoint:
         self.layer.handle_timeout(self.loop.time())
         self.flush()
 
-    # --- in -----------------------------------------------------------------------------------------------------------
+    # --- in ------------------------------------------------------------------------------------------------
 
     def receive(self, data: str | bytes) -> None:
         """One frame of the transport. Whatever is in it, nothing is raised."""

@@ -1,8 +1,7 @@
-"""Keeping our binding at the registrar: :rfc:`3261#section-10.2`, :rfc:`5626`, :rfc:`5627`, :rfc:`3608`, :rfc:`3327`."""
+"""Keeping our binding at the registrar (:rfc:`3261#section-10.2`, :rfc:`5626`, :rfc:`5627`, :rfc:`3608`)."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ from sipua.sip import URI, Address, Response, new_call_id
 from sipua.ua.requests import new_request
 
 if TYPE_CHECKING:
+    import asyncio
+
     from sipua.session.headers import HeaderPairs
     from sipua.ua.ua import UA
 
@@ -63,7 +64,7 @@ class Registrator:
         self.path: tuple[str, ...] = ()
         """What lies between the registrar and us (:rfc:`3327`)."""
 
-    # --- what the application asks for ----------------------------------------------------------------------------
+    # --- what the application asks for ---------------------------------------------------------------------
 
     def set_extra_headers(self, headers: HeaderPairs) -> None:
         """Headers for every REGISTER from now on."""
@@ -78,7 +79,7 @@ class Registrator:
         self._wanted = True
         return self._request(remove=False)
 
-    def unregister(self, *, all: bool = False) -> asyncio.Future[None]:  # noqa: A002 - JsSIP's name
+    def unregister(self, *, all: bool = False) -> asyncio.Future[None]:
         """Remove our binding, or with `all` every binding of our address (:rfc:`3261#section-10.2.2`)."""
         self._wanted = False
         return self._request(remove=True, all_bindings=all)
@@ -99,7 +100,7 @@ class Registrator:
         self._wanted = False
         self._cancel_timers()
 
-    # --- one REGISTER ---------------------------------------------------------------------------------------------
+    # --- one REGISTER --------------------------------------------------------------------------------------
 
     def _request(self, *, remove: bool, all_bindings: bool = False) -> asyncio.Future[None]:
         if self._done is None or self._done.done():
@@ -172,7 +173,7 @@ class Registrator:
                 self._done = self._loop.create_future()
             self._send(again)
 
-    # --- outcome --------------------------------------------------------------------------------------------------
+    # --- outcome -------------------------------------------------------------------------------------------
 
     def _succeeded(self, response: Response, remove: bool) -> None:
         self._failures = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from sipua import events
@@ -22,7 +21,6 @@ from sipua.media import default_media_factory
 from sipua.media.interface import MediaFactory, MediaOptions, MediaSession
 from sipua.session import incoming, indialog, outgoing
 from sipua.session.headers import HeaderLike, header_list
-from sipua.session.host import Receiver
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.outcome import settle
 from sipua.session.session import RTCSession
@@ -43,7 +41,10 @@ from sipua.ua.registrator import Registrator
 from sipua.ua.requests import new_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
     from sipua.emitter import Handler
+    from sipua.session.host import Receiver
     from sipua.sip import ServerTransaction
 
 logger = logging.getLogger("sipua.ua")
@@ -116,7 +117,7 @@ class UA(Emitter):
     def __str__(self) -> str:
         return str(self.configuration.uri)
 
-    # --- life ---------------------------------------------------------------------------------------------------------
+    # --- life ----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Connect, and register unless configured otherwise; events tell how it goes. Needs a running event loop.
@@ -245,7 +246,7 @@ class UA(Emitter):
         if self._transport is not None:
             self.endpoint.on_trace = tracer
 
-    # --- registration -------------------------------------------------------------------------------------------------
+    # --- registration --------------------------------------------------------------------------------------
 
     def register(self) -> asyncio.Future[None]:
         """Register or refresh now; done when it worked, a `RegistrationFailed` when not.
@@ -254,7 +255,7 @@ class UA(Emitter):
         """
         return self.registrator().register()
 
-    def unregister(self, *, all: bool = False) -> asyncio.Future[None]:  # noqa: A002 - JsSIP's name
+    def unregister(self, *, all: bool = False) -> asyncio.Future[None]:
         """Remove our binding; with `all`, every binding of our address.
 
         :raises InvalidStateError: not started.
@@ -269,7 +270,7 @@ class UA(Emitter):
         """Parameters for the Contact of every REGISTER from now on."""
         self.registrator().set_extra_contact_params(dict(params))
 
-    # --- calls and messages -------------------------------------------------------------------------------------------
+    # --- calls and messages --------------------------------------------------------------------------------
 
     def call(
         self,
@@ -414,7 +415,7 @@ class UA(Emitter):
         """
         return normalize_target(target, self.configuration.uri)
 
-    # --- who we are, for messages -------------------------------------------------------------------------------------
+    # --- who we are, for messages --------------------------------------------------------------------------
 
     @property
     def contact_uri(self) -> str:
@@ -478,7 +479,7 @@ class UA(Emitter):
             rand=self.rand,
         )
 
-    # --- what sessions need -------------------------------------------------------------------------------------------
+    # --- what sessions need --------------------------------------------------------------------------------
 
     def send_request(
         self, request: Request, receiver: Receiver, *, next_cseq: Callable[[], int] | None = None
@@ -536,10 +537,11 @@ class UA(Emitter):
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: a task failed", self, exc_info=error)
 
-    # --- connection ---------------------------------------------------------------------------------------------------
+    # --- connection ----------------------------------------------------------------------------------------
 
     def _on_connected(self, url: str) -> None:
-        assert self._transport is not None and self._registrator is not None
+        assert self._transport is not None
+        assert self._registrator is not None
         self._failed_servers.clear()
         self.endpoint.layer.via_transport = self._transport.via_transport
         self.emit("connected", events.Connected(url))
@@ -583,7 +585,7 @@ class UA(Emitter):
         else:
             self.emit("transaction_destroyed", events.TransactionDestroyed(transaction))
 
-    # --- requests to us -----------------------------------------------------------------------------------------------
+    # --- requests to us ------------------------------------------------------------------------------------
 
     def _on_request(self, transaction: ServerTransaction, request: Request) -> None:
         try:

@@ -258,6 +258,7 @@ async def test_request_in_an_unknown_dialog_gets_481() -> None:
     async with user_agent(wire) as ua:
         wire.put(
             f"BYE {ua.contact_uri} SIP/2.0\r\nVia: SIP/2.0/WS p.invalid;branch=z9hG4bKq\r\n"
-            "From: <sip:p@x.example>;tag=p\r\nTo: <sip:alice@example.com>;tag=nobody\r\nCall-ID: q\r\nCSeq: 2 BYE\r\nMax-Forwards: 70\r\n\r\n"
+            "From: <sip:p@x.example>;tag=p\r\n"
+            "To: <sip:alice@example.com>;tag=nobody\r\nCall-ID: q\r\nCSeq: 2 BYE\r\nMax-Forwards: 70\r\n\r\n"
         )
         await wire.response(481)
