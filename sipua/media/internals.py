@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
+    from aiortc.codecs.base import Encoder
     from aiortc.rtcdtlstransport import RTCDtlsTransport
 
     from sipua.media.interface import Direction
@@ -44,6 +45,7 @@ __all__ = [
     "reopen_offer",
     "replace_consent",
     "restore",
+    "set_encoder",
     "snapshot",
 ]
 
@@ -69,6 +71,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_setCurrentDirection",
     ),
     "aiortc.RTCRtpSender": (
+        "_RTCRtpSender__encoder",
         "_RTCRtpSender__octet_count",
         "_RTCRtpSender__packet_count",
         "_RTCRtpSender__rtt",
@@ -221,6 +224,11 @@ def impersonate_transceiver(source: RTCRtpTransceiver, target: RTCRtpTransceiver
     old, new = ice_of(source), ice_of(target)
     new._local_username = old._local_username
     new._local_password = old._local_password
+
+
+def set_encoder(sender: RTCRtpSender, encoder: Encoder) -> None:
+    """Send with this encoder instead of the one that aiortc would make for the first codec."""
+    sender._RTCRtpSender__encoder = encoder  # type: ignore[attr-defined]
 
 
 # --- packets ----------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from sipua.errors import InvalidStateError, MediaNegotiationError
 from sipua.media import internals
 from sipua.media.ice import SharedSockets
 from sipua.media.interface import IceServer, MediaStats
+from sipua.media.opus import OpusEncoder
 from sipua.media.pcm import pcm_of, samples_per_frame, silence
 from sipua.media.track import OutgoingTrack
 
@@ -230,12 +231,6 @@ class Leg:
 
     # --- audio --------------------------------------------------------------------------------------------
 
-    @property
-    def rate(self) -> int:
-        """The sample rate that suits the codec that is sent."""
-        codecs = internals.codecs_of(self.transceiver)
-        return _SAMPLE_RATES.get(codecs[0].name.lower(), 48000) if codecs else 48000
-
     def activate(self) -> None:
         """From now on this leg is what the call sounds like."""
         self.active = True
@@ -247,7 +242,11 @@ class Leg:
         self.active = False
 
     def _first_pull(self) -> int:
-        rate = self.rate
+        """aiortc has begun to send: by now the codec is known. Returns the sample rate that suits it."""
+        codec = internals.codecs_of(self.transceiver)[0].name.lower()
+        rate = _SAMPLE_RATES[codec]
+        if codec == "opus":
+            internals.set_encoder(self.transceiver.sender, OpusEncoder())
         if self.active:
             self._audio.outlet.set_rate(rate)
             self._audio.inlet.start()

@@ -74,6 +74,8 @@ class Outgoing:
     def _prepare(self, text: str, candidate_filter: Callable[[str], bool] | None) -> Description:
         description = parse(text)
         audio = description.media[0]
+        # One fingerprint is enough, and there are peers that take the last they see and know sha-256 only.
+        audio.keep(lambda line: not line.startswith("a=fingerprint:") or "sha-256" in line)
         if candidate_filter is not None:
             audio.keep(lambda line: not line.startswith("a=candidate:") or candidate_filter(line[2:]))
             _move_to_first_candidate(audio)

@@ -17,6 +17,7 @@ __all__ = [
     "pcm_of",
     "samples_per_frame",
     "silence",
+    "time_base",
 ]
 
 #: Seconds of audio in one packet and in one step of everything here.
@@ -41,7 +42,8 @@ def silence(samples: int) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _time_base(rate: int) -> Fraction:
+def time_base(rate: int) -> Fraction:
+    """One sample, in seconds."""
     return Fraction(1, rate)
 
 
@@ -53,7 +55,7 @@ def frame_of(pcm: bytes, rate: int, pts: int | None = None) -> av.AudioFrame:
     plane.update(pcm if plane.buffer_size == len(pcm) else pcm + bytes(plane.buffer_size - len(pcm)))
     frame.sample_rate = rate
     frame.pts = pts
-    frame.time_base = _time_base(rate)
+    frame.time_base = time_base(rate)
     return frame
 
 
