@@ -38,13 +38,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in here:
         item.add_marker("realtime")
 
-    left_out: list[pytest.Item] = []
+    absent = [peer for name in PEERS if not (peer := PEERS[name]()).is_reachable()]
+    left_out = [item for item in here if any(peer.name in _needs(item) for peer in absent)]
     complaints = config.stash[_complaints] = []
-    for name, peer in PEERS.items():
-        concerned = [item for item in here if name in _needs(item)]
-        if concerned and not (address := peer()).is_reachable():
-            complaints.append(f"{name} DOES NOT ANSWER at {address.ws}: {len(concerned)} tests left out")
-            left_out += concerned
+    for peer in absent:
+        count = sum(peer.name in _needs(item) for item in left_out)
+        complaints.append(f"{peer.name} DOES NOT ANSWER at {peer.ws}: {count} tests left out")
     if left_out and os.environ.get("SIPUA_REQUIRE_LAB") == "1":
         pytest.exit("SIPUA_REQUIRE_LAB=1, but " + "; ".join(complaints), returncode=1)
     items[:] = [item for item in items if item not in left_out]
@@ -64,8 +63,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> object:
     report = yield
     if report.failed:
         for peer in getattr(item, "funcargs", {}).values():
-            if isinstance(peer, Peer):
-                lines = peer.log().splitlines()[-LOG_LINES:]
+            if isinstance(peer, Peer) and (lines := peer.log().splitlines()[-LOG_LINES:]):
                 report.sections.append((f"log of {peer.name}, last {len(lines)} lines", "\n".join(lines)))
     return report
 
