@@ -5,14 +5,8 @@ and servers in one process, and delays, loses, doubles, reorders and cuts what p
 """
 
 from sipua.testing.clock import LeakedTasks, SimulatedLoop, SimulationError, run_realtime, run_simulated
-from sipua.testing.network import (
-    Conditions,
-    MemoryConnection,
-    MemoryConnector,
-    MemoryNetwork,
-    MemoryServer,
-    Passed,
-)
+from sipua.testing.network import MemoryConnection, MemoryConnector, MemoryNetwork, MemoryServer
+from sipua.testing.wire import Conditions, Passed
 
 __all__ = [
     "Conditions",

@@ -19,15 +19,13 @@ run is the same, delays and losses included::
 from __future__ import annotations
 
 import asyncio
-import enum
-import heapq
 import itertools
 import logging
 import random
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sipua.errors import ConnectFailed, ConnectTimeout, NotConnected
+from sipua.testing.wire import Conditions, Fate, Item, Passed, Signal, Wire
 from sipua.transport.interface import CloseHandler, ConnectionLost, Data, MessageHandler
 
 if TYPE_CHECKING:
@@ -38,74 +36,8 @@ if TYPE_CHECKING:
 
     Accept = Callable[["MemoryConnection"], None]
     Tap = Callable[["Passed"], None]
-    _Item = Data | ConnectionLost | "_Signal"
 
 logger = logging.getLogger("sipua.testing")
-
-# Seconds that a closing end waits for the other one, when the network swallows its wish.
-CLOSE_TIMEOUT = 2.0
-
-
-@dataclass
-class Conditions:
-    """What happens to messages that go one way. May be changed at any time; probabilities are 0 to 1."""
-
-    delay: float | tuple[float, float] = 0.0
-    """Seconds that a message takes, or the limits between which that is drawn. Alone it keeps the order."""
-    drop: float = 0.0
-    """Probability that a message is lost."""
-    duplicate: float = 0.0
-    """Probability that a message arrives twice."""
-    reorder: float = 0.0
-    """Probability that a message is held up for `reorder_delay` while later ones overtake it."""
-    reorder_delay: float = 0.1
-    """Seconds."""
-    blackhole: bool = False
-    """Nothing arrives any more, and nobody is told: a dead router in between."""
-    keep: Callable[[Data], bool] | None = None
-    """Asked for each message; those for which it says False are lost."""
-    _to_lose: list[_Loss] = field(default_factory=list, init=False, repr=False)
-
-    def lose_next(self, count: int = 1, containing: str = "") -> None:
-        """Lose the next `count` messages that contain this text, such as ``"CSeq: 1 ACK"``."""
-        self._to_lose.append(_Loss(count, containing))
-
-    def loses(self, data: Data, rand: random.Random) -> bool:
-        """Whether this message is lost."""
-        if self.blackhole or (self.keep is not None and not self.keep(data)) or chance(self.drop, rand):
-            return True
-        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-        for loss in self._to_lose:
-            if loss.containing in text:
-                loss.count -= 1
-                if loss.count == 0:
-                    self._to_lose.remove(loss)
-                return True
-        return False
-
-
-@dataclass
-class _Loss:
-    count: int
-    containing: str
-
-
-def chance(probability: float, rand: random.Random) -> bool:
-    """True with this probability. Draws nothing when there is nothing to draw."""
-    return probability > 0 and rand.random() < probability
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """One message that was sent, for `MemoryNetwork.tap`."""
-
-    time: float
-    """Seconds of ``loop.time()`` at sending."""
-    up: bool
-    """True from client to server."""
-    url: str
-    data: Data
-    fate: Literal["delivered", "lost", "duplicated"]
 
 
 class MemoryNetwork:
@@ -259,7 +191,7 @@ class MemoryConnection:
         self._open = True
         self._ended = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
-        self._wire = _Wire(self)
+        self._wire = Wire(self)
 
     @property
     def conditions(self) -> Conditions:
@@ -275,7 +207,7 @@ class MemoryConnection:
     def ping(self) -> None:
         """Ask for a sign of life; the other end answers unless the network swallows either."""
         if self._open:
-            self._wire.put(_Signal.PING)
+            self._wire.put(Signal.PING)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Deliver what was sent, then close both ends."""
@@ -287,7 +219,7 @@ class MemoryConnection:
         await self._ended.wait()
 
     def abort(self, error: TransportError) -> None:
-        """Drop the connection at once; the other end notices at once too, unless the network is a black hole."""
+        """Drop the connection at once. The other end notices too, unless the network is a black hole."""
         if self._ended.is_set():
             return
         self._open = False
@@ -303,7 +235,7 @@ class MemoryConnection:
 
     # --- what the wire and the other end call -------------------------------------------------------------
 
-    def deliver(self, item: _Item) -> None:
+    def deliver(self, item: Item) -> None:
         """Something has arrived: a message, a signal, or the other end's wish to close."""
         if self._ended.is_set():
             return
@@ -312,8 +244,8 @@ class MemoryConnection:
             self.other.end(None)
             return
         self.last_received = self._loop.time()
-        if item is _Signal.PING:
-            self._wire.put(_Signal.PONG)
+        if item is Signal.PING:
+            self._wire.put(Signal.PONG)
         elif isinstance(item, str | bytes):
             try:
                 self.on_message(item)
@@ -336,7 +268,7 @@ class MemoryConnection:
         except Exception:
             logger.exception("%s: the end of the connection could not be handled", self.peer)
 
-    def passed(self, data: Data, fate: Literal["delivered", "lost", "duplicated"]) -> None:
+    def passed(self, data: Data, fate: Fate) -> None:
         """Tell the network's tap."""
         network = self._server.network
         if network.tap is not None:
@@ -346,88 +278,6 @@ class MemoryConnection:
     def rand(self) -> random.Random:
         """The network's chance."""
         return self._server.network.rand
-
-
-class _Signal(enum.Enum):
-    PING = "ping"
-    PONG = "pong"
-
-
-class _Wire:
-    """The way from one end to the other: a queue ordered by time of arrival."""
-
-    def __init__(self, sender: MemoryConnection) -> None:
-        self._sender = sender
-        self._loop = asyncio.get_running_loop()
-        self._queue: list[tuple[float, int, _Item]] = []
-        self._numbers = itertools.count()
-        self._last_arrival = 0.0
-        self._timer: asyncio.Handle | None = None
-        self._due = 0.0
-
-    def put(self, item: _Item) -> None:
-        """Send something on its way, or into nowhere."""
-        sender, conditions = self._sender, self._sender.conditions
-        if not isinstance(item, str | bytes):
-            if not conditions.blackhole:
-                self._put_at(self._in_order(conditions), item)
-            return
-        if conditions.loses(item, sender.rand):
-            sender.passed(item, "lost")
-            return
-        twice = chance(conditions.duplicate, sender.rand)
-        sender.passed(item, "duplicated" if twice else "delivered")
-        for _ in range(2 if twice else 1):
-            late = chance(conditions.reorder, sender.rand)
-            self._put_at(self._overtaken(conditions) if late else self._in_order(conditions), item)
-
-    def time_to_close(self) -> float:
-        """How long the closing end waits for the other one to hear of it."""
-        return max(self._last_arrival - self._loop.time(), 0.0) + CLOSE_TIMEOUT
-
-    def clear(self) -> None:
-        """Lose what is under way."""
-        self._queue.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _in_order(self, conditions: Conditions) -> float:
-        self._last_arrival = max(self._last_arrival, self._loop.time() + self._delay(conditions))
-        return self._last_arrival
-
-    def _overtaken(self, conditions: Conditions) -> float:
-        return self._loop.time() + self._delay(conditions) + conditions.reorder_delay
-
-    def _delay(self, conditions: Conditions) -> float:
-        delay = conditions.delay
-        return self._sender.rand.uniform(*delay) if isinstance(delay, tuple) else delay
-
-    def _put_at(self, when: float, item: _Item) -> None:
-        heapq.heappush(self._queue, (when, next(self._numbers), item))
-        if self._timer is None:
-            self._wait()
-        elif when < self._due:
-            self._timer.cancel()
-            self._wait()
-
-    def _wait(self) -> None:
-        self._due = self._queue[0][0]
-        if self._due <= self._loop.time():
-            self._timer = self._loop.call_soon(self._deliver)
-        else:
-            self._timer = self._loop.call_at(self._due, self._deliver)
-
-    def _deliver(self) -> None:
-        # What arrives now is fixed before anything is handed over: the receiver may send, or close.
-        now, arrived = self._loop.time(), []
-        while self._queue and self._queue[0][0] <= now:
-            arrived.append(heapq.heappop(self._queue)[2])
-        self._timer = None
-        if self._queue:
-            self._wait()
-        for item in arrived:
-            self._sender.other.deliver(item)
 
 
 def _as_frame(data: Data, *, binary: bool) -> Data:
@@ -446,5 +296,6 @@ def _via_transport(url: str) -> str:
 
 
 if TYPE_CHECKING:
-    _connector: Callable[[MemoryConnector], Connector] = lambda connector: connector
-    _connection: Callable[[MemoryConnection], Connection] = lambda connection: connection
+
+    def _conform(connector: MemoryConnector, connection: MemoryConnection) -> tuple[Connector, Connection]:
+        return connector, connection

@@ -55,8 +55,7 @@ TLS_TROUBLES = {
     "UNSUPPORTED_PROTOCOL": "the server speaks only an outdated TLS version",
     "TLSV1_ALERT_PROTOCOL_VERSION": "the server accepts no TLS version that we speak",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server wants a client certificate: pass ssl_context=",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the server refused the TLS handshake: does it want a client
-    certificate?",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "TLS handshake refused: does it want a client certificate?",
 }
 
 HTTP_TROUBLES = {
