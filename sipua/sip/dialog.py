@@ -126,13 +126,11 @@ class Dialog:
         self._remote = remote_uri
         self._from = _tagged(local_uri, id.local_tag)
         self._to = _tagged(remote_uri, id.remote_tag)
-        self._remote_target = remote_target
-        self._route_set = [*route_set]
+        self._set_route(remote_target, [*route_set])
         #: the CSeq of the last target refresh request received, and the target before it
         self._previous_target: tuple[int, URI] | None = None
         #: the CSeq of our last target refresh request that got its 2xx: repeated responses change nothing
         self._settled_cseq = local_cseq if state is DialogState.CONFIRMED and local_cseq is not None else 0
-        self._plan_route()
 
     def __repr__(self) -> str:
         return f"<Dialog {self.state} {self._local.uri} -> {self._remote_target} {tuple(self.id)}>"
@@ -220,8 +218,7 @@ class Dialog:
 
     @remote_target.setter
     def remote_target(self, uri: URI) -> None:
-        self._remote_target = uri
-        self._plan_route()
+        self._set_route(uri, self._route_set)
 
     @property
     def route_set(self) -> list[str]:
@@ -230,19 +227,24 @@ class Dialog:
 
     @route_set.setter
     def route_set(self, routes: Iterable[str]) -> None:
-        self._route_set = [*routes]
-        self._plan_route()
+        self._set_route(self._remote_target, [*routes])
 
-    def _plan_route(self) -> None:
-        """Find the Request-URI and the Route headers of our requests (:rfc:`3261#section-12.2.1.1`)."""
-        self._request_uri = self._remote_target
-        self._routes = self._route_set
-        if self._route_set:
-            first = Address.parse(self._route_set[0]).uri
+    def _set_route(self, target: URI, route_set: list[str]) -> None:
+        """Take over target and route set, and find out what our requests need (:rfc:`3261#section-12.2.1.1`).
+
+        Raises `ParseError`, and changes nothing, when the first route cannot be read.
+        """
+        request_uri, routes = target, route_set
+        if route_set:
+            first = Address.parse(route_set[0]).uri
             if "lr" not in first.parameters:
                 # A strict router: it wants to be the Request-URI itself, and the target is the last stop.
-                self._request_uri = _as_request_uri(first)
-                self._routes = [*self._route_set[1:], f"<{self._remote_target}>"]
+                request_uri = _as_request_uri(first)
+                routes = [*route_set[1:], f"<{target}>"]
+        self._remote_target = target
+        self._route_set = route_set
+        self._request_uri = request_uri
+        self._routes = routes
 
     # --- our requests --------------------------------------------------------------------------------------
 
@@ -351,27 +353,26 @@ class Dialog:
         cseq = response.cseq
         if cseq.method not in _TARGET_REFRESH or code >= 300 or cseq.sequence <= self._settled_cseq:
             return
-        if code >= 200:
-            self._settled_cseq = cseq.sequence
-            if self.state is DialogState.EARLY and cseq.method != "UPDATE":
-                self.confirm(response)
-                return
-        elif not response.headers.get("RSeq"):
+        if code >= 200 and self.state is DialogState.EARLY and cseq.method != "UPDATE":
+            self.confirm(response)
+            return
+        if code < 200 and not response.headers.get("RSeq"):
             return
         target = _contact_uri(response)
         if target is not None:
             self._previous_target = None
             self.remote_target = target
+        if code >= 200:
+            self._settled_cseq = cseq.sequence
 
     def confirm(self, response: Response | None = None) -> None:
         """The INVITE was answered with 2xx. A UAC gives the response: it may differ from the 1xx before."""
+        if response is not None and self.is_uac:
+            target = _contact_uri(response) or self._remote_target
+            self._set_route(target, response.headers.values("Record-Route")[::-1])
+            self._settled_cseq = response.cseq.sequence
         if self.state is DialogState.EARLY:
             self.state = DialogState.CONFIRMED
-        if response is not None and self.is_uac:
-            self._settled_cseq = response.cseq.sequence
-            self._route_set = response.headers.values("Record-Route")[::-1]
-            self._remote_target = _contact_uri(response) or self._remote_target
-            self._plan_route()
 
     def terminate(self) -> None:
         """The dialog is over."""
