@@ -1,0 +1,285 @@
+"""Connections, transactions and the clock of the server: what is common to registrar and proxy.
+
+Everything happens in one turn of the event loop, without waiting::
+
+    frame → parse → transaction layer → event → registrar or proxy → response or copies → frames
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sipua.server.flow import Flow
+from sipua.sip import (
+    AckReceived,
+    ParseError,
+    Request,
+    RequestReceived,
+    TransactionLayer,
+    TransactionTerminated,
+    make_response,
+    parse_message,
+)
+from sipua.transport.interface import PING, PONG
+
+if TYPE_CHECKING:
+    import random
+
+    from sipua.errors import TransportError
+    from sipua.server.forking import Branch
+    from sipua.sip import ClientTransaction, Response, ServerTransaction, Timers
+    from sipua.sip.transaction import Transaction
+    from sipua.sip.transaction_events import Event
+    from sipua.transport import Connection, Data
+
+logger = logging.getLogger("sipua.server")
+
+OnRequest = Callable[["ServerTransaction", Request, Flow], None]
+OnAck = Callable[[Request, Flow], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client can ask of the server before it is refused."""
+
+    connections: int = 1000
+    """Clients at a time; a further one is disconnected with code 1013."""
+    pending_requests: int = 500
+    """Requests of one connection without final response; a further one gets 503."""
+    bad_messages: int = 50
+    """Messages in a row that are not SIP, after which a connection is closed with code 1008."""
+
+
+class Core:
+    """The transport and transaction side of the server.
+
+    `on_request` gets each new request and must see to it that it is answered; `on_ack` each ACK to a 2xx.
+    """
+
+    def __init__(
+        self,
+        *,
+        sent_by: str,
+        server_name: str,
+        timers: Timers,
+        limits: Limits,
+        rand: random.Random,
+        on_request: OnRequest,
+        on_ack: OnAck,
+        on_flow_lost: Callable[[Flow], None],
+        next_deadline: Callable[[], float | None],
+        on_deadline: Callable[[float], None],
+    ) -> None:
+        self.flows: dict[str, Flow] = {}
+        self.layer = TransactionLayer(sent_by=sent_by, role="proxy", timers=timers, rand=rand)
+        self._loop = asyncio.get_running_loop()
+        self._server_name = server_name
+        self._limits = limits
+        self._rand = rand
+        self._on_request = on_request
+        self._on_ack = on_ack
+        self._on_flow_lost = on_flow_lost
+        self._next_deadline = next_deadline
+        self._on_deadline = on_deadline
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing = False
+        self._closing: set[asyncio.Task[None]] = set()
+        self._pending: dict[Transaction, Flow] = {}
+
+    def now(self) -> float:
+        """The time in seconds, on the event loop's clock."""
+        return self._loop.time()
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def accept(self, connection: Connection, *, trusted: bool = False) -> None:
+        """Take a new connection."""
+        if len(self.flows) >= self._limits.connections and not trusted:
+            logger.warning("%s: refused, there are %d connections already", connection.peer, len(self.flows))
+            self._close(connection, 1013, "too many connections")
+            return
+        flow = Flow(f"{self._rand.getrandbits(96):024x}", connection, trusted=trusted)
+        self.flows[flow.id] = flow
+        connection.on_message = lambda data: self._receive(flow, data)
+        connection.on_close = lambda error: self._lost(flow, error)
+        logger.debug("%s: connected", flow)
+
+    def _lost(self, flow: Flow, error: TransportError | None) -> None:
+        if self.flows.pop(flow.id, None) is None:
+            return
+        logger.debug("%s: disconnected (%s)", flow, error or "by us")
+        self._on_flow_lost(flow)
+        self.layer.transport_failed(flow, self.now())
+        self.flush()
+
+    def _close(self, connection: Connection, code: int, reason: str) -> None:
+        task = self._loop.create_task(connection.close(code, reason))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Stop the clock, close the connections that are left, and wait for that."""
+        for flow in tuple(self.flows.values()):
+            self._close(flow.connection, 1001, "the server is going away")
+        while self._closing:
+            await asyncio.wait(tuple(self._closing))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- in -----------------------------------------------------------------------------------------------------------
+
+    def _receive(self, flow: Flow, data: Data) -> None:
+        try:
+            message = parse_message(data)
+        except ParseError as error:
+            self._bad_message(flow, error)
+            return
+        flow.bad_messages = 0
+        if message is None:
+            if data in (PING, PING.encode()):
+                flow.connection.send(PONG)
+            return
+        try:
+            self.layer.receive(message, self.now(), flow)
+        except ParseError as error:
+            self._bad_message(flow, error)
+        self.flush(flow)
+
+    def _bad_message(self, flow: Flow, error: ParseError) -> None:
+        flow.bad_messages += 1
+        logger.warning("%s: bad message: %s", flow, error)
+        if (response := self._response_to(error)) is not None:
+            flow.send(response)
+        if flow.bad_messages >= self._limits.bad_messages:
+            logger.warning("%s: closed, %d bad messages in a row", flow, flow.bad_messages)
+            self._close(flow.connection, 1008, "too many bad messages")
+
+    def _response_to(self, error: ParseError) -> Response | None:
+        if error.status is None or not isinstance(error.request, Request):
+            return None
+        try:
+            return make_response(error.request, error.status, error.phrase, headers=error.headers)
+        except ValueError:
+            return None  # nothing in it to answer to
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def request(
+        self, request: Request, flow: Flow, user: Branch, *, timer_c: float | None
+    ) -> ClientTransaction:
+        """Send a request over `flow` in a transaction of its own."""
+        self.layer.via_transport = flow.connection.via_transport
+        return self.layer.request(request, self.now(), flow=flow, user=user, timer_c=timer_c)
+
+    def send_ack(self, ack: Request, flow: Flow) -> None:
+        """Send the ACK to a 2xx."""
+        self.layer.via_transport = flow.connection.via_transport
+        self.layer.send(ack, flow)
+
+    def respond(self, transaction: ServerTransaction, response: Response) -> bool:
+        """Answer a request; False when it is too late for that."""
+        if response.code >= 200:
+            self._not_pending(transaction)
+        return transaction.respond(response, self.now())
+
+    def reply(
+        self,
+        transaction: ServerTransaction,
+        code: int,
+        phrase: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Answer a request with a response of our own."""
+        fields = (*headers, ("Server", self._server_name))
+        tag = transaction.to_tag
+        self.respond(
+            transaction, make_response(transaction.request, code, phrase, to_tag=tag, headers=fields)
+        )
+
+    # --- the engine ---------------------------------------------------------------------------------------------------
+
+    def flush(self, source: Flow | None = None) -> None:
+        """Send what is to be sent, tell what is to be told, until there is nothing more; set the alarm.
+
+        `source` is the connection that the message being handled came over.
+        """
+        if self._flushing:
+            return
+        self._flushing = True
+        layer = self.layer
+        try:
+            while True:
+                messages = layer.take_messages()
+                for message, flow in messages:
+                    if isinstance(flow, Flow) and not flow.send(message):
+                        # Its on_close follows; until then nothing of it must be relied on.
+                        layer.transport_failed(flow, self.now())
+                events = layer.take_events()
+                for event in events:
+                    self._dispatch(event, source)
+                if not messages and not events:
+                    break
+        finally:
+            self._flushing = False
+        self._set_alarm()
+
+    def _dispatch(self, event: Event, source: Flow | None) -> None:
+        try:
+            if isinstance(event, RequestReceived):
+                self._new_request(event.transaction, event.request)
+                return
+            if isinstance(event, AckReceived):
+                if source is not None:
+                    self._on_ack(event.request, source)
+                return
+            if isinstance(event, TransactionTerminated):
+                self._not_pending(event.transaction)
+            if event.transaction.user is not None:
+                event.transaction.user.on_event(event, self.now())
+        except Exception:
+            logger.exception("%r could not be handled", event)
+
+    def _new_request(self, transaction: ServerTransaction, request: Request) -> None:
+        flow = transaction.flow
+        assert isinstance(flow, Flow)
+        if flow.pending >= self._limits.pending_requests:
+            logger.warning("%s: %d requests wait for their answers, no more are taken", flow, flow.pending)
+            self.reply(transaction, 503, headers=(("Retry-After", "10"),))
+            return
+        flow.pending += 1
+        self._pending[transaction] = flow
+        try:
+            self._on_request(transaction, request, flow)
+        except Exception:
+            logger.exception("%s from %s could not be handled", request.method, flow)
+            self.reply(transaction, 500)
+
+    def _not_pending(self, transaction: Transaction) -> None:
+        flow = self._pending.pop(transaction, None)
+        if flow is not None:
+            flow.pending -= 1
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _set_alarm(self) -> None:
+        deadlines = [when for when in (self.layer.next_deadline(), self._next_deadline()) if when is not None]
+        deadline = min(deadlines, default=None)
+        if self._timer is not None:
+            if deadline is not None and self._timer.when() <= deadline:
+                return  # rings early at worst, and is set anew then
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = self._loop.call_at(deadline, self._alarm)
+
+    def _alarm(self) -> None:
+        self._timer = None
+        now = self.now()
+        self._on_deadline(now)
+        self.layer.handle_timeout(now)
+        self.flush()
