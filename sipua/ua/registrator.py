@@ -207,8 +207,9 @@ class Registrator:
         for contact in contacts:
             if (contact.parameters.get("+sip.instance") or "").strip('"') == instance:
                 return contact
-        uri = URI.parse(self._ua.contact_uri)
-        return next((contact for contact in contacts if contact.uri.matches(uri)), None)
+        # Without instance it is known by its address; registrars change the case and parameters of what they list.
+        ours = URI.parse(self._ua.contact_uri)
+        return next((c for c in contacts if (c.uri.user, c.uri.host) == (ours.user, ours.host)), None)
 
     def _granted(self, binding: Address, response: Response) -> float:
         value = binding.parameters.get("expires")

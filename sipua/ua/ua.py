@@ -422,8 +422,8 @@ class UA(Emitter):
         """Where this connection can be reached (:rfc:`7118#section-5.2`)."""
         if self.configuration.contact_uri is not None:
             return str(self.configuration.contact_uri)
-        transport = self._transport.via_transport.lower() if self._transport is not None else "ws"
-        return f"sip:{self._contact_user}@{self._sent_by};transport={transport}"
+        # "ws" over TLS, too: RFC 7118 §5.2.
+        return f"sip:{self._contact_user}@{self._sent_by};transport=ws"
 
     def contact(self, *, anonymous: bool = False) -> str:
         """The Contact for requests and responses that make a dialog: a GRUU when the registrar gave one."""
@@ -433,8 +433,7 @@ class UA(Emitter):
             if gruu:
                 return f"<{gruu}>"
         if anonymous and self.configuration.contact_uri is None:
-            transport = self._transport.via_transport.lower() if self._transport is not None else "ws"
-            return f"<sip:anonymous@{self._sent_by};transport={transport};ob>"
+            return f"<sip:anonymous@{self._sent_by};transport=ws;ob>"
         return f"<{self.contact_uri};ob>"
 
     def identity(self, *, user: str | None = None, display_name: str | None = None) -> str:
@@ -457,7 +456,7 @@ class UA(Emitter):
             return registrator.service_route
         if self.configuration.use_preloaded_route and self._transport is not None:
             host = self._transport.url.split("://", 1)[-1].split("/", 1)[0]
-            return (f"<sip:{host};transport={self._transport.via_transport.lower()};lr>",)
+            return (f"<sip:{host};transport=ws;lr>",)
         return ()
 
     def standard_headers(self) -> tuple[tuple[str, str], ...]:

@@ -115,9 +115,10 @@ class AsteriskPeer(Peer):
         return (await self.ask("core show version")).split(" built")[0].strip()
 
     async def channels(self) -> list[str]:
-        """The names of the channels that are up: one per leg of a call."""
+        """The names of the channels that are up: one per leg of a call. The one for MESSAGEs always is and is left out."""
         listing = await self.ask("core show channels concise")
-        return [line.split("!")[0] for line in listing.splitlines() if "!" in line]
+        names = [line.split("!")[0] for line in listing.splitlines() if "!" in line]
+        return [name for name in names if not name.startswith("Message/")]
 
     async def idle(self, timeout: float = 5.0) -> None:
         """Wait until no channel is left; AssertionError, naming them, after *timeout* seconds."""

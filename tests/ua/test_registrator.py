@@ -290,3 +290,15 @@ async def test_expired_binding_is_told() -> None:
         await wire.settle(2)
         assert not ua.is_registered()
         assert log["unregistered"].cause is Cause.EXPIRES
+
+
+async def test_binding_is_recognised_without_its_instance() -> None:
+    """Asterisk lists contacts without +sip.instance and with ``transport=WS``."""
+    wire = Wire()
+    async with registering(wire) as ua:
+        ua.start()
+        request = await wire.request("REGISTER")
+        contact = ua.contact_uri.replace("transport=ws", "transport=WS")
+        wire.reply(request, 200, (("Contact", f"<{contact}>;expires=59"),))
+        await ua.ready()
+        assert ua.is_registered()

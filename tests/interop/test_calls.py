@@ -1,0 +1,253 @@
+"""Registration and calls with real servers: Asterisk, a B2BUA, and Kamailio, a proxy that passes numbers to Asterisk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sipua import (
+    UA,
+    CallBusy,
+    CallCanceled,
+    CallNotFound,
+    CallRejected,
+    CallUnavailable,
+    Cause,
+    CertificateError,
+    RegistrationUnauthorized,
+)
+from sipua.media.analysis import correlate, detect_tones
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from sipua.events import NewRTCSession
+    from tests.lab.peers import AsteriskPeer, KamailioPeer, Peer
+
+SPEECH = "examples/audio/speech.wav"
+
+
+@contextlib.asynccontextmanager
+async def registered(server: Peer, user: str = "alice", *, secure: bool = False, **options: Any) -> AsyncIterator[UA]:
+    """An account of the lab, registered."""
+    account = server.accounts[user]
+    if secure:
+        options["ca_file"] = str(server.ca_file)
+    url = server.wss if secure else server.ws
+    async with UA(account.uri, sockets=url, password=account.password, **options) as ua:
+        yield ua
+
+
+async def auto_answer(ua: UA, **options: Any) -> None:
+    """Answer every call to this user agent."""
+    ua.on("new_rtc_session", lambda event: event.session.answer(**options) if event.originator == "remote" else None)
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["ws", "wss"])
+async def test_registration(server: Peer, secure: bool) -> None:
+    async with registered(server, secure=secure) as ua:
+        assert ua.is_registered()
+        bindings = await server.bindings("alice")
+        assert any(ua.contact_uri.split("@")[0] in binding for binding in bindings)
+        await ua.register()
+        assert len(await server.bindings("alice")) == 1
+    assert not await server.bindings("alice")
+
+
+async def test_registration_with_sha_256(asterisk: AsteriskPeer) -> None:
+    sent: list[str] = []
+    account = asterisk.accounts["dave"]
+    ua = UA(account.uri, sockets=asterisk.ws, password=account.password)
+    ua.trace(lambda direction, data: sent.append(str(data)) if direction == "out" else None)
+    async with ua:
+        assert ua.is_registered()
+    assert any("algorithm=SHA-256" in message for message in sent)
+
+
+async def test_wrong_password_is_refused(server: Peer) -> None:
+    with pytest.raises(RegistrationUnauthorized, match="40[13]"):
+        async with UA(server.accounts["alice"].uri, sockets=server.ws, password="wrong"):
+            pass
+
+
+async def test_untrusted_certificate_is_refused(server: Peer) -> None:
+    with pytest.raises(CertificateError, match="ca_file"):
+        async with UA(server.accounts["alice"].uri, sockets=server.wss, password="x"):
+            pass
+
+
+async def test_gruu_is_given_and_used(kamailio: KamailioPeer) -> None:
+    async with registered(kamailio, "alice") as alice, registered(kamailio, "bob") as bob:
+        gruu = bob.registrator().pub_gruu
+        assert gruu is not None
+        assert ";gr=" in gruu
+        await auto_answer(bob)
+        async with alice.call(gruu) as call:
+            assert call.is_established()
+
+
+async def test_all_bindings_are_removed(server: Peer) -> None:
+    async with registered(server) as first, registered(server) as second:
+        assert len(await server.bindings("alice")) == 2
+        await first.unregister(all=True)
+        assert not await server.bindings("alice")
+        assert second.is_registered()
+
+
+@pytest.mark.parametrize("codec", ["opus", "PCMU", "PCMA", "G722"])
+async def test_echo_gives_the_speech_back(asterisk: AsteriskPeer, codec: str, tmp_path: Path) -> None:
+    recording = tmp_path / "echo.wav"
+    async with registered(asterisk) as ua:
+        async with ua.call("600", audio=SPEECH, record=recording, codecs=(codec,)) as call:
+            await asyncio.sleep(6.5)
+            stats = call.stats()
+        assert (stats.codec or "").lower().startswith(codec.lower())
+        assert stats.packets_sent >= 250
+        assert stats.packets_received >= 250
+        assert stats.packets_lost == 0
+    found = correlate(SPEECH, recording)
+    assert found.correlation > 0.9, found
+    await asterisk.idle()
+
+
+async def test_echo_over_wss_through_the_proxy(kamailio: KamailioPeer, asterisk: AsteriskPeer, tmp_path: Path) -> None:
+    recording = tmp_path / "echo.wav"
+    async with registered(kamailio, secure=True) as ua, ua.call("600", audio=SPEECH, record=recording) as call:
+        await asyncio.sleep(6.5)
+        assert call.stats().packets_lost == 0
+    assert correlate(SPEECH, recording).correlation > 0.9
+    await asterisk.idle()
+
+
+async def test_call_between_two_of_ours(server: Peer, tmp_path: Path) -> None:
+    heard = {"alice": tmp_path / "alice.wav", "bob": tmp_path / "bob.wav"}
+    async with registered(server, "alice") as alice, registered(server, "bob") as bob:
+        incoming: list[Any] = []
+
+        @bob.on("new_rtc_session")
+        def answer(event: NewRTCSession) -> None:
+            incoming.append(event.session)
+            event.session.answer(audio=SPEECH, record=heard["bob"])
+
+        async with alice.call("bob", audio=SPEECH, record=heard["alice"]):
+            await asyncio.sleep(6.5)
+        (theirs,) = incoming
+        over = await asyncio.wait_for(theirs.wait_ended(), 5)
+        assert over.cause is Cause.BYE
+        assert over.originator == "remote"
+        assert str(theirs.remote_identity.uri.user) == "alice"
+    for name, recording in heard.items():
+        assert correlate(SPEECH, recording).correlation > 0.9, name
+
+
+async def test_called_side_hangs_up(server: Peer) -> None:
+    async with registered(server, "alice") as alice, registered(server, "bob") as bob:
+
+        @bob.on("new_rtc_session")
+        async def answer(event: NewRTCSession) -> None:
+            await event.session.answer()
+            await asyncio.sleep(0.5)
+            event.session.terminate()
+
+        call = alice.call("bob")
+        await call.wait_confirmed()
+        over = await asyncio.wait_for(call.wait_ended(), 10)
+        assert (over.originator, over.cause) == ("remote", Cause.BYE)
+
+
+async def test_early_media(server: Peer, asterisk: AsteriskPeer, tmp_path: Path) -> None:
+    recording = tmp_path / "early.wav"
+    async with registered(server) as ua:
+        call = ua.call("606", audio=SPEECH, record=recording)
+        provisional: list[int] = []
+        call.on("progress", lambda event: provisional.append(event.response.code))
+        up = asyncio.Event()
+        call.on("ice_connection_state", lambda event: up.set() if event.state == "connected" else None)
+        await asyncio.wait_for(up.wait(), 5)
+        assert 183 in provisional
+        assert call.is_in_progress()
+        await asyncio.wait_for(call.wait_confirmed(), 10)
+        await asyncio.sleep(3)
+        await call.terminate()
+    assert recording.stat().st_size > 100_000
+    await asterisk.idle()
+
+
+async def test_cancel_while_it_rings(server: Peer, asterisk: AsteriskPeer) -> None:
+    async with registered(server) as ua:
+        call = ua.call("608")
+        ringing = asyncio.Event()
+        call.on("progress", lambda event: ringing.set())
+        await asyncio.wait_for(ringing.wait(), 5)
+        await asyncio.wait_for(call.terminate(), 5)
+        with pytest.raises(CallCanceled):
+            await call.wait_confirmed()
+    await asterisk.idle()
+
+
+async def test_remote_hangup(server: Peer) -> None:
+    async with registered(server) as ua:
+        call = ua.call("609")
+        await call.wait_confirmed()
+        over = await asyncio.wait_for(call.wait_ended(), 10)
+        assert (over.originator, over.cause) == ("remote", Cause.BYE)
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "cause", "status"),
+    [
+        ("610", CallBusy, Cause.BUSY, {486}),
+        ("611", CallRejected, Cause.REJECTED, {403, 603}),
+        ("612", CallNotFound, Cause.NOT_FOUND, {404}),
+        ("613", CallUnavailable, Cause.SIP_FAILURE_CODE, {503, 500}),
+    ],
+)
+async def test_refusals(server: Peer, number: str, error: type[Exception], cause: Cause, status: set[int]) -> None:
+    """A proxy turns the 503 of 613 into 500 (RFC 3261 §16.7)."""
+    async with registered(server) as ua:
+        with pytest.raises(error) as caught:
+            async with ua.call(number):
+                pass
+        assert caught.value.cause is cause  # type: ignore[attr-defined]
+        assert caught.value.status_code in status  # type: ignore[attr-defined]
+
+
+async def test_tone(asterisk: AsteriskPeer, tmp_path: Path) -> None:
+    recording = tmp_path / "tone.wav"
+    async with registered(asterisk) as ua, ua.call("605", record=recording):
+        await asyncio.sleep(3)
+    assert detect_tones(recording, [440.0, 1004.0]) == [1004.0]
+
+
+async def test_two_calls_at_once(asterisk: AsteriskPeer) -> None:
+    async with registered(asterisk) as ua, ua.call("600", audio=SPEECH) as one, ua.call("600", audio=SPEECH) as two:
+        await asyncio.sleep(2)
+        for call in (one, two):
+            assert call.stats().packets_received > 50
+
+
+async def test_message_and_options(server: Peer) -> None:
+    async with registered(server, "alice") as alice, registered(server, "bob") as bob:
+        got: asyncio.Queue[str] = asyncio.Queue()
+        bob.on("new_message", lambda event: got.put_nowait(event.message.body) if event.originator == "remote" else None)
+        assert (await alice.send_message("bob", "hello, Bob")).code in (200, 202)
+        assert await asyncio.wait_for(got.get(), 5) == "hello, Bob"
+        assert (await alice.send_options(f"sip:{server.domain}")).code == 200
+
+
+async def test_dtmf_by_info_is_read_by_the_ivr(asterisk: AsteriskPeer) -> None:
+    async with registered(asterisk, "erin") as ua, ua.call("603") as call:
+        await asyncio.sleep(1.5)
+        await call.send_dtmf("4711", duration=160, inter_tone_gap=200)
+        await asterisk.logged(r"IVR-GOT 4711")
+
+
+async def test_late_offer(asterisk: AsteriskPeer) -> None:
+    async with registered(asterisk) as ua, ua.call("600", audio=SPEECH, late_offer=True) as call:
+        await asyncio.sleep(2)
+        assert call.stats().packets_received > 50
+    await asterisk.idle()
