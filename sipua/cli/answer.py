@@ -64,8 +64,9 @@ def command(
         answering = Answering(run, audio, code=code, reason=reason, count=1 if once else count)
         connect = CONNECT_TIMEOUT if timeout is None else timeout
         try:
-            async with run.user_agent(account, timeout=connect, register=True) as ua:
-                ua.on("new_rtc_session", answering.on_call)
+            ua = run.new_user_agent(account, timeout=connect, register=True)
+            ua.on("new_rtc_session", answering.on_call)
+            async with run.started(ua, connect):
                 run.output.event("waiting", "waiting for calls", uri=str(ua.configuration.uri))
                 await answering.wait(timeout)
         finally:

@@ -47,7 +47,9 @@ def command(
             run.at_abort.append(sink.close)
         report: Report | None = None
         try:
-            async with run.user_agent(account, timeout=timeout, register=register) as ua:
+            ua = run.new_user_agent(account, timeout=timeout, register=register)
+            ua.normalize_target(target)  # before anybody is bothered
+            async with run.started(ua, timeout):
                 call = ua.call(
                     target,
                     extra_headers=header,

@@ -71,6 +71,8 @@ _OPTIONS = {
     "record": "--record",
     "codecs": "--codec",
     "accounts": "--account",
+    "certificate": "--tls-cert",
+    "private_key": "--tls-key",
     "host": "--host",
     "port": "--port",
 }
@@ -82,6 +84,7 @@ _WORDING = (
     ("insecure=True would", "--insecure would"),
     ("; proxy=None connects directly", "; unset https_proxy to connect directly"),
     (", or proxy=None", ", or unset https_proxy"),
+    (", or apps=False", ", or --no-apps"),
 )
 
 
@@ -102,7 +105,7 @@ def exit_code(error: BaseException) -> ExitCode:
 def one_line(error: BaseException) -> str:
     """What went wrong and what to do about it, in one line without the command's name."""
     if isinstance(error, click.ClickException):
-        text = error.format_message()
+        text = error.format_message().rstrip(".")
     elif isinstance(error, ConfigurationError):
         text = _configuration_error(error)
     elif isinstance(error, Failure | SipuaError | OSError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import io
 import json
 import logging
 import os
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 SCHEMA = "sipua/1"
 
 _STYLES = {
-    "accepted": "green",
+    "confirmed": "green",
     "registered": "green",
     "ended": "cyan",
     "failed": "red",
@@ -46,6 +47,8 @@ class Output(ABC):
         self._stream = stream
         self._errors = errors
         self.broken = False
+        self.unicode = (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
+        """Whether the stream takes any character."""
         self.on_broken: Callable[[], object] = lambda: None
 
     @abstractmethod
@@ -178,6 +181,10 @@ class TerminalOutput(Output):
 def make_output(*, json: bool, stream: TextIO | None = None, errors: TextIO | None = None) -> Output:
     """The output for standard output as it is: JSON if asked for, else for a terminal or a pipe."""
     out, err = stream or sys.stdout, errors or sys.stderr
+    for text in (out, err):
+        if isinstance(text, io.TextIOWrapper):
+            # What the locale cannot show must not end a call; JSON is UTF-8 always (RFC 8259 section 8.1).
+            text.reconfigure(errors="replace", encoding="utf-8" if json and text is out else None)
     if json:
         return JsonOutput(out, err)
     if out.isatty() and os.environ.get("TERM") != "dumb":
@@ -192,7 +199,7 @@ class LogHandler(logging.Handler):
     """Sends the log of the library through an `Output`, so that it does not tear live lines apart."""
 
     # Without -v, a warning that the command tells in its own words is not told a second time.
-    _TOLD = ("sipua.registration", "sipua.transport", "sipua.session")
+    _TOLD = ("sipua.registration", "sipua.transport", "sipua.session", "sipua.sip", "sipua.media")
 
     def __init__(self, output: Output, verbose: int) -> None:
         super().__init__(level=(logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])

@@ -44,7 +44,8 @@ def command(
         raise click.UsageError("--keep and --duration: give one of them")
 
     async def work(run: Run) -> int:
-        async with run.user_agent(account, timeout=timeout, register=True, register_expires=expires) as ua:
+        ua = run.new_user_agent(account, timeout=timeout, register=True, register_expires=expires)
+        async with run.started(ua, timeout):
             refused = asyncio.Event()
 
             def failed(event: RegistrationFailed) -> None:

@@ -66,6 +66,8 @@ class Report:
         self.call = call
         self.number = number
         self.answered: float | None = None
+        self._began = time.monotonic()
+        self._before = "calling" if call.direction == "outgoing" else "answering"
         self.stats: MediaStats | None = None
         self._output = output
         self._board = board
@@ -105,7 +107,7 @@ class Report:
     def live_line(self) -> str:
         """The call at this moment."""
         if self.answered is None:
-            return f"{self._who}  {self.call.status.value}"
+            return f"{self._who}  {self._before} {clock(time.monotonic() - self._began)}"
         stats = self._read_stats()
         state = "connected" if stats is None or stats.state == "connected" else f"media {stats.state}"
         return f"{self._who}  {state}  {clock(self.seconds)}  {figures(stats)}"
@@ -131,6 +133,8 @@ class Report:
         text = f"{response.code} {response.phrase}".strip() if event.originator == "remote" else None
         if text and response.body:
             text += ", with early media"
+        if text:
+            self._before = response.phrase.lower() or "ringing"
         self._tell(
             "progress",
             text,

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+#: Seconds for one attempt to connect.
+CONNECT_TIMEOUT = 10.0
+
 Work = Callable[["Run"], Coroutine[Any, Any, int]]
 
 
@@ -45,7 +48,7 @@ class Run:
 
     # --- its end ------------------------------------------------------------------------------------------
 
-    def execute(self, work: Work) -> int:
+    def execute(self, work: Work, interrupted: ExitCode) -> int:
         """Run `work` on an event loop; returns the exit code. Errors are told in one line."""
         name = click.get_current_context().command_path
         code: int
@@ -53,9 +56,9 @@ class Run:
             with self._logging(), self._tracing():
                 code = asyncio.run(self._main(work))
         except asyncio.CancelledError:
-            code = ExitCode.INTERRUPTED if self._interrupted else ExitCode.FAILED
+            code = interrupted if self._interrupted else ExitCode.FAILED
         except KeyboardInterrupt:
-            code = ExitCode.INTERRUPTED
+            code = interrupted
         except Exception as error:  # noqa: BLE001 - told below
             code = exit_code(error)
             self.output.error(f"{name}: {one_line(error)}", code)
@@ -80,7 +83,7 @@ class Run:
         if self._interrupted:
             self._abort()
         self._interrupted = True
-        self.output.event("interrupted", "interrupted: hanging up (again: end at once)")
+        self.output.event("interrupted", "interrupted; once more ends at once")
         task.cancel()
 
     def _abort(self) -> NoReturn:
@@ -118,26 +121,28 @@ class Run:
             raise Failure(f"--trace {path}: {error.strerror or error}", ExitCode.USAGE) from None
         with trace:
             self.trace = trace
-            yield
-        if trace.messages:
-            from sipua.cli.ladder import ladder
+            try:
+                yield
+            finally:
+                self._show_ladder(trace)
 
-            self.output.close()
-            self.output.text(ladder(trace.messages))
+    def _show_ladder(self, trace: Trace) -> None:
+        from sipua.cli.ladder import ASCII, UNICODE, ladder
+
+        self.output.close()
+        self.output.text(ladder(trace.messages, glyphs=UNICODE if self.output.unicode else ASCII))
 
     def _trace_broken(self, error: OSError) -> None:
         text = f"--trace {self.options.trace}: {error.strerror or error}; the trace ends here"
         self.output.event("warning", text, message=text)
 
-    # --- user agent ---------------------------------------------------------------------------------------
+    # --- user agent ---------------------------------------------------------------------------------------------------
 
-    @contextlib.asynccontextmanager
-    async def user_agent(
-        self, account: AccountOptions, *, timeout: float, register: bool, **more: Any
-    ) -> AsyncIterator[UA]:
-        """A user agent that is connected, and registered if so wanted; on leaving it ends its calls first.
+    def new_user_agent(self, account: AccountOptions, *, timeout: float, register: bool, **more: Any) -> UA:
+        """A user agent for the account, not started yet. `more` are further options of `UA`.
 
-        :param timeout: seconds for both together.
+        :param timeout: seconds, of which connecting takes 10 at most.
+        :raises ConfigurationError: an option that cannot be used.
         """
         from sipua.ua import UA
 
@@ -148,27 +153,38 @@ class Run:
             authorization_user=account.auth_user,
             ca_file=account.ca_file,
             insecure=account.insecure,
-            connect_timeout=min(timeout, 10.0),
+            connect_timeout=min(timeout, CONNECT_TIMEOUT),
             register=register,
             **more,
         )
+        if account.insecure:
+            text = "--insecure: certificates are not checked, anybody may listen in"
+            self.output.event("warning", text, message=text)
+        return ua
+
+    @contextlib.asynccontextmanager
+    async def started(self, ua: UA, timeout: float) -> AsyncIterator[None]:
+        """Inside, the user agent is connected, and registered if so wanted; on leaving, its calls are ended first.
+
+        :param timeout: seconds for connecting and registering together.
+        """
         following = Following(self.output, ua, self.trace)
         try:
             try:
                 async with asyncio.timeout(timeout):
                     ua.start()
                     await ua.ready()
-                following.ready = True
             except TimeoutError as error:
                 if isinstance(error, SipuaError):
                     raise
                 servers = ", ".join(socket.url for socket in ua.configuration.sockets)
                 raise Failure(f"{servers}: not ready within {timeout:g} s", ExitCode.TIMEOUT) from None
-            yield ua
+            following.ready = True
+            yield
         finally:
             await ua.stop()
 
 
-def execute(options: OutputOptions, work: Work) -> int:
-    """Run `work` for a subcommand; returns its exit code."""
-    return Run(make_output(json=options.json), options).execute(work)
+def execute(options: OutputOptions, work: Work, *, interrupted: ExitCode = ExitCode.INTERRUPTED) -> int:
+    """Run `work` for a subcommand; returns its exit code, which is `interrupted` after Ctrl-C."""
+    return Run(make_output(json=options.json), options).execute(work, interrupted)

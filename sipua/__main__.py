@@ -1,0 +1,5 @@
+"""``python -m sipua``: the command ``sipua``."""
+
+from sipua.cli import main
+
+main()

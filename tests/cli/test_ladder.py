@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from sipua.cli.ladder import ASCII, WIDTH, ladder
+from sipua.cli.trace import TracedMessage, redact
+
+SERVER = "ws://127.0.0.1:8080/"
+SDP = "Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
+EMPTY = "Content-Length: 0\r\n\r\n"
+
+
+def message(
+    start: str,
+    cseq: str,
+    *,
+    call_id: str = "1",
+    to_tag: str = "",
+    from_tag: str = "f",
+    extra: str = "",
+    rest: str = EMPTY,
+) -> str:
+    tag = f";tag={to_tag}" if to_tag else ""
+    return (
+        f"{start}\r\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bK{cseq.split()[0]}\r\n"
+        f"From: <sip:alice@h>;tag={from_tag}\r\nTo: <sip:600@h>{tag}\r\nCall-ID: {call_id}\r\n"
+        f"CSeq: {cseq}\r\n{extra}{rest}"
+    )
+
+
+def trace(*steps: tuple[float, str, str]) -> list[TracedMessage]:
+    return [
+        TracedMessage(1000.0 + time, "in" if way == "in" else "out", SERVER, redact(text))
+        for time, way, text in steps
+    ]
+
+
+CALL = trace(
+    (0.0, "out", message("INVITE sip:600@h SIP/2.0", "1 INVITE", rest=SDP)),
+    (0.01, "in", message("SIP/2.0 407 Proxy Authentication Required", "1 INVITE", to_tag="x")),
+    (0.011, "out", message("ACK sip:600@h SIP/2.0", "1 ACK", to_tag="x")),
+    (
+        0.012,
+        "out",
+        message(
+            "INVITE sip:600@h SIP/2.0",
+            "2 INVITE",
+            extra='Proxy-Authorization: Digest username="alice", response="5ec3e7"\r\n',
+            rest=SDP,
+        ),
+    ),
+    (0.05, "in", message("SIP/2.0 200 OK", "2 INVITE", to_tag="t", rest=SDP)),
+    (0.051, "out", message("ACK sip:600@h SIP/2.0", "2 ACK", to_tag="t")),
+    (5.3, "in", message("BYE sip:alice@h SIP/2.0", "1 BYE", extra="Reason: Q.850;cause=16\r\n")),
+)
+
+
+def test_a_call() -> None:
+    lines = ladder(CALL).splitlines()
+    assert lines[0].split() == ["time", "we", SERVER]
+    assert len(lines) == 1 + len(CALL) + 1
+    first = lines[1].split()
+    assert first[:2] == ["0.000", "A"]
+    assert lines[1].endswith("▶│  1, SDP")
+    assert "INVITE sip:600@h" in lines[1]
+    assert "◀" in lines[2]
+    assert lines[2].rstrip().endswith("407 Proxy Authentication Required ──│  1 INVITE")
+    assert lines[4].endswith("2, with credentials, SDP")
+    assert lines[5].startswith("  0.050")
+    assert lines[7].endswith("1, Q.850;cause=16")
+    assert lines[-1] == "A: sip:alice@h → sip:600@h, Call-ID 1"
+
+
+def test_rungs_are_in_line_and_secrets_are_not_there() -> None:
+    text = ladder(CALL)
+    rungs = [line for line in text.splitlines() if "│" in line]
+    assert {line.index("│") for line in rungs} == {rungs[0].index("│")}
+    assert {line.rindex("│") - line.index("│") for line in rungs} == {WIDTH + 1}
+    assert "5ec3e7" not in text
+
+
+def test_one_call_of_several() -> None:
+    register = trace((0.0, "out", message("REGISTER sip:h SIP/2.0", "7 REGISTER", call_id="r")))
+    both = ladder([*register, *CALL])
+    assert "B: sip:alice@h" in both
+    assert "REGISTER sip:h" in both
+    one = ladder([*register, *CALL], call_id="1")
+    assert "REGISTER" not in one
+    assert one.splitlines()[1].startswith("  0.000  A ")
+
+
+def test_branches_of_a_forked_call_have_numbers() -> None:
+    text = ladder(
+        trace(
+            (0, "out", message("INVITE sip:600@h SIP/2.0", "1 INVITE")),
+            (1, "in", message("SIP/2.0 180 Ringing", "1 INVITE", to_tag="a")),
+            (2, "in", message("SIP/2.0 180 Ringing", "1 INVITE", to_tag="b")),
+            (3, "in", message("SIP/2.0 200 OK", "1 INVITE", to_tag="b")),
+            (4, "in", message("BYE sip:alice@h SIP/2.0", "9 BYE", from_tag="b", to_tag="f")),
+        )
+    )
+    assert [line.split()[1] for line in text.splitlines()[1:6]] == ["A", "A1", "A2", "A2", "A2"]
+
+
+def test_repeated_illegible_and_long_messages() -> None:
+    invite = message("INVITE sip:" + "x" * 80 + "@h SIP/2.0", "1 INVITE")
+    text = ladder(trace((0, "out", invite), (0.5, "out", invite), (1, "in", "SIP/2.0 what\r\n\r\n")))
+    lines = text.splitlines()
+    assert "…" in lines[1]
+    assert lines[2].endswith("again")
+    assert "illegible: SIP/2.0 what" in lines[3]
+
+
+def test_ascii() -> None:
+    text = ladder(CALL, glyphs=ASCII)
+    assert "|-- ACK -" in text
+    assert ">|" in text
+    assert "│" not in text
+
+
+def test_nothing() -> None:
+    assert ladder([]) == "no SIP message was exchanged"
+    assert ladder(CALL, call_id="other") == "no SIP message was exchanged"
