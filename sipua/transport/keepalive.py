@@ -33,7 +33,7 @@ class KeepAlive:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._asked_at: float | None = None
-        self._wait_for_turn()
+        self._wait_for_turn(self._loop.time())
 
     def stop(self) -> None:
         """Send and expect nothing any more."""
@@ -58,12 +58,12 @@ class KeepAlive:
         self._timer = self._asked_at = None
         connection = self._connection
         if connection.last_received >= asked_at:
-            self._wait_for_turn()
+            self._wait_for_turn(asked_at)
         else:
             why = f"no answer to a keep-alive within {self._pong_timeout:g} s, the connection is dead"
             connection.abort(ConnectionLost(connection.url, why))
 
-    def _wait_for_turn(self) -> None:
+    def _wait_for_turn(self, since: float) -> None:
         if self._interval:
-            delay = self._interval * self._rand.uniform(0.8, 1.0)
-            self._timer = self._loop.call_later(delay, self.ask)
+            due = since + self._interval * self._rand.uniform(0.8, 1.0)
+            self._timer = self._loop.call_at(due, self.ask)
