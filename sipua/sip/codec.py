@@ -1,6 +1,6 @@
 """From bytes to messages, and what to answer when that fails.
 
-`parse_message` makes a message of one WebSocket message (or datagram). A well-formed one goes straight through; whatever
+`parse_message` makes a message of one WebSocket message or datagram. A well-formed one goes straight through; whatever
 is odd about the others (leading line ends, bare LF, folded lines) is sorted out in `_untangle`, which only they see.
 Then `_check` looks at what every element has to understand. The rest is checked when it is read.
 """
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from . import grammar
 from .errors import ParseError
-from .headers import KEYS, Headers, received_key
+from .headers import KEYS, Headers, field_value
 from .message import METHODS, Request, Response
 from .uri import URI
+from .values import Address, CSeq, Via
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,9 @@ _LINE_END = re.compile(r"\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,10}")
 
 # Exactly one of each (:rfc:`3261#section-8.1.1`, :rfc:`4475#section-3.3.8`); of Max-Forwards one at most.
-_MANDATORY = {"from": "From", "to": "To", "call-id": "Call-ID", "cseq": "CSeq"}
-_ECHOED = frozenset({"via", *_MANDATORY})
+_MANDATORY = frozenset({"via", "from", "to", "call-id", "cseq"})
+_SINGLE = ("from", "to", "call-id", "cseq", "max-forwards")
+_HOPS = {str(hops): hops for hops in range(256)}
 
 
 def parse_message(data: bytes | str, *, limits: Limits = LIMITS) -> Request | Response | None:
@@ -65,21 +67,17 @@ def parse_message(data: bytes | str, *, limits: Limits = LIMITS) -> Request | Re
     if len(data) > limits.message:
         raise _too_large(data, limits)
     raw, blank, body = data.partition(b"\r\n\r\n")
-    head = raw.decode("utf-8", "surrogateescape")
-    lines = head.split("\r\n")
-    ends = len(lines) - 1
-    problem: ParseError | None = None
-    if not (
-        blank and head.count("\n") == ends == head.count("\r") and "\n " not in head and "\n\t" not in head
-    ):
-        lines, body, problem = _untangle(data)
+    lines = raw.decode("utf-8", "surrogateescape").split("\r\n")
     start = lines[0]
     del lines[0]
+    text = "".join(lines)
+    problem: ParseError | None = None
     try:
-        # The spellings that are met are all in KEYS; other names get a closer look.
-        keys = [KEYS.get(name := line[: line.index(":")]) or received_key(name) for line in lines]
-    except ValueError:
-        keys, lines, problem = _index(lines)
+        if not blank or "\n" in text or "\r" in text:
+            raise ValueError
+        keys = [KEYS[line[: line.index(":")]] for line in lines]
+    except ValueError:  # a line that is not "name:", which a folded one is not either
+        start, keys, lines, body, problem = _untangle(data)
     message, wrong = _message(start, Headers._of(keys, lines), body)
     problem = wrong or problem
     if len(data) > limits.line or len(lines) > limits.headers:
@@ -142,50 +140,66 @@ def _odd_request(start: str, headers: Headers, body: bytes) -> tuple[Request, Pa
 
 
 def _check(message: Request | Response, limits: Limits) -> None:
-    """Raise :class:`ParseError` unless the mandatory fields are there, once, and readable, and the body is all there."""
-    keys = message.headers._keys
-    for key, name in _MANDATORY.items():
-        if (count := keys.count(key)) != 1:
-            raise _answerable(message, ParseError(f"{count} {name} header fields", status=400))
-    _measure(message, limits)
-    if not message.via:
-        raise _answerable(message, ParseError("no Via header field", status=400))
-    cseq, _, _, _ = message.cseq, message.from_address, message.to_address, message.call_id
+    """Raise :class:`ParseError` unless the mandatory fields are there, once, and readable, and the body is all there.
+
+    The values read here are kept for the accessors of the message.
+    """
+    headers = message.headers
+    keys, lines, cache = headers._keys, headers._lines, headers._cache
+    fields = dict(zip(keys, lines, strict=True))
+    if not fields.keys() >= _MANDATORY:
+        missing = ", ".join(sorted(_MANDATORY - fields.keys()))
+        raise _answerable(message, ParseError(f"no {missing}", status=400))
+    if len(fields) < len(keys) and (name := next((key for key in _SINGLE if keys.count(key) > 1), None)):
+        raise _answerable(message, ParseError(f"several {name} header fields", status=400))
+    _measure(message, fields.get("content-length"), limits)
+    try:
+        cache["cseq"] = cseq = CSeq.parse(_behind_name(fields["cseq"]))
+        cache["from"] = Address.parse(_behind_name(fields["from"]))
+        cache["to"] = Address.parse(_behind_name(fields["to"]))
+        if keys.count("via") == 1:
+            cache["via"] = Via.parse_many(_behind_name(fields["via"]))
+    except ParseError as error:
+        raise message.malformed(str(error)) from None
+    message.via, message.call_id  # noqa: B018
     if isinstance(message, Request):
         if cseq.method != message.method:
             raise message.malformed(f"CSeq is for {cseq.method}, the request is {message.method}")
-        if message.max_forwards is not None and keys.count("max-forwards") > 1:
-            raise _answerable(message, ParseError("several Max-Forwards header fields", status=400))
+        if "max-forwards" in fields:
+            hops = _HOPS.get(_behind_name(fields["max-forwards"]).strip())
+            cache["max-forwards"] = message.max_forwards if hops is None else hops
 
 
-def _measure(message: Request | Response, limits: Limits) -> None:
-    """Cut the body to Content-Length."""
-    headers = message.headers
+def _behind_name(line: str) -> str:
+    return line[line.index(":") + 1 :]
+
+
+def _measure(message: Request | Response, line: str | None, limits: Limits) -> None:
+    """Cut the body to the Content-Length in `line`."""
     body = message.body
-    count = headers._keys.count("content-length")
-    if count == 0:
+    size = len(body)
+    if line is None:
         message._unmeasured = body
-    else:
-        lengths = (
-            set(headers.getlist("content-length")) if count > 1 else (headers.get("content-length", ""),)
-        )
-        text = next(iter(lengths))
-        if len(lengths) > 1 or _LENGTH.fullmatch(text) is None or (length := int(text)) > len(body):
-            shown = ", ".join(sorted(lengths))
-            raise _answerable(
-                message, ParseError(f"Content-Length {shown}, body {len(body)} bytes", status=400)
-            )
-        if length < len(body):
-            message.body = body[:length]
-    if len(message.body) > limits.body:
+    elif field_value(line) != str(size) or message.headers._keys.count("content-length") > 1:
+        lengths = set(message.headers.getlist("content-length"))
+        text = lengths.pop()
+        if lengths or _LENGTH.fullmatch(text) is None or int(text) > size:
+            shown = ", ".join(sorted({text, *lengths}))
+            raise _answerable(message, ParseError(f"Content-Length {shown}, body {size} bytes", status=400))
+        size = int(text)
+        message.body = body[:size]
+    if size > limits.body:
         raise _answerable(message, ParseError(f"a body of more than {limits.body} bytes", status=413))
 
 
 # --- irregular messages -----------------------------------------------------------------------------------------------
 
 
-def _untangle(data: bytes) -> tuple[list[str], bytes, ParseError | None]:
-    """The lines of the head, folded fields one entry each, and the body, of a message that is not plain CRLF."""
+def _untangle(data: bytes) -> tuple[str, list[str], list[str], bytes, ParseError | None]:
+    """Start line, keys, fields, body and the first fault of a message that is not plain CRLF and "name: value".
+
+    A folded field is one entry; fields that are none are left out.
+    """
     problem = None
     end = _HEAD_END.search(data)
     if end is None:
@@ -193,29 +207,30 @@ def _untangle(data: bytes) -> tuple[list[str], bytes, ParseError | None]:
         raw, body = data, b""
     else:
         raw, body = data[: end.start()], data[end.end() :]
+    start, *rest = _LINE_END.split(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
     lines: list[str] = []
-    for line in _LINE_END.split(raw.decode("utf-8", "surrogateescape").rstrip("\r\n")):
-        if "\r" in line:
-            problem = ParseError("a carriage return within a line", status=400)
-        elif line[:1] in (" ", "\t") and len(lines) > 1:
+    for line in rest:
+        if line[:1] in (" ", "\t") and lines:
             lines[-1] += "\r\n" + line
         else:
             lines.append(line)
-    return lines or [""], body, problem
-
-
-def _index(lines: list[str]) -> tuple[list[str], list[str], ParseError | None]:
-    """Keys and lines of those fields that are fields, when not all are."""
     keys: list[str] = []
-    good: list[str] = []
-    problem = None
+    fields: list[str] = []
     for line in lines:
-        try:
-            keys.append(received_key(line[: line.index(":")]))
-            good.append(line)
-        except ValueError:
+        if _is_field(line):
+            keys.append(KEYS[line[: line.index(":")]])
+            fields.append(line)
+        else:
             problem = problem or ParseError(f"not a header field: {line[:80]!r}", status=400)
-    return keys, good, problem
+    return start, keys, fields, body, problem
+
+
+def _is_field(line: str) -> bool:
+    try:
+        KEYS[line[: line.index(":")]]
+    except ValueError:
+        return False
+    return "\r" not in line.replace("\r\n", "")
 
 
 def _beyond(start: str, lines: list[str], limits: Limits) -> ParseError | None:
@@ -240,10 +255,9 @@ def _size(line: str) -> int:
 def _too_large(data: bytes, limits: Limits) -> ParseError:
     """The error for a message beyond all bounds; no more of it than the permitted size is looked at."""
     problem = ParseError(f"a message of {len(data)} bytes, more than {limits.message}", status=513)
-    lines, _, _ = _untangle(data[: limits.message])
-    keys, fields, _ = _index(lines[1:])
+    start, keys, fields, _, _ = _untangle(data[: limits.message])
     try:
-        message, _ = _message(lines[0], Headers._of(keys, fields), b"")
+        message, _ = _message(start, Headers._of(keys, fields), b"")
     except ParseError:
         return ParseError(str(problem))
     return _answerable(message, problem)
@@ -261,7 +275,7 @@ def _answerable(message: Request | Response, problem: ParseError) -> ParseError:
     keys: list[str] = []
     lines: list[str] = []
     for key, line in zip(headers._keys, headers._lines, strict=True):
-        if key in _ECHOED and (key == "via" or key not in keys) and len(line) <= LIMITS.line:
+        if key in _MANDATORY and (key == "via" or key not in keys) and len(line) <= LIMITS.line:
             keys.append(key)
             lines.append(line)
     if "via" not in keys or "cseq" not in keys:

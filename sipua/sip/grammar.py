@@ -15,7 +15,7 @@ import urllib.parse
 
 from .errors import InvalidHeaderError
 
-# --- fragments (:rfc:`3261#section-25.1`) -----------------------------------------------------------------------------
+# --- fragments (:rfc:`3261#section-25.1`) ----------------------------------------------------------------------------
 
 WS = r"[ \t]*+"
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
@@ -23,18 +23,33 @@ QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
 HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
 PORT = r"0{0,3}+(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}|(?<=0))(?![0-9])"
 # A value may be a token, a host (bare IPv6 in received=, :rfc:`5118#section-4.5`) or quoted. Wider than the RFC.
-PARAMETER = rf'{WS};{WS}[^ \t;,=<>"]++(?:{WS}={WS}(?:{QUOTED}|[^ \t;,<>"]*+))?'
-PARAMETERS = f"(?:{PARAMETER})*"
+PARAMETER = rf'{WS}[^ \t;,=<>"]++(?:{WS}={WS}(?:{QUOTED}|[^ \t;,<>"]*+))?'
+PARAMETERS = f"(?:{WS};{PARAMETER})*"
 
 # User parts may hold anything printable: ``#``, UTF-8. A password may be empty.
 URI_TEXT = r'[^\x00-\x20\x7f<>"]'
 USER = r'[^@:\x00-\x20\x7f<>"]++'
 PASSWORD = r'[^@\x00-\x20\x7f<>"]*+'
 URI_PARAMETERS = r'(?:;[^;?=@\x00-\x20\x7f<>"]++(?:=[^;?@\x00-\x20\x7f<>"]*+)?)*'
-SIP_SCHEME = r"[Ss][Ii][Pp][Ss]?:"
-SIP_URI = rf"{SIP_SCHEME}(?:{USER}(?::{PASSWORD})?@)?{HOST}(?::{PORT})?{URI_PARAMETERS}(?:\?{URI_TEXT}*+)?"
-OTHER_URI = rf"(?!{SIP_SCHEME})[A-Za-z][A-Za-z0-9+.\-]*+:{URI_TEXT}++"
-URI = f"(?:{SIP_URI}|{OTHER_URI})"
+SIP_SCHEME = r"[Ss][Ii][Pp][Ss]?"
+SIP_URI = (
+    rf"({SIP_SCHEME}):(?:({USER})(?::({PASSWORD}))?@)?({HOST})(?::({PORT}))?"
+    rf"({URI_PARAMETERS})(\?{URI_TEXT}*+)?"
+)
+"A SIP or SIPS URI; its groups are scheme, user, password, host, port, parameters and headers."
+OTHER_URI = rf"(?!{SIP_SCHEME}:)[A-Za-z][A-Za-z0-9+.\-]*+:{URI_TEXT}++"
+
+# Without angle brackets, what begins with ``;`` belongs to the header field, and ``?`` and ``,`` are not allowed
+# (:rfc:`3261#section-20`).
+BARE_TEXT = r'[^,;?\x00-\x20\x7f<>"]'
+BARE_USER = r'[^@:,;?\x00-\x20\x7f<>"]++'
+BARE_PASSWORD = r'[^@,;?\x00-\x20\x7f<>"]*+'
+BARE_URI = (
+    rf"(?:{SIP_SCHEME}:(?:{BARE_USER}(?::{BARE_PASSWORD})?@)?{HOST}(?::{PORT})?"
+    rf"|(?!{SIP_SCHEME}:)[A-Za-z][A-Za-z0-9+.\-]*+:{BARE_TEXT}++)"
+)
+
+URI_TEXT_ONLY = re.compile(f"{URI_TEXT}++")
 
 _TOKEN = re.compile(TOKEN)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
@@ -115,7 +130,7 @@ def split_list(value: str) -> list[str]:
     return items
 
 
-# --- what must not go on the wire ---------------------------------------------------------------------------------------
+# --- what must not go on the wire -------------------------------------------------------------------------------------
 
 
 def check_text(what: str, text: str) -> None:

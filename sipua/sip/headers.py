@@ -9,7 +9,6 @@ import sipmessage
 from sipmessage.message import COMPACT_FORMS
 
 from . import grammar
-from .errors import InvalidHeaderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,30 +42,38 @@ LISTS = frozenset(
 
 _COMPACT = {short: name.lower() for short, name in COMPACT_FORMS.items()}
 
-# Name as written → key. Every name in the spellings that are met, so that almost no lookup has to fold case.
-KEYS: dict[str, str] = {
-    spelling: name.lower() for name in NAMES for spelling in (name, name.lower(), name.title(), name.upper())
-}
-KEYS.update({spelling: key for short, key in _COMPACT.items() for spelling in (short, short.upper())})
-
 _FIELD_NAME = re.compile(rf"({grammar.TOKEN})[ \t]*+")
 
 
-def key_of(name: str) -> str:
-    """What a header field is filed under: its full name in lower case."""
-    key = KEYS.get(name)
-    if key is None:
-        key = name.strip(" \t").lower()
+class _Keys(dict[str, str]):
+    """What header fields are filed under, the full name in lower case, by their name as written.
+
+    Holds the spellings that are met from the start and learns others, a bounded number of them. Raises ValueError for
+    a name that is no token; white space behind it is let pass.
+    """
+
+    _room = 1000
+
+    def __missing__(self, name: str) -> str:
+        match = _FIELD_NAME.fullmatch(name)
+        if match is None:
+            raise ValueError(f"not a header name: {name[:80]!r}")
+        key = match[1].lower()
         key = _COMPACT.get(key, key)
-    return key
+        if match[1] == name and len(name) <= 64 and self._room > 0:
+            self._room -= 1
+            self[name] = key
+        return key
 
 
-def received_key(name: str) -> str:
-    """The key for a name that came over the wire. Raises ValueError when it is no token."""
-    match = _FIELD_NAME.fullmatch(name)
-    if match is None:
-        raise ValueError(f"not a header name: {name!r}")
-    return key_of(match[1])
+KEYS = _Keys(
+    {
+        spelling: name.lower()
+        for name in NAMES
+        for spelling in (name, name.lower(), name.title(), name.upper())
+    }
+)
+KEYS.update({spelling: key for short, key in _COMPACT.items() for spelling in (short, short.upper())})
 
 
 def field_value(line: str) -> str:
@@ -75,15 +82,20 @@ def field_value(line: str) -> str:
     return grammar.unfold(value) if "\n" in value else value
 
 
+def _key(name: str) -> str:
+    """The key for a name to look up, which may be any text."""
+    try:
+        return KEYS[name]
+    except ValueError:
+        return name
+
+
 def _new_field(name: str, value: str) -> tuple[str, str]:
-    key = KEYS.get(name)
-    if key is None:
-        if not grammar.is_token(name):
-            raise InvalidHeaderError(f"not a header name: {name!r}")
-        key = key_of(name)
+    if name not in KEYS:
+        grammar.check_token("header name", name)
     if not value.isprintable():
         grammar.check_text(name, value)
-    return key, f"{name}: {value}"
+    return KEYS[name], f"{name}: {value}"
 
 
 class Headers(sipmessage.Headers):
@@ -114,26 +126,27 @@ class Headers(sipmessage.Headers):
     @overload
     def get(self, name: str, default: str) -> str: ...
     @overload
-    def get(self, name: str, default: None = None) -> str | None: ...
+    def get(self, name: str, default: str | None = None) -> str | None: ...
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the first field called `name`, or `default`."""
-        try:
-            return field_value(self._lines[self._keys.index(KEYS.get(name) or key_of(name))])
-        except ValueError:
-            return default
+        key = _key(name)
+        return field_value(self._lines[self._keys.index(key)]) if key in self._keys else default
 
     def getlist(self, name: str) -> list[str]:
         """The values of all fields called `name`, one per field."""
-        key = KEYS.get(name) or key_of(name)
-        keys = self._keys
-        if key not in keys:
-            return []
-        return [field_value(line) for k, line in zip(keys, self._lines, strict=True) if k == key]
+        key = _key(name)
+        keys, lines = self._keys, self._lines
+        values: list[str] = []
+        at = -1
+        for _ in range(keys.count(key)):
+            at = keys.index(key, at + 1)
+            values.append(field_value(lines[at]))
+        return values
 
     def values(self, name: str) -> list[str]:
         """As :meth:`getlist`, with the members of comma-separated lists one by one."""
         values = self.getlist(name)
-        if key_of(name) in LISTS:
+        if _key(name) in LISTS:
             return [member for value in values for member in grammar.split_list(value)]
         return values
 
@@ -150,7 +163,7 @@ class Headers(sipmessage.Headers):
             yield line[: line.index(":")].rstrip(" \t"), field_value(line)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and key_of(name) in self._keys
+        return isinstance(name, str) and _key(name) in self._keys
 
     def __getitem__(self, name: str) -> str:
         value: str | None = self.get(name)
@@ -185,7 +198,7 @@ class Headers(sipmessage.Headers):
     def setlist(self, name: str, values: list[str]) -> None:
         """Make `values` the fields called `name`, in the place of the first."""
         fields = [_new_field(name, value) for value in values]
-        key = key_of(name)
+        key = _key(name)
         at = self._keys.index(key) if key in self._keys else len(self._keys)
         self._discard(key)
         self._keys[at:at] = [key for key, _ in fields]
@@ -193,11 +206,11 @@ class Headers(sipmessage.Headers):
 
     def remove(self, name: str) -> None:
         """Take away all fields called `name`; there need be none."""
-        self._discard(key_of(name))
+        self._discard(_key(name))
 
     def remove_first(self, name: str) -> None:
         """Take away the first value of `name`: a whole field, or the first member of a list in it."""
-        key = key_of(name)
+        key = _key(name)
         if key not in self._keys:
             return
         at = self._keys.index(key)
@@ -220,7 +233,7 @@ class Headers(sipmessage.Headers):
     def copy_from(self, other: Headers, *names: str) -> None:
         """Append `other`'s fields called `names`, to the letter as they are there."""
         for name in names:
-            key = key_of(name)
+            key = _key(name)
             for k, line in zip(other._keys, other._lines, strict=True):
                 if k == key:
                     self._keys.append(key)

@@ -39,6 +39,24 @@ def lazy(build: Callable[[Any], T]) -> T:
     return cast("T", _Lazy(build))
 
 
+class Recent(dict[str, T]):
+    """Values that were parsed lately, by their text. The messages of a call repeat most of theirs.
+
+    Values are immutable, so all who ask share one. Bounded in number and in length of text; emptied when full.
+    """
+
+    _room = 64
+    _length = 256
+
+    def keep(self, text: str, value: T) -> T:
+        """Remember that `text` means `value`, which is returned."""
+        if len(text) <= self._length:
+            if len(self) >= self._room:
+                self.clear()
+            self[text] = value
+        return value
+
+
 class Frozen:
     """Refuses assignment, as a frozen dataclass does, for names that are no fields of one as well."""
 

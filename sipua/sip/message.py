@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import datetime
 import email.utils
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Self, TypeVar, cast
+from collections.abc import Iterable, Mapping
+from typing import Self
 
 import sipmessage
 
@@ -28,15 +28,14 @@ from .extensions import (
     RetryAfter,
     SessionExpires,
     SubscriptionState,
-    parse_number,
     parse_seconds,
 )
+from .fields import each, many, number, one, optional_list, required, text, tokens
 from .headers import Headers, field_value
 from .status import reason_phrase
 from .uri import URI
 from .values import Address, CSeq, MediaType, Via
 
-T = TypeVar("T")
 Fields = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 METHODS = frozenset({"ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH",
@@ -47,123 +46,33 @@ DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 "Methods whose responses may set up a dialog, and so carry Record-Route back."
 
 
-# --- typed accessors --------------------------------------------------------------------------------------------------
+def _read_contacts(value: str) -> list[Address]:
+    return [] if value == "*" else Address.parse_many(value)
 
 
-class _Field(Generic[T]):
-    """A header field as an attribute: `read` makes a value of the texts on the wire, `write` does the reverse."""
-
-    def __init__(self, name: str, read: Callable[[list[str]], T], write: Callable[[Any], list[str]]) -> None:
-        self.name = name
-        self.key = name.lower()
-        self.read = read
-        self.write = write
-        self.__doc__ = f"The {name} header field."
-
-    def __get__(self, message: Message | None, owner: type | None = None) -> Any:
-        if message is None:
-            return self
-        try:
-            return message.headers._cache[self.key]
-        except KeyError:
-            return self.load(message)
-
-    def load(self, message: Message) -> T:
-        headers = message.headers
-        try:
-            value = self.read(headers.getlist(self.key))
-        except ParseError as error:
-            raise message.malformed(f"{self.name}: {error}") from None
-        headers._cache[self.key] = value
-        return value
-
-    def __set__(self, message: Message, value: T | None) -> None:
-        message.headers.setlist(self.name, [] if value is None else self.write(value))
+def _read_accept(value: str) -> list[MediaType]:
+    return MediaType.parse_many(value) if value else []
 
 
-class _ListField(_Field[list[T]]):
-    """The same for fields with several values: every reader gets a list of its own."""
-
-    def __get__(self, message: Message | None, owner: type | None = None) -> Any:
-        if message is None:
-            return self
-        try:
-            return message.headers._cache[self.key].copy()
-        except KeyError:
-            return self.load(message).copy()
-
-
-def _first(name: str, parse: Callable[[str], T]) -> T | None:
-    field = _Field(name, lambda texts: parse(texts[0]) if texts else None, lambda value: [str(value)])
-    return cast("T | None", field)
-
-
-def _required(name: str, parse: Callable[[str], T]) -> T:
-    def read(texts: list[str]) -> T:
-        if not texts:
-            raise ParseError("missing")
-        return parse(texts[0])
-
-    return cast("T", _Field(name, read, lambda value: [str(value)]))
-
-
-def _many(name: str, parse_many: Callable[[str], list[T]]) -> list[T]:
-    def read(texts: list[str]) -> list[T]:
-        return (
-            parse_many(texts[0])
-            if len(texts) == 1
-            else [value for text in texts for value in parse_many(text)]
-        )
-
-    return cast("list[T]", _ListField(name, read, lambda values: [str(value) for value in values]))
-
-
-def _tokens(name: str) -> list[str]:
-    def read(texts: list[str]) -> list[str]:
-        return [token for text in texts for token in grammar.split_list(text)]
-
-    return cast("list[str]", _ListField(name, read, lambda values: [", ".join(values)] if values else []))
-
-
-def _each(name: str, parse: Callable[[str], T]) -> list[T]:
-    return _many(name, lambda text: [parse(text)])
-
-
-def _text(name: str) -> str | None:
-    return _first(name, str)
-
-
-def _number(name: str, limit: int) -> int | None:
-    return _first(name, lambda text: parse_number(text, limit))
-
-
-def _contacts(text: str) -> list[Address]:
-    return [] if text == "*" else Address.parse_many(text)
-
-
-def _read_accept(texts: list[str]) -> list[MediaType] | None:
-    return [value for text in texts if text for value in MediaType.parse_many(text)] if texts else None
-
-
-def _read_call_id(text: str) -> str:
-    if not text:
+def _read_call_id(value: str) -> str:
+    if not value:
         raise ParseError("empty")
-    return text
+    return value
 
 
-def _read_date(text: str) -> datetime.datetime:
+def _read_min_se(value: str) -> int:
+    return parse_seconds(value.partition(";")[0])
+
+
+def _read_date(value: str) -> datetime.datetime:
     try:
-        return email.utils.parsedate_to_datetime(text)
+        return email.utils.parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):
-        raise ParseError(f"not a date: {text!r}") from None
+        raise ParseError(f"not a date: {value!r}") from None
 
 
-def _write_date(value: datetime.datetime) -> list[str]:
-    return [email.utils.format_datetime(value.astimezone(datetime.UTC), usegmt=True)]
-
-
-def _read_min_se(text: str) -> int:
-    return parse_seconds(text.partition(";")[0])
+def _write_date(value: datetime.datetime) -> str:
+    return email.utils.format_datetime(value.astimezone(datetime.UTC), usegmt=True)
 
 
 class Message(sipmessage.Message):
@@ -178,7 +87,7 @@ class Message(sipmessage.Message):
     _unmeasured: bytes | None = None  # the body of a message that came without Content-Length
 
     @staticmethod
-    def parse(data: bytes | str) -> Request | Response:  # type: ignore[override]
+    def parse(data: bytes | str) -> Request | Response:
         """The message in `data`. Raises :class:`ParseError`; see :func:`parse_message`, which knows keep-alives too."""
         from .codec import parse_message
 
@@ -192,98 +101,92 @@ class Message(sipmessage.Message):
         return ParseError(why)
 
     # Mandatory (:rfc:`3261#section-8.1.1`)
-    via: list[Via] = _many("Via", Via.parse_many)  # type: ignore[assignment]
-    from_address: Address = _required("From", Address.parse)  # type: ignore[assignment]
-    to_address: Address = _required("To", Address.parse)  # type: ignore[assignment]
-    call_id: str = _required("Call-ID", _read_call_id)  # type: ignore[assignment]
-    cseq: CSeq = _required("CSeq", CSeq.parse)  # type: ignore[assignment]
-    max_forwards: int | None = _number("Max-Forwards", 255)  # type: ignore[assignment]
+    via: list[Via] = many("Via", Via.parse_many)  # type: ignore[assignment]
+    from_address: Address = required("From", Address.parse)
+    to_address: Address = required("To", Address.parse)
+    call_id: str = required("Call-ID", _read_call_id)
+    cseq: CSeq = required("CSeq", CSeq.parse)
+    max_forwards: int | None = number("Max-Forwards", 255)
 
     # Addresses and routes
-    contact: list[Address] = _many("Contact", _contacts)  # type: ignore[assignment]
-    route: list[Address] = _many("Route", Address.parse_many)  # type: ignore[assignment]
-    record_route: list[Address] = _many("Record-Route", Address.parse_many)  # type: ignore[assignment]
-    path: list[Address] = _many("Path", Address.parse_many)
-    service_route: list[Address] = _many("Service-Route", Address.parse_many)
-    reply_to: Address | None = _first("Reply-To", Address.parse)
-    p_asserted_identity: list[Address] = _many("P-Asserted-Identity", Address.parse_many)
-    p_preferred_identity: list[Address] = _many("P-Preferred-Identity", Address.parse_many)
-    remote_party_id: list[Address] = _many("Remote-Party-ID", Address.parse_many)
-    diversion: list[Address] = _many("Diversion", Address.parse_many)
-    history_info: list[Address] = _many("History-Info", Address.parse_many)
+    contact: list[Address] = many("Contact", _read_contacts)  # type: ignore[assignment]
+    route: list[Address] = many("Route", Address.parse_many)  # type: ignore[assignment]
+    record_route: list[Address] = many("Record-Route", Address.parse_many)  # type: ignore[assignment]
+    path: list[Address] = many("Path", Address.parse_many)
+    service_route: list[Address] = many("Service-Route", Address.parse_many)
+    reply_to: Address | None = one("Reply-To", Address.parse)
+    p_asserted_identity: list[Address] = many("P-Asserted-Identity", Address.parse_many)
+    p_preferred_identity: list[Address] = many("P-Preferred-Identity", Address.parse_many)
+    remote_party_id: list[Address] = many("Remote-Party-ID", Address.parse_many)
+    diversion: list[Address] = many("Diversion", Address.parse_many)
+    history_info: list[Address] = many("History-Info", Address.parse_many)
 
     # Body
-    content_type: MediaType | None = _first("Content-Type", MediaType.parse)  # type: ignore[assignment]
-    content_length: int | None = _number("Content-Length", 2**31 - 1)  # type: ignore[assignment]
-    content_disposition: str | None = _text("Content-Disposition")
-    content_encoding: list[str] = _tokens("Content-Encoding")
-    content_language: str | None = _text("Content-Language")  # type: ignore[assignment]
-    mime_version: str | None = _text("MIME-Version")
-    accept: list[MediaType] | None = cast(  # type: ignore[assignment]
-        "Any", _Field("Accept", _read_accept, lambda values: [", ".join(map(str, values))])
-    )
-    accept_encoding: list[str] = _tokens("Accept-Encoding")
-    accept_language: list[str] = _tokens("Accept-Language")
+    content_type: MediaType | None = one("Content-Type", MediaType.parse)
+    content_length: int | None = number("Content-Length", 2**31 - 1)
+    content_disposition: str | None = text("Content-Disposition")
+    content_encoding: list[str] = tokens("Content-Encoding")
+    content_language: str | None = text("Content-Language")
+    mime_version: str | None = text("MIME-Version")
+    accept: list[MediaType] | None = optional_list("Accept", _read_accept)  # type: ignore[assignment]
+    accept_encoding: list[str] = tokens("Accept-Encoding")
+    accept_language: list[str] = tokens("Accept-Language")
 
     # Capabilities
-    allow: list[str] = _tokens("Allow")
-    allow_events: list[str] = _tokens("Allow-Events")
-    supported: list[str] = _tokens("Supported")  # type: ignore[assignment]
-    require: list[str] = _tokens("Require")  # type: ignore[assignment]
-    proxy_require: list[str] = _tokens("Proxy-Require")  # type: ignore[assignment]
-    unsupported: list[str] = _tokens("Unsupported")  # type: ignore[assignment]
-    recv_info: list[str] = _tokens("Recv-Info")
-    info_package: str | None = _text("Info-Package")
-    user_agent: str | None = _text("User-Agent")  # type: ignore[assignment]
-    server: str | None = _text("Server")  # type: ignore[assignment]
+    allow: list[str] = tokens("Allow")
+    allow_events: list[str] = tokens("Allow-Events")
+    supported: list[str] = tokens("Supported")
+    require: list[str] = tokens("Require")
+    proxy_require: list[str] = tokens("Proxy-Require")
+    unsupported: list[str] = tokens("Unsupported")
+    recv_info: list[str] = tokens("Recv-Info")
+    info_package: str | None = text("Info-Package")
+    user_agent: str | None = text("User-Agent")
+    server: str | None = text("Server")
 
     # Time
-    expires: int | None = _first("Expires", parse_seconds)  # type: ignore[assignment]
-    min_expires: int | None = _first("Min-Expires", parse_seconds)  # type: ignore[assignment]
-    session_expires: SessionExpires | None = _first("Session-Expires", SessionExpires.parse)
-    min_se: int | None = _first("Min-SE", _read_min_se)
-    retry_after: RetryAfter | None = _first("Retry-After", RetryAfter.parse)
-    flow_timer: int | None = _first("Flow-Timer", parse_seconds)
-    timestamp: str | None = _text("Timestamp")
-    date: datetime.datetime | None = cast(  # type: ignore[assignment]
-        "Any", _Field("Date", lambda texts: _read_date(texts[0]) if texts else None, _write_date)
-    )
+    expires: int | None = one("Expires", parse_seconds)
+    min_expires: int | None = one("Min-Expires", parse_seconds)
+    session_expires: SessionExpires | None = one("Session-Expires", SessionExpires.parse)
+    min_se: int | None = one("Min-SE", _read_min_se)
+    retry_after: RetryAfter | None = one("Retry-After", RetryAfter.parse)
+    flow_timer: int | None = one("Flow-Timer", parse_seconds)
+    timestamp: str | None = text("Timestamp")
+    date: datetime.datetime | None = one("Date", _read_date, _write_date)
 
     # Authentication
-    www_authenticate_all: list[AuthChallenge] = _many("WWW-Authenticate", AuthChallenge.parse_many)
-    proxy_authenticate_all: list[AuthChallenge] = _many("Proxy-Authenticate", AuthChallenge.parse_many)
-    authorization_all: list[AuthCredentials] = _each("Authorization", AuthCredentials.parse)
-    proxy_authorization_all: list[AuthCredentials] = _each("Proxy-Authorization", AuthCredentials.parse)
-    authentication_info: AuthParameters | None = _first("Authentication-Info", AuthParameters.parse)
-    proxy_authentication_info: AuthParameters | None = _first(
-        "Proxy-Authentication-Info", AuthParameters.parse
-    )
+    www_authenticate_all: list[AuthChallenge] = many("WWW-Authenticate", AuthChallenge.parse_many)
+    proxy_authenticate_all: list[AuthChallenge] = many("Proxy-Authenticate", AuthChallenge.parse_many)
+    authorization_all: list[AuthCredentials] = each("Authorization", AuthCredentials.parse)
+    proxy_authorization_all: list[AuthCredentials] = each("Proxy-Authorization", AuthCredentials.parse)
+    authentication_info: AuthParameters | None = one("Authentication-Info", AuthParameters.parse)
+    proxy_authentication_info: AuthParameters | None = one("Proxy-Authentication-Info", AuthParameters.parse)
 
     # Transfer, events, 100rel
-    refer_to: Address | None = _first("Refer-To", Address.parse)
-    refer_sub: str | None = _text("Refer-Sub")
-    referred_by: Address | None = _first("Referred-By", Address.parse)
-    replaces: Replaces | None = _first("Replaces", Replaces.parse)
-    event: Event | None = _first("Event", Event.parse)
-    subscription_state: SubscriptionState | None = _first("Subscription-State", SubscriptionState.parse)
-    sip_etag: str | None = _text("SIP-ETag")
-    sip_if_match: str | None = _text("SIP-If-Match")
-    rseq: int | None = _number("RSeq", 2**32 - 1)
-    rack: RAck | None = _first("RAck", RAck.parse)
-    reasons: list[Reason] = _many("Reason", Reason.parse_many)
+    refer_to: Address | None = one("Refer-To", Address.parse)
+    refer_sub: str | None = text("Refer-Sub")
+    referred_by: Address | None = one("Referred-By", Address.parse)
+    replaces: Replaces | None = one("Replaces", Replaces.parse)
+    event: Event | None = one("Event", Event.parse)
+    subscription_state: SubscriptionState | None = one("Subscription-State", SubscriptionState.parse)
+    sip_etag: str | None = text("SIP-ETag")
+    sip_if_match: str | None = text("SIP-If-Match")
+    rseq: int | None = number("RSeq", 2**32 - 1)
+    rack: RAck | None = one("RAck", RAck.parse)
+    reasons: list[Reason] = many("Reason", Reason.parse_many)
 
     # For people
-    subject: str | None = _text("Subject")  # type: ignore[assignment]
-    organization: str | None = _text("Organization")
-    priority: str | None = _text("Priority")
-    privacy: str | None = _text("Privacy")
-    alert_info: list[str] = _tokens("Alert-Info")
-    call_info: list[str] = _tokens("Call-Info")
-    error_info: list[str] = _tokens("Error-Info")
-    warning: list[str] = _tokens("Warning")
-    in_reply_to: list[str] = _tokens("In-Reply-To")  # type: ignore[assignment]
+    subject: str | None = text("Subject")
+    organization: str | None = text("Organization")
+    priority: str | None = text("Priority")
+    privacy: str | None = text("Privacy")
+    alert_info: list[str] = tokens("Alert-Info")
+    call_info: list[str] = tokens("Call-Info")
+    error_info: list[str] = tokens("Error-Info")
+    warning: list[str] = tokens("Warning")
+    in_reply_to: list[str] = tokens("In-Reply-To")
 
-    @property
+    @property  # type: ignore[override]
     def www_authenticate(self) -> AuthChallenge | None:
         """The first challenge in WWW-Authenticate; assigning makes it the only one."""
         return next(iter(self.www_authenticate_all), None)
@@ -292,7 +195,7 @@ class Message(sipmessage.Message):
     def www_authenticate(self, value: AuthChallenge | None) -> None:
         self.www_authenticate_all = [] if value is None else [value]
 
-    @property
+    @property  # type: ignore[override]
     def proxy_authenticate(self) -> AuthChallenge | None:
         """The first challenge in Proxy-Authenticate; assigning makes it the only one."""
         return next(iter(self.proxy_authenticate_all), None)
@@ -301,7 +204,7 @@ class Message(sipmessage.Message):
     def proxy_authenticate(self, value: AuthChallenge | None) -> None:
         self.proxy_authenticate_all = [] if value is None else [value]
 
-    @property
+    @property  # type: ignore[override]
     def authorization(self) -> AuthCredentials | None:
         """The first credentials in Authorization; assigning makes them the only ones."""
         return next(iter(self.authorization_all), None)
@@ -310,7 +213,7 @@ class Message(sipmessage.Message):
     def authorization(self, value: AuthCredentials | None) -> None:
         self.authorization_all = [] if value is None else [value]
 
-    @property
+    @property  # type: ignore[override]
     def proxy_authorization(self) -> AuthCredentials | None:
         """The first credentials in Proxy-Authorization; assigning makes them the only ones."""
         return next(iter(self.proxy_authorization_all), None)

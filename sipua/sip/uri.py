@@ -9,23 +9,21 @@ import sipmessage
 
 from . import grammar
 from .errors import InvalidHeaderError, ParseError
-from .lazy import Frozen, lazy
+from .lazy import Frozen, Recent, lazy
 from .parameters import Parameters, URIHeaders, URIParameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SIP = re.compile(
-    rf"({grammar.SIP_SCHEME})(?:({grammar.USER})(?::({grammar.PASSWORD}))?@)?({grammar.HOST})(?::({grammar.PORT}))?"
-    rf"({grammar.URI_PARAMETERS})(\?{grammar.URI_TEXT}*+)?"
-)
+_SIP = re.compile(grammar.SIP_URI)
 _OTHER = re.compile(rf"([A-Za-z][A-Za-z0-9+.\-]*+):({grammar.URI_TEXT}++)")
 _HOST = re.compile(grammar.HOST)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+")
-_OPAQUE = re.compile(f"{grammar.URI_TEXT}++")
 _VISUAL = str.maketrans("", "", "-.()")
 _GLOBAL_NUMBER = re.compile(r"\+[0-9\-.()]*+")
 
+_GROUPS = (0, 1, 2, 3, 4, 5, 6, 7)
+_SIP_SCHEMES = ("sip", "sips")
 _USER_SAFE = "!*'()&=+$,;?/"
 _PASSWORD_SAFE = "!*'()&=+$,"
 _NO_PARAMETERS = URIParameters()
@@ -60,7 +58,10 @@ class URI(Frozen, sipmessage.URI):
     The constructor raises :class:`InvalidHeaderError` for parts that cannot stand in a URI.
     """
 
-    opaque: str | None
+    _user: str | None
+    _password: str | None
+
+    opaque: str | None = None
     "What follows the scheme, for schemes other than sip, sips and tel."
 
     def __init__(
@@ -90,14 +91,14 @@ class URI(Frozen, sipmessage.URI):
     def _check(self) -> None:
         if _SCHEME.fullmatch(self.scheme) is None:
             raise InvalidHeaderError(f"not a URI scheme: {self.scheme!r}")
-        if self.scheme in ("sip", "sips"):
+        if self.scheme in _SIP_SCHEMES:
             if _HOST.fullmatch(self.host) is None:
                 raise InvalidHeaderError(f"not a host: {self.host!r}")
             if self.port is not None and not 0 <= self.port <= 65535:
                 raise InvalidHeaderError(f"not a port: {self.port!r}")
             if self._user == "" or (self._user is None and self._password is not None):
                 raise InvalidHeaderError("the user part of a URI must not be empty")
-        elif _OPAQUE.fullmatch(self.__dict__.get("opaque") or self._user or "") is None:
+        elif grammar.URI_TEXT_ONLY.fullmatch(self.__dict__.get("opaque") or self._user or "") is None:
             raise InvalidHeaderError(
                 f"nothing behind {self.scheme}: in a URI, or something that cannot be there"
             )
@@ -107,23 +108,37 @@ class URI(Frozen, sipmessage.URI):
     @classmethod
     def parse(cls, value: str) -> URI:
         """The URI in `value`, of whatever scheme. Raises :class:`ParseError`."""
-        match = _SIP.fullmatch(value)
-        if match is None:
-            return cls._parse_other(value)
+        self = _recent.get(value)
+        if self is None:
+            match = _SIP.fullmatch(value)
+            self = cls._parse_other(value) if match is None else cls._of_match(match, _GROUPS)
+            _recent.keep(value, self)
+        return self
+
+    @classmethod
+    def _of_match(cls, match: re.Match[str], groups: tuple[int, ...]) -> URI:
+        """From a match of :data:`grammar.SIP_URI`: `groups` are the whole and its seven parts."""
         self = cls.__new__(cls)
         d = self.__dict__
-        scheme, d["_user"], d["_password"], d["host"], port, d["_parameters"], d["_headers"] = match.groups()
-        d["scheme"] = "sips" if len(scheme) == 5 else "sip"
-        d["port"] = None if port is None else int(port)
-        d["opaque"] = None
-        d["_text"] = value
+        (
+            d["_text"],
+            scheme,
+            d["_user"],
+            d["_password"],
+            d["host"],
+            port,
+            d["_parameters"],
+            d["_headers"],
+        ) = match.group(*groups)
+        d["scheme"] = scheme if scheme in _SIP_SCHEMES else scheme.lower()
+        d["port"] = port if port is None else int(port)
         return self
 
     @classmethod
     def _parse_other(cls, value: str) -> URI:
         match = _OTHER.fullmatch(value)
         scheme = match[1].lower() if match else "sip"
-        if match is None or scheme in ("sip", "sips"):
+        if match is None or scheme in _SIP_SCHEMES:
             raise ParseError(f"not a valid URI: {value!r}")
         return cls._of_other(scheme, match[2], value)
 
@@ -152,7 +167,7 @@ class URI(Frozen, sipmessage.URI):
     def user(self: Any) -> str | None:
         """The user, or the number of a ``tel:`` URI."""
         user: str | None = self._user
-        return None if user is None else grammar.percent_decode(user)
+        return user if user is None or (user.isascii() and "%" not in user) else grammar.percent_decode(user)
 
     @lazy
     def password(self: Any) -> str | None:
@@ -175,7 +190,7 @@ class URI(Frozen, sipmessage.URI):
         return headers
 
     @lazy
-    def _text(self: Any) -> str:
+    def _text(self: URI) -> str:
         if self.opaque is not None:
             return f"{self.scheme}:{self.opaque}"
         text = self.scheme + ":"
@@ -259,10 +274,14 @@ class URI(Frozen, sipmessage.URI):
         return hash(self._comparable())
 
     def __str__(self) -> str:
-        return self._text
+        text: str = self._text
+        return text
 
     def __repr__(self) -> str:
         return f"URI({self._text!r})"
+
+
+_recent: Recent[URI] = Recent()
 
 
 def _folded(parameters: Parameters) -> dict[str, str | None]:

@@ -13,7 +13,7 @@ import sipmessage
 
 from . import grammar
 from .errors import InvalidHeaderError, ParseError
-from .lazy import Frozen, lazy
+from .lazy import Frozen, Recent, lazy
 from .parameters import Parameters
 from .uri import URI
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from typing import Self
 
 _WS = grammar.WS
-_END = rf"({grammar.PARAMETERS}){_WS}(?:,|$)"
 
-_ADDRESS = re.compile(
-    rf'{_WS}(?:(?:({grammar.QUOTED}){_WS}|([^"<>,;]*+))<({grammar.URI})>|([^ \t;,<>"?]++)){_END}', re.DOTALL
+_ADDRESS = (
+    rf'{_WS}(?:(?:({grammar.QUOTED}){_WS}|([^"<>,;]*+))<(?:({grammar.SIP_URI})|({grammar.OTHER_URI}))>'
+    rf"|({grammar.BARE_URI}))({grammar.PARAMETERS}){_WS}"
 )
-_VIA = re.compile(
+_URI, _URI_PARTS, _OTHER_URI, _BARE_URI = 3, (3, 4, 5, 6, 7, 8, 9, 10), 11, 12
+
+_VIA = (
     rf"{_WS}[Ss][Ii][Pp]{_WS}/{_WS}2\.0{_WS}/{_WS}({grammar.TOKEN})[ \t]++"
-    rf"({grammar.HOST})(?:{_WS}:{_WS}({grammar.PORT}))?{_END}",
-    re.DOTALL,
+    rf"({grammar.HOST})(?:{_WS}:{_WS}({grammar.PORT}))?({grammar.PARAMETERS}){_WS}"
 )
-_MEDIA_TYPE = re.compile(rf"{_WS}({grammar.TOKEN}){_WS}/{_WS}({grammar.TOKEN}){_END}", re.DOTALL)
-_CSEQ = re.compile(rf"0{{0,99}}([0-9]{{1,10}})[ \t]++({grammar.TOKEN})")
-_BRANCH = re.compile(r";[ \t]*+branch[ \t]*+=[ \t]*+([^ \t;,]*+)", re.IGNORECASE)
+_MEDIA_TYPE = rf"{_WS}({grammar.TOKEN}){_WS}/{_WS}({grammar.TOKEN})({grammar.PARAMETERS}){_WS}"
+_CSEQ = re.compile(rf"{_WS}0{{0,99}}([0-9]{{1,10}})[ \t]++({grammar.TOKEN}){_WS}")
 _HOST = re.compile(grammar.HOST)
 
 _NO_PARAMETERS = Parameters()
@@ -47,79 +47,90 @@ MAX_SECONDS = 2**32 - 1
 
 
 class Value(Frozen):
-    """What comma-separated values with parameters have in common."""
+    """What comma-separated values with parameters have in common.
 
-    _text: str
-    _pattern: re.Pattern[str]
+    A parsed value holds on to the match that proved it well formed, and is taken apart from there when it is read.
+    """
+
     _what: str
+    _whole: re.Pattern[str]
+    _last_group: int
+    _member: re.Pattern[str]
+    _recent: Recent[Self]
+    _match: re.Match[str]
 
-    @classmethod
-    def _build(cls, match: re.Match[str]) -> Self:
-        raise NotImplementedError
+    def __init_subclass__(cls, *, what: str, pattern: str) -> None:
+        cls._what = what
+        cls._recent = Recent()
+        cls._whole = re.compile(pattern, re.DOTALL)
+        cls._last_group = cls._whole.groups
+        cls._member = re.compile(rf"(?:{pattern})(?:,|\Z)", re.DOTALL)
 
     @classmethod
     def parse(cls, value: str) -> Self:
         """The one value in `value`. Raises :class:`ParseError`."""
-        values = cls.parse_many(value)
-        if len(values) != 1:
-            raise ParseError(f"not one {cls._what}: {value!r}")
-        return values[0]
+        self = cls._recent.get(value)
+        if self is None:
+            match = cls._whole.fullmatch(value) or cls._whole.fullmatch(grammar.unfold(value))
+            if match is None:
+                raise ParseError(f"not a valid {cls._what}: {value.strip()!r}")
+            self = cls.__new__(cls)
+            self.__dict__["_match"] = match
+            cls._recent.keep(value, self)
+        return self
 
     @classmethod
     def parse_many(cls, value: str) -> list[Self]:
         """The values in a comma-separated list. Raises :class:`ParseError`."""
-        if "\n" in value:
-            value = grammar.unfold(value)
-        match = cls._pattern.match(value)
-        if match is not None and match.end() == len(value) and value[-1:] != ",":
-            one = cls._build(match)
-            one.__dict__["_text"] = value.strip(" \t")
-            return [one]
-        return cls._parse_list(value)
+        self = cls._recent.get(value)
+        if self is None:
+            match = cls._whole.fullmatch(value)
+            if match is None:
+                return cls._parse_list(grammar.unfold(value))
+            self = cls.__new__(cls)
+            self.__dict__["_match"] = match
+            cls._recent.keep(value, self)
+        return [self]
 
     @classmethod
     def _parse_list(cls, value: str) -> list[Self]:
         values: list[Self] = []
-        position, end = 0, len(value)
-        while position <= end:
-            match = cls._pattern.match(value, position)
+        position = 0
+        while True:
+            match = cls._member.match(value, position)
             if match is None:
                 raise ParseError(f"not a valid {cls._what}: {value!r}")
-            one = cls._build(match)
-            stop = match.end()
-            more = value[stop - 1 : stop] == ","
-            one.__dict__["_text"] = value[position : stop - more].strip(" \t")
-            values.append(one)
-            if not more:
-                break
-            position = stop
-        return values
+            self = cls.__new__(cls)
+            self.__dict__["_match"] = match
+            values.append(self)
+            position = match.end()
+            if value[position - 1] != ",":
+                return values
+
+    @lazy
+    def _text(self: Value) -> str:
+        match: re.Match[str] | None = self.__dict__.get("_match")
+        return self._write() if match is None else match[0].strip(" \t").removesuffix(",").rstrip(" \t")
+
+    def _write(self) -> str:
+        raise NotImplementedError
 
     @lazy
     def parameters(self: Any) -> Parameters:
         """The parameters behind the value."""
-        text = self._parameters
-        parameters: Parameters = Parameters._of(text) if text else _NO_PARAMETERS
-        return parameters
+        text = self._match[self._last_group]
+        return Parameters._of(text) if text else _NO_PARAMETERS
 
     def __str__(self) -> str:
-        return self._text
+        text: str = self._text
+        return text
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}({self._text!r})"
 
 
-class Address(Value, sipmessage.Address):  # type: ignore[misc]
+class Address(Value, sipmessage.Address, what="address", pattern=_ADDRESS):  # type: ignore[misc]
     """A name and a URI with parameters: From, To, Contact, Route, Refer-To… (:rfc:`3261#section-20.10`)."""
-
-    uri: URI  # type: ignore[assignment]
-    "The URI."
-
-    name: str
-    "The display name, without quotes."
-
-    parameters: Parameters  # type: ignore[assignment]
-    "The parameters of the header field, such as ``tag`` (not those inside the URI)."
-
-    _pattern = _ADDRESS
-    _what = "address"
 
     def __init__(
         self, uri: sipmessage.URI, name: str = "", parameters: Mapping[str, str | None] | None = None
@@ -130,44 +141,28 @@ class Address(Value, sipmessage.Address):  # type: ignore[misc]
         d["name"] = name
         d["parameters"] = coerce(parameters)
 
-    @classmethod
-    def _build(cls, match: re.Match[str]) -> Self:
-        quoted, name, uri, bare, parameters = match.groups()
-        self = cls.__new__(cls)
-        d = self.__dict__
-        d["_name"] = quoted or name
-        d["_parameters"] = parameters
-        if bare is None:
-            d["_uri"] = uri
-        else:
-            d["uri"] = URI.parse(bare)
-        return self
-
     @lazy
-    def uri(self: Any) -> URI:  # type: ignore[no-redef]
+    def uri(self: Any) -> URI:
         """The URI."""
-        return URI.parse(self._uri)
+        match = self._match
+        if match[_URI] is not None:
+            return URI._of_match(match, _URI_PARTS)
+        return URI.parse(match[_OTHER_URI] or match[_BARE_URI])
 
     @lazy
-    def name(self: Any) -> str:  # type: ignore[no-redef]
+    def name(self: Any) -> str:
         """The display name, without quotes."""
-        raw = self._name
-        return grammar.readable(grammar.unquote(raw.strip(" \t"))) if raw else ""
+        quoted, bare = self._match.group(1, 2)
+        raw: str = bare.strip(" \t") if quoted is None else quoted[1:-1]
+        return raw if raw.isascii() and "\\" not in raw else grammar.readable(grammar.unquote(quoted or raw))
 
-    @lazy
-    def _text(self: Any) -> str:  # type: ignore[override]
+    def _write(self) -> str:
         name = grammar.quote(self.name) + " " if self.name else ""
         return f"{name}<{self.uri}>{self.parameters}"
 
     @lazy
     def tag(self: Any) -> str | None:
         """The ``tag`` parameter."""
-        text: str | None = self.__dict__.get("_parameters")
-        if text is not None:
-            if not text:
-                return None
-            if text.startswith(";tag=") and text.find(";", 5) < 0 and '"' not in text:
-                return text[5:].rstrip(" \t")
         tag: str | None = self.parameters.get("tag")
         return tag
 
@@ -218,30 +213,12 @@ class Address(Value, sipmessage.Address):  # type: ignore[misc]
     def __hash__(self) -> int:
         return hash((self.uri, self.name, self.tag))
 
-    def __repr__(self) -> str:
-        return f"Address({self._text!r})"
-
 
 NameAddr = Address
 
 
-class Via(Value, sipmessage.Via):  # type: ignore[misc]
+class Via(Value, sipmessage.Via, what="Via", pattern=_VIA):  # type: ignore[misc]
     """One hop that a request took and its response takes back (:rfc:`3261#section-20.42`)."""
-
-    transport: str
-    'The transport, as written: ``"WS"``, ``"WSS"``, ``"UDP"``…'
-
-    host: str
-    "The host of sent-by."
-
-    port: int | None
-    "The port of sent-by."
-
-    parameters: Parameters  # type: ignore[assignment]
-    "``branch``, ``received``, ``rport``…"
-
-    _pattern = _VIA
-    _what = "Via"
 
     def __init__(
         self,
@@ -259,21 +236,27 @@ class Via(Value, sipmessage.Via):  # type: ignore[misc]
         d["port"] = port
         d["parameters"] = coerce(parameters)
 
-    @classmethod
-    def _build(cls, match: re.Match[str]) -> Self:
-        self = cls.__new__(cls)
-        d = self.__dict__
-        d["transport"], d["host"], port, d["_parameters"] = match.groups()
-        d["port"] = None if port is None else int(port)
-        return self
+    @lazy
+    def transport(self: Any) -> str:
+        """The transport, as written: ``WS``, ``WSS``, ``UDP``…"""
+        transport: str = self._match[1]
+        return transport
+
+    @lazy
+    def host(self: Any) -> str:
+        """The host of sent-by."""
+        host: str = self._match[2]
+        return host
+
+    @lazy
+    def port(self: Any) -> int | None:
+        """The port of sent-by."""
+        port = self._match[3]
+        return None if port is None else int(port)
 
     @lazy
     def branch(self: Any) -> str | None:
         """The ``branch`` parameter."""
-        text: str | None = self.__dict__.get("_parameters")
-        if text is not None and '"' not in text:
-            match = _BRANCH.search(text)
-            return match and match[1]
         branch: str | None = self.parameters.get("branch")
         return branch
 
@@ -295,8 +278,7 @@ class Via(Value, sipmessage.Via):  # type: ignore[misc]
         host = self.host.lower()
         return host if self.port is None else f"{host}:{self.port}"
 
-    @lazy
-    def _text(self: Any) -> str:  # type: ignore[override]
+    def _write(self) -> str:
         port = "" if self.port is None else f":{self.port}"
         return f"SIP/2.0/{self.transport} {self.host}{port}{self.parameters}"
 
@@ -323,37 +305,25 @@ class Via(Value, sipmessage.Via):  # type: ignore[misc]
     def __hash__(self) -> int:
         return hash((self.sent_by, self.branch))
 
-    def __repr__(self) -> str:
-        return f"Via({self._text!r})"
 
-
-class MediaType(Value, sipmessage.MediaType):  # type: ignore[misc]
+class MediaType(Value, sipmessage.MediaType, what="media type", pattern=_MEDIA_TYPE):  # type: ignore[misc]
     """A media type or range with its parameters (:rfc:`3261#section-20.15`)."""
-
-    mime_type: str
-    'Type and subtype in lower case: ``"application/sdp"``.'
-
-    parameters: Parameters  # type: ignore[assignment]
-    "``charset``, ``boundary``, ``q``…"
-
-    _pattern = _MEDIA_TYPE
-    _what = "media type"
 
     def __init__(self, mime_type: str, parameters: Mapping[str, str | None] | None = None) -> None:
         for part in mime_type.split("/", 1) if "/" in mime_type else ("",):
             grammar.check_token("media type", part)
         d = self.__dict__
         d["mime_type"] = mime_type.lower()
-        d["_text"] = f"{mime_type}{parameters or ''}"
         d["parameters"] = coerce(parameters)
 
-    @classmethod
-    def _build(cls, match: re.Match[str]) -> Self:
-        self = cls.__new__(cls)
-        d = self.__dict__
-        main, sub, d["_parameters"] = match.groups()
-        d["mime_type"] = f"{main}/{sub}".lower()
-        return self
+    @lazy
+    def mime_type(self: Any) -> str:
+        """Type and subtype in lower case: ``application/sdp``."""
+        match = self._match
+        return f"{match[1]}/{match[2]}".lower()
+
+    def _write(self) -> str:
+        return f"{self.mime_type}{self.parameters}"
 
     def accepts(self, mime_type: str) -> bool:
         """Whether this media range (``*/*``, ``text/*``, …) takes in `mime_type`."""
@@ -368,9 +338,6 @@ class MediaType(Value, sipmessage.MediaType):  # type: ignore[misc]
 
     def __hash__(self) -> int:
         return hash(self.mime_type)
-
-    def __repr__(self) -> str:
-        return f"MediaType({self._text!r})"
 
 
 class CSeq(Frozen, sipmessage.CSeq):
@@ -393,8 +360,10 @@ class CSeq(Frozen, sipmessage.CSeq):
     @classmethod
     def parse(cls, value: str) -> CSeq:
         """The CSeq in `value`. Raises :class:`ParseError`."""
-        match = _CSEQ.fullmatch(value)
-        if match is None and (match := _CSEQ.fullmatch(grammar.unfold(value))) is None:
+        if (known := _recent_cseqs.get(value)) is not None:
+            return known
+        match = _CSEQ.fullmatch(value) or _CSEQ.fullmatch(grammar.unfold(value))
+        if match is None:
             raise ParseError(f"not a valid CSeq: {value!r}")
         sequence = int(match[1])
         if sequence >= 2**31:
@@ -403,12 +372,13 @@ class CSeq(Frozen, sipmessage.CSeq):
         d = self.__dict__
         d["sequence"] = sequence
         d["method"] = match[2]
-        d["_text"] = value
-        return self
+        d["_match"] = match
+        return _recent_cseqs.keep(value, self)
 
     @lazy
     def _text(self: Any) -> str:
-        return f"{self.sequence} {self.method}"
+        match = self.__dict__.get("_match")
+        return f"{self.sequence} {self.method}" if match is None else match[0].strip(" \t")
 
     def __str__(self) -> str:
         return self._text
@@ -423,6 +393,9 @@ class CSeq(Frozen, sipmessage.CSeq):
 
     def __repr__(self) -> str:
         return f"CSeq({self.sequence}, {self.method!r})"
+
+
+_recent_cseqs: Recent[CSeq] = Recent()
 
 
 def coerce(parameters: Mapping[str, str | None] | None) -> Parameters:

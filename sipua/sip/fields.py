@@ -1,0 +1,156 @@
+"""Header fields as attributes of a message: descriptors that parse at the first read and remember.
+
+What was parsed stays in the cache of the message's :class:`Headers`, which drops it when that field changes. Assigning
+writes the field; None, or an empty list, removes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from . import grammar
+from .errors import ParseError
+from .extensions import parse_number
+from .headers import field_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .message import Message
+
+T = TypeVar("T")
+
+
+class _Field(Generic[T]):
+    """A header field with one value. Of several fields by the name, the first counts."""
+
+    def __init__(self, name: str, parse: Callable[[str], T], write: Callable[[T], str]) -> None:
+        self.name = name
+        self.key = name.lower()
+        self.parse = parse
+        self.write = write
+        self.__doc__ = f"The {name} header field."
+
+    def __get__(self, message: Message | None, owner: type | None = None) -> Any:
+        if message is None:
+            return self
+        headers = message.headers
+        cache = headers._cache
+        key = self.key
+        if key in cache:
+            return cache[key]
+        keys = headers._keys
+        if key not in keys:
+            return self.absent(message)
+        try:
+            value = cache[key] = self.parse(field_value(headers._lines[keys.index(key)]))
+        except ParseError as error:
+            raise message.malformed(f"{self.name}: {error}") from None
+        return value
+
+    def absent(self, message: Message) -> T | None:
+        return None
+
+    def __set__(self, message: Message, value: T | None) -> None:
+        message.headers.setlist(self.name, [] if value is None else [self.write(value)])
+
+
+class _Required(_Field[T]):
+    """A header field that every message has."""
+
+    def absent(self, message: Message) -> T | None:
+        raise message.malformed(f"no {self.name} header field")
+
+
+class _List(Generic[T]):
+    """A header field with any number of values. Readers get a list of their own."""
+
+    def __init__(
+        self, name: str, parse: Callable[[str], list[T]], write: Callable[[list[T]], list[str]]
+    ) -> None:
+        self.name = name
+        self.key = name.lower()
+        self.parse = parse
+        self.write = write
+        self.__doc__ = f"The {name} header fields."
+
+    def __get__(self, message: Message | None, owner: type | None = None) -> Any:
+        if message is None:
+            return self
+        headers = message.headers
+        cache = headers._cache
+        key = self.key
+        if key in cache:
+            return cache[key].copy()
+        values: list[T] = []
+        keys, lines = headers._keys, headers._lines
+        at = -1
+        try:
+            for _ in range(keys.count(key)):
+                at = keys.index(key, at + 1)
+                values += self.parse(field_value(lines[at]))
+        except ParseError as error:
+            raise message.malformed(f"{self.name}: {error}") from None
+        cache[key] = values
+        return values.copy()
+
+    def __set__(self, message: Message, value: list[T] | None) -> None:
+        message.headers.setlist(self.name, self.write(value) if value else [])
+
+
+class _OptionalList(_List[T]):
+    """A list whose absence is one thing and whose emptiness another."""
+
+    def __get__(self, message: Message | None, owner: type | None = None) -> Any:
+        if message is not None and self.key not in message.headers._keys:
+            return None
+        return super().__get__(message, owner)
+
+    def __set__(self, message: Message, value: list[T] | None) -> None:
+        message.headers.setlist(self.name, [] if value is None else self.write(value) or [""])
+
+
+# The types promised here are those of the attributes, not of the descriptors.
+
+
+def one(name: str, parse: Callable[[str], T], write: Callable[[T], str] = str) -> T | None:
+    """A field with one value, None when it is not there."""
+    return cast("T | None", _Field(name, parse, write))
+
+
+def required(name: str, parse: Callable[[str], T]) -> T:
+    """A field that has to be there."""
+    return cast("T", _Required(name, parse, str))
+
+
+def many(name: str, parse: Callable[[str], list[T]]) -> list[T]:
+    """A field with a list of values, written as one field each."""
+    return cast("list[T]", _List(name, parse, lambda values: [str(value) for value in values]))
+
+
+def each(name: str, parse: Callable[[str], T]) -> list[T]:
+    """A field that may be there several times, with one value each."""
+    return many(name, lambda text: [parse(text)])
+
+
+def tokens(name: str) -> list[str]:
+    """A field with a comma-separated list of words, written as one field."""
+    return cast("list[str]", _List(name, grammar.split_list, lambda values: [", ".join(values)]))
+
+
+def optional_list(name: str, parse: Callable[[str], list[T]]) -> list[T] | None:
+    """A field with a list of values that can be there and empty."""
+    return cast(
+        "list[T] | None",
+        _OptionalList(name, parse, lambda values: [", ".join(map(str, values))] if values else []),
+    )
+
+
+def text(name: str) -> str | None:
+    """A field that is just text."""
+    return one(name, str)
+
+
+def number(name: str, limit: int) -> int | None:
+    """A field with a number from 0 to `limit`."""
+    return one(name, lambda value: parse_number(value, limit))
