@@ -205,6 +205,7 @@ def _take(session: RTCSession, dialog: Dialog, response: Response) -> None:
 
 def _decline(session: RTCSession, dialog: Dialog, tag: str) -> None:
     """A 2xx that is not our call: of another branch, or one that crossed our CANCEL. ACK, then BYE."""
+    session._host.remove_dialog(dialog.id)
     _acknowledge(session, dialog)
     if session.status is State.CANCELING:
         session._advance(Event.ACCEPTED_IN)

@@ -1,0 +1,211 @@
+"""Two user agents, a network that delays, duplicates, reorders and cuts, and two people who press buttons at random.
+
+When it is quiet again, both sides agree on whether there is a call, and nothing is left of what is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sipua import UA, InvalidStateError, RTCSession
+from sipua.errors import NotConnected
+from sipua.media import SignallingOnlyMedia
+from sipua.sip import parse_message
+from sipua.testing import run_simulated
+
+#: Longer than every timer of a transaction, and than media takes.
+QUIET = 150.0
+
+
+class SlowMedia(SignallingOnlyMedia):
+    """Media that takes its time, so that things happen meanwhile."""
+
+    rand = random.Random(0)
+
+    async def create_offer(self, *, ice_restart: bool = False) -> str:
+        await asyncio.sleep(self.rand.uniform(0, 0.4))
+        return await super().create_offer(ice_restart=ice_restart)
+
+    async def create_answer(self, offer: str) -> str:
+        await asyncio.sleep(self.rand.uniform(0, 0.4))
+        return await super().create_answer(offer)
+
+    async def apply_answer(self, answer: str, *, branch: str = "") -> Any:
+        await asyncio.sleep(self.rand.uniform(0, 0.4))
+        return await super().apply_answer(answer, branch=branch)
+
+
+class End:
+    """One end of the network: the connection of one user agent. What it sends arrives at the other one's."""
+
+    url = "ws://pipe.invalid"
+    weight = 0
+    via_transport = "WS"
+
+    def __init__(self, rand: random.Random, faults: dict[str, float]) -> None:
+        self.other: End
+        self._rand = rand
+        self._faults = faults
+        self._up = False
+        self.last_received = 0.0
+
+    async def connect(self, on_message: Any, on_close: Any) -> End:
+        self.on_message, self.on_close, self._up = on_message, on_close, True
+        return self
+
+    def send(self, data: str | bytes) -> None:
+        if not self._up:
+            raise NotConnected(self.url, "cut")
+        loop = asyncio.get_running_loop()
+        if parse_message(data) is None:
+            self.last_received = loop.time()  # the answer to a keep-alive
+            return
+        delay = 0.01
+        if self._rand.random() < self._faults["delay"]:
+            delay = self._rand.uniform(0.01, 1.5)
+        # A copy comes right behind: over a reliable transport a transaction remembers nothing of what is over.
+        for _ in range(2 if self._rand.random() < self._faults["duplicate"] else 1):
+            loop.call_later(delay, self.other._arrive, data)
+
+    def _arrive(self, data: str | bytes) -> None:
+        if self._up:
+            self.last_received = asyncio.get_running_loop().time()
+            self.on_message(data)
+
+    def ping(self) -> None:
+        pass
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        if self._up:
+            self._up = False
+            self.on_close(None)
+
+    def abort(self, error: Any) -> None:
+        if self._up:
+            self._up = False
+            self.on_close(error)
+
+    def cut(self) -> None:
+        self.abort(NotConnected(self.url, "cut"))
+
+
+class Person:
+    """Somebody with a user agent, and the calls on it."""
+
+    def __init__(self, name: str, end: End, other: str) -> None:
+        self.end = end
+        self.other = other
+        self.calls: list[RTCSession] = []
+        self.ua = UA(
+            f"sip:{name}@example.com", sockets=end, register=False, media=SlowMedia, no_answer_timeout=40
+        )
+        self.ua.on("new_rtc_session", lambda event: self.calls.append(event.session))
+
+    def press(self, button: str) -> None:
+        call = self.calls[-1] if self.calls else None
+        try:
+            if button == "call":
+                if self.ua.is_connected() and (call is None or call.is_ended()):
+                    self.ua.call(self.other)
+            elif button == "late":
+                if self.ua.is_connected() and (call is None or call.is_ended()):
+                    self.ua.call(self.other, late_offer=True)
+            elif button == "cut":
+                self.end.cut()
+            elif call is not None:
+                self._press_on(button, call)
+        except InvalidStateError:
+            pass  # the button was dead
+
+    def _press_on(self, button: str, call: RTCSession) -> None:
+        if button == "answer":
+            call.answer()
+        elif button == "hang up":
+            call.terminate()
+        elif button == "early":
+            call.progress(183, early_media=True)
+        elif button == "digit":
+            call.send_dtmf("5")
+
+
+BUTTONS = ("call", "late", "answer", "answer", "hang up", "early", "digit")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("a", "b")),
+        st.sampled_from(BUTTONS),
+        st.sampled_from((0.0, 0.005, 0.05, 0.3, 1.0, 5.0)),
+    ),
+    min_size=1,
+    max_size=14,
+)
+FAULTS = st.fixed_dictionaries(
+    {"delay": st.sampled_from((0.0, 0.3)), "duplicate": st.sampled_from((0.0, 0.2))}
+)
+
+
+async def play(
+    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int, *, lossless: bool
+) -> None:
+    rand = random.Random(seed)
+    SlowMedia.rand = random.Random(seed)
+    ends = End(rand, faults), End(rand, faults)
+    ends[0].other, ends[1].other = ends[1], ends[0]
+    people = {"a": Person("alice", ends[0], "bob"), "b": Person("bob", ends[1], "alice")}
+    for person in people.values():
+        person.ua.start()
+        await person.ua.ready()
+    for who, button, pause in steps:
+        people[who].press(button)
+        await asyncio.sleep(pause)
+    await asyncio.sleep(QUIET)
+    by_id: dict[str, list[RTCSession]] = {}
+    for person in people.values():
+        for call in person.calls:
+            by_id.setdefault(call.request.call_id, []).append(call)
+    for sides in by_id.values():
+        assert len(sides) <= 2, "one call, twice on one side"
+        states = {call.status.name for call in sides}
+        assert states <= {"ENDED", "CONFIRMED"}, states
+        assert all(call.is_ended() == (call.status.name == "ENDED") for call in sides)
+        if lossless:
+            assert len({call.is_ended() for call in sides}) == 1, [str(call) for call in sides]
+    for person in people.values():
+        alive = sum(not call.is_ended() for call in person.calls)
+        held = person.ua.counts()
+        assert held == {"sessions": alive, "dialogs": alive, "tasks": 0, "transactions": 0, "deadlines": 0}
+    for person in people.values():
+        await person.ua.stop(timeout=1)
+        assert not person.ua.sessions
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps=STEPS, faults=FAULTS, seed=st.integers(0, 2**16))
+def test_both_sides_agree_and_nothing_is_left(
+    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int
+) -> None:
+    run_simulated(play(steps, faults, seed, lossless=True))
+
+
+CUTTING_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("a", "b")),
+        st.sampled_from((*BUTTONS, "cut")),
+        st.sampled_from((0.0, 0.05, 0.3, 1.0, 5.0)),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=CUTTING_STEPS, faults=FAULTS, seed=st.integers(0, 2**16))
+def test_connections_that_break_leave_nothing_behind(
+    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int
+) -> None:
+    """What was lost with a connection may leave one side in a call; but nothing half done is left anywhere."""
+    run_simulated(play(steps, faults, seed, lossless=False))
