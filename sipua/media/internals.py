@@ -11,12 +11,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-import aioice.ice
 from aioice.stun import TransactionError
 from aiortc.rtp import RtcpByePacket
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
     from aiortc.codecs.base import Encoder
@@ -30,7 +29,6 @@ __all__ = [
     "Snapshot",
     "abandon",
     "ask_consent",
-    "bound_gathering",
     "candidate_pair",
     "codecs_of",
     "counters",
@@ -38,7 +36,6 @@ __all__ = [
     "dtls_role",
     "guard_receiver",
     "guard_transport",
-    "host_addresses",
     "ice_of",
     "impersonate",
     "impersonate_transceiver",
@@ -187,10 +184,11 @@ def restore(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver, saved: Snapsh
 
 
 def reopen_offer(pc: RTCPeerConnection) -> None:
-    """Make the offer that was answered pending again, so that another answer of the same peer can be
-    applied."""
+    """Make the offer that was answered pending again, so that another answer of the same peer can be applied.
+
+    aiortc keeps it as the pending local description, only the state has moved on.
+    """
     private: Any = pc
-    private._RTCPeerConnection__pendingLocalDescription = private._RTCPeerConnection__currentLocalDescription
     private._RTCPeerConnection__setSignalingState("have-local-offer")
 
 
@@ -327,34 +325,6 @@ def counters(sender: RTCRtpSender, receiver: RTCRtpReceiver) -> Counters:
 def ice_of(transceiver: RTCRtpTransceiver) -> Any:
     """The aioice connection below a transceiver."""
     return transceiver.receiver.transport.transport._connection
-
-
-def host_addresses() -> list[str]:
-    """The machine's addresses; loopback when there is nothing else. aioice leaves 127.0.0.1 out always."""
-    return aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True) or ["127.0.0.1"]
-
-
-def bound_gathering(
-    connection: Any, *, timeout: float, addresses: Sequence[str], gathered: Callable[[], None]
-) -> None:
-    """Gather from these host addresses and no longer than `timeout`; call `gathered` when it is done.
-
-    aioice waits 5 s for STUN and TURN servers, and uses every address of the machine but loopback.
-    """
-    gather, component_candidates = connection.gather_candidates, connection.get_component_candidates
-    chosen = list(addresses)
-
-    async def bounded(component: int, addresses: list[str]) -> Any:
-        return await component_candidates(component=component, addresses=chosen, timeout=timeout)
-
-    async def once() -> None:
-        fresh = not connection._local_candidates_start
-        await gather()
-        if fresh:
-            gathered()
-
-    connection.get_component_candidates = bounded
-    connection.gather_candidates = once
 
 
 def replace_consent(connection: Any, consent: Callable[[], Awaitable[None]]) -> None:

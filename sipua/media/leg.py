@@ -13,15 +13,15 @@ import logging
 import random
 from typing import TYPE_CHECKING, Any
 
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
-from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
 
 from sipua.errors import InvalidStateError, MediaNegotiationError
 from sipua.media import internals
+from sipua.media.gathering import Gathering
 from sipua.media.ice import SharedSockets
-from sipua.media.interface import IceServer, MediaStats
+from sipua.media.interface import MediaStats
 from sipua.media.opus import OpusEncoder
 from sipua.media.pcm import pcm_of, samples_per_frame, silence
 from sipua.media.track import OutgoingTrack
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.port import CallAudio
 
-__all__ = ["Leg", "ice_servers"]
+__all__ = ["Leg"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,19 +41,6 @@ _WATCH_INTERVAL = 0.5
 # RFC 7675 section 5.1 wants a check at least every 5 s, at random between 0.8 and 1.2 times that.
 _CONSENT_INTERVAL = 2.5
 _CLOSE_TIMEOUT = 2.0
-
-
-def ice_servers(servers: Sequence[IceServer | str]) -> list[RTCIceServer]:
-    """As aiortc takes them. Always a list: None would mean a public STUN server."""
-    made = [IceServer(server) if isinstance(server, str) else server for server in servers]
-    return [
-        RTCIceServer(
-            urls=s.urls if isinstance(s.urls, str) else list(s.urls),
-            username=s.username,
-            credential=s.credential,
-        )
-        for s in made
-    ]
 
 
 class Leg:
@@ -89,9 +76,11 @@ class Leg:
         self._bytes_received = 0
         self._discarded = 0
         self._pump: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._stats = MediaStats()
-        self.pc = RTCPeerConnection(self._configuration())
+        # An empty list: None would mean a public STUN server. `Gathering` knows the servers.
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         if base is not None:
             internals.impersonate(base.pc, self.pc)
         self._sender_track = OutgoingTrack(self._pull, self._first_pull)
@@ -99,10 +88,11 @@ class Leg:
         self._ice = internals.ice_of(self.transceiver)
         if base is None:
             self.sockets = SharedSockets()
-            self._bound_gathering()
+            self._gathering = Gathering(self._ice, options, lambda: self.sockets.adopt(self._ice))
         else:
             internals.impersonate_transceiver(base.transceiver, self.transceiver)
             self.sockets = base.sockets
+            self._gathering = base._gathering
             self.sockets.lend(self._ice, base._ice)
         internals.replace_consent(self._ice, self._consent)
         internals.guard_receiver(self.transceiver.receiver, self._accept)
@@ -129,6 +119,7 @@ class Leg:
         except BaseException:
             self.rollback()
             raise
+        self._assert_open("create_offer")
         self.offer_text = self.pc.localDescription.sdp
         return self.offer_text
 
@@ -148,6 +139,8 @@ class Leg:
             if isinstance(error, Exception):
                 raise _refused("offer", error) from error
             raise
+        self._assert_open("create_answer")
+        self.offer_text = None
         self._start()
         return str(self.pc.localDescription.sdp)
 
@@ -203,27 +196,6 @@ class Leg:
         """Limit and order the codecs; None leaves them as the description has them."""
         by_name = {codec.name.lower(): codec for codec in RTCRtpSender.getCapabilities("audio").codecs}
         self.transceiver.setCodecPreferences([by_name[name.lower()] for name in names or ()])
-
-    def _configuration(self) -> RTCConfiguration:
-        policy = RTCIceTransportPolicy.RELAY if self._relay_only else RTCIceTransportPolicy.ALL
-        return RTCConfiguration(iceServers=ice_servers(self.options.ice_servers), iceTransportPolicy=policy)
-
-    @property
-    def _relay_only(self) -> bool:
-        return self.options.ice_transport_policy == "relay"
-
-    def _bound_gathering(self) -> None:
-        addresses = self.options.ice_host_addresses
-        if self._relay_only:
-            addresses = ()
-        elif addresses is None:
-            addresses = tuple(internals.host_addresses())
-        internals.bound_gathering(
-            self._ice,
-            timeout=self.options.ice_gathering_timeout,
-            addresses=addresses,
-            gathered=lambda: self.sockets.adopt(self._ice),
-        )
 
     def _assert_open(self, operation: str) -> None:
         if self._closing is not None or self.pc.signalingState == "closed":
@@ -299,7 +271,9 @@ class Leg:
 
     async def _consent(self) -> None:
         """Ask the peer's ICE now and then (:rfc:`7675`). What it means if nobody answers is for `_watch`."""
-        while True:
+        # aioice may start this task when it is closing already, and then does not end it.
+        self._asking = asyncio.current_task()
+        while self._closing is None:
             await asyncio.sleep(_CONSENT_INTERVAL * random.uniform(0.8, 1.2))
             if await internals.ask_consent(self._ice):
                 self._hear()
@@ -392,6 +366,7 @@ class Leg:
         self.active = False
         if self._timer is not None:
             self._timer.cancel()
+        self._gathering.stop()
         self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
         _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
@@ -403,9 +378,10 @@ class Leg:
         elif closing.exception() is not None:
             logger.warning("media did not close cleanly", exc_info=closing.exception())
             internals.abandon(self._ice)
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.wait({self._pump})
+        for task in (self._pump, self._asking):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
 
 
 def _refused(what: str, error: Exception) -> MediaNegotiationError:

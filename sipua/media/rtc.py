@@ -12,11 +12,10 @@ import ipaddress
 import logging
 from typing import TYPE_CHECKING, Any
 
-from aiortc.rtcicetransport import parse_stun_turn_uri
-
 from sipua.errors import ConfigurationError, InvalidStateError, MediaError, MediaNegotiationError
 from sipua.media import internals
 from sipua.media.description import direction_of, identity_of, parse
+from sipua.media.gathering import parse_servers
 from sipua.media.interface import (
     DIRECTIONS,
     Applied,
@@ -27,7 +26,7 @@ from sipua.media.interface import (
     MediaState,
     MediaStats,
 )
-from sipua.media.leg import Leg, ice_servers
+from sipua.media.leg import Leg
 from sipua.media.outgoing import Outgoing
 from sipua.media.port import CallAudio
 from sipua.media.sdp import AUDIO_CODECS, mend_answer, mend_offer
@@ -198,6 +197,8 @@ class RtcMedia(MediaSession):
         return Applied.APPLIED if changed else Applied.UNCHANGED
 
     async def _accept(self, leg: Leg, answer: str) -> None:
+        if leg.offer_text is None:
+            raise MediaNegotiationError("an answer without an offer")
         index = self._out.index
         role = internals.dtls_role(leg.transceiver) if leg.remote_text is not None else None
         mended = mend_answer(answer, leg.offer_text or "", codecs=self.options.codecs, index=index, role=role)
@@ -363,16 +364,7 @@ def _check_options(options: MediaOptions) -> None:
         raise ConfigurationError("codecs", options.codecs, "must name at least one codec, or be None for all")
     if options.direction not in DIRECTIONS:
         raise ConfigurationError("direction", options.direction, f"must be one of {', '.join(DIRECTIONS)}")
-    for server in ice_servers(options.ice_servers):
-        for url in [server.urls] if isinstance(server.urls, str) else server.urls:
-            try:
-                parse_stun_turn_uri(url)
-            except ValueError:
-                raise ConfigurationError(
-                    "ice_servers",
-                    url,
-                    "must look like stun:host[:port] or turn:host[:port][?transport=udp|tcp]",
-                ) from None
+    parse_servers(options.ice_servers)
     for address in options.ice_host_addresses or ():
         try:
             ipaddress.ip_address(address)
