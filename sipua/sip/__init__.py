@@ -9,10 +9,10 @@ from __future__ import annotations
 from .acceptance import check_request
 from .auth import AuthChallenge, AuthCredentials, AuthParameters
 from .codec import Limits, parse_message
-from .dialog import Dialog, DialogId, DialogState, OutOfOrder
+from .dialog import Dialog, DialogId, DialogState, OutOfOrder, dialog_id
 from .digest import Credentials
 from .digest_client import DigestClient
-from .digest_server import DigestServer
+from .digest_server import DigestFailure, DigestServer, DigestVerdict
 from .errors import AuthenticationError, InvalidHeaderError, InvalidTargetError, ParseError, SipuaError
 from .extensions import (
     Event,
@@ -43,6 +43,7 @@ from .transaction_events import (
     TransportFailed,
 )
 from .transaction_server import ServerTransaction
+from .transaction_states import State as TransactionState
 from .uri import URI
 from .values import Address, CSeq, MediaType, NameAddr, Via
 
@@ -66,7 +67,9 @@ __all__ = [
     "DialogId",
     "DialogState",
     "DigestClient",
+    "DigestFailure",
     "DigestServer",
+    "DigestVerdict",
     "Event",
     "Headers",
     "InvalidHeaderError",
@@ -93,6 +96,7 @@ __all__ = [
     "TimerC",
     "Timers",
     "TransactionLayer",
+    "TransactionState",
     "TransactionTerminated",
     "TransactionTimedOut",
     "TransportFailed",
@@ -100,6 +104,7 @@ __all__ = [
     "URIParameters",
     "Via",
     "check_request",
+    "dialog_id",
     "make_response",
     "new_branch",
     "new_call_id",

@@ -353,7 +353,7 @@ class Dialog:
         cseq = response.cseq
         if cseq.method not in _TARGET_REFRESH or code >= 300 or cseq.sequence <= self._settled_cseq:
             return
-        if code >= 200 and self.state is DialogState.EARLY and cseq.method != "UPDATE":
+        if code >= 200 and self.state is DialogState.EARLY and cseq.method == "INVITE":
             self.confirm(response)
             return
         if code < 200 and not response.headers.get("RSeq"):

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from .message import Request
 
-__all__ = ["DigestServer", "Failure", "Verdict"]
+__all__ = ["DigestServer", "DigestFailure", "DigestVerdict"]
 
 #: nonce counts this far below the highest one may still come: requests overtake each other
 _WINDOW: Final = 64
 
 
-class Failure(enum.StrEnum):
+class DigestFailure(enum.StrEnum):
     """Why a request is not accepted."""
 
     MISSING = "no credentials"
@@ -37,16 +37,16 @@ class Failure(enum.StrEnum):
     REPLAYED = "nonce count used before"
 
 
-class Verdict(NamedTuple):
+class DigestVerdict(NamedTuple):
     """What became of a check: a user name, or a failure."""
 
     username: str | None
-    failure: Failure | None = None
+    failure: DigestFailure | None = None
 
     @property
     def is_stale(self) -> bool:
         """Whether the client knows the password and only needs another nonce."""
-        return self.failure in (Failure.STALE, Failure.REPLAYED)
+        return self.failure in (DigestFailure.STALE, DigestFailure.REPLAYED)
 
 
 class _Counts:
@@ -131,21 +131,21 @@ class DigestServer:
 
     # --- checking ------------------------------------------------------------------------------------------
 
-    def verify(self, request: Request, now: float, *, proxy: bool = False) -> Verdict:
+    def verify(self, request: Request, now: float, *, proxy: bool = False) -> DigestVerdict:
         """Check the credentials for our realm on a request: who it is, or what is wrong."""
         parameters = self._find(request, "Proxy-Authorization" if proxy else "Authorization")
         if parameters is None:
-            return Verdict(None, Failure.MISSING)
+            return DigestVerdict(None, DigestFailure.MISSING)
         username = self._check(request, parameters)
         if username is None:
-            return Verdict(None, Failure.BAD)
+            return DigestVerdict(None, DigestFailure.BAD)
         nonce = parameters["nonce"]
         made = self._nonce_time(nonce)
         if made is None or not 0 <= now - made <= self.nonce_lifetime:
-            return Verdict(None, Failure.STALE)
+            return DigestVerdict(None, DigestFailure.STALE)
         if "qop" in parameters and not self._count(nonce, parameters["nc"], made, now):
-            return Verdict(None, Failure.REPLAYED)
-        return Verdict(username)
+            return DigestVerdict(None, DigestFailure.REPLAYED)
+        return DigestVerdict(username)
 
     def _find(self, request: Request, name: str) -> AuthParameters | None:
         for value in request.headers.getlist(name):

@@ -104,10 +104,8 @@ class ClientTransaction(Transaction):
             self._end = self._context.deadlines.start(now + duration, self, Timer.C)
 
     def _send_cancel(self, now: float, message: object) -> None:
-        cancel = self._cancel
-        if cancel is None:
-            return
-        self._cancel = None
+        cancel, self._cancel = self._cancel, None
+        assert cancel is not None
         context = self._context
         ClientTransaction(context, cancel, self.branch, self.flow, self._durations, now, internal=True)
         self._stop_end()

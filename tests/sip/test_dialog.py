@@ -426,10 +426,10 @@ def test_the_2xx_to_our_target_refresh_moves_the_target_and_keeps_the_route_set(
     assert dialog.route_set == ["<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>"]
 
 
-def test_the_2xx_to_an_update_in_an_early_dialog_moves_the_target_and_confirms_nothing():
+@pytest.mark.parametrize("method", ["UPDATE", "REFER"])
+def test_the_2xx_to_another_request_in_an_early_dialog_moves_the_target_and_confirms_nothing(method: str):
     dialog = uac(183)
-    update = dialog.request("UPDATE")
-    dialog.refresh(response_in(dialog, update, 200, MOVED))
+    dialog.refresh(response_in(dialog, dialog.request(method), 200, MOVED))
     assert str(dialog.remote_target) == "sip:bob@moved.invalid"
     assert dialog.state is DialogState.EARLY
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sipua.sip import (
     AckReceived,
     Cancelled,
+    ParseError,
     Request,
     RequestReceived,
     ResponseReceived,
     TransactionLayer,
     TransactionTerminated,
     make_response,
+    parse_message,
 )
 from sipua.sip.transaction_states import State
 from tests.sip.rig import Rig, answer, new_request, over_the_wire, received
@@ -481,4 +485,84 @@ def test_time_without_deadlines_is_no_matter():
     rig.layer.handle_timeout(1e9)
     rig.collect()
     assert rig.events == []
+    assert rig.is_empty
+
+
+# --- anything at all ---------------------------------------------------------------------------------------
+
+PIECES = (
+    *(
+        b"INVITE",
+        b"ACK",
+        b"CANCEL",
+        b"BYE",
+        b"SIP/2.0 200 OK",
+        b"SIP/2.0 100 x",
+        b" SIP/2.0",
+        b"\r\n",
+        b"\r\n\r\n",
+    ),
+    *(
+        b"Via: ",
+        b"From: ",
+        b"To: ",
+        b"Call-ID: ",
+        b"CSeq: ",
+        b";tag=",
+        b";branch=",
+        b"z9hG4bK",
+        b"<sip:a@b>",
+        b",",
+    ),
+    *(
+        b"1 INVITE",
+        b"1 ACK",
+        b"4294967296",
+        b'"',
+        b"\\",
+        b";",
+        b"=",
+        b"\xff",
+        b"\0",
+        b" ",
+        b"\t",
+        b"%",
+        b"::1",
+        b"[",
+        b"]",
+    ),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    seeds=st.lists(
+        st.tuples(st.sampled_from(["INVITE", "ACK", "CANCEL", "BYE", "200"]), st.booleans()), max_size=6
+    ),
+    edits=st.lists(st.tuples(st.integers(0, 400), st.sampled_from(PIECES), st.integers(0, 12)), max_size=8),
+    reliable=st.booleans(),
+    role=st.sampled_from(["ua", "proxy"]),
+)
+def test_whatever_can_be_parsed_can_be_received(
+    seeds: list[tuple[str, bool]], edits: list[tuple[int, bytes, int]], reliable: bool, role: str
+):
+    rig = Rig(reliable=reliable, role=role)
+    client = rig.start()
+    for method, tagged in [("INVITE", False), *seeds]:
+        if method == "200":
+            data = bytes(make_response(client.request, 200, to_tag="x" if tagged else None))
+        else:
+            data = bytes(received(method, to_tag="x" if tagged else ""))
+        for position, piece, removed in edits:
+            data = data[:position] + piece + data[position + removed :]
+        try:
+            message = parse_message(data)
+        except ParseError:
+            continue
+        if message is not None:
+            rig.feed(message)
+        for _, event in rig.told(RequestReceived):
+            rig.reply(event.transaction, 200)
+        rig.run(rig.now + 0.7)
+    rig.run(1000.0)
     assert rig.is_empty
