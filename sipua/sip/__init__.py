@@ -12,7 +12,9 @@ from .codec import Limits, parse_message
 from .dialog import Dialog, DialogId, DialogState, OutOfOrder, dialog_id
 from .digest import Credentials
 from .digest_client import DigestClient
-from .digest_server import DigestFailure, DigestServer, DigestVerdict
+from .digest_server import DigestServer
+from .digest_server import Failure as DigestFailure
+from .digest_server import Verdict as DigestVerdict
 from .errors import AuthenticationError, InvalidHeaderError, InvalidTargetError, ParseError, SipuaError
 from .extensions import (
     Event,

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from .message import Request
 
-__all__ = ["DigestServer", "DigestFailure", "DigestVerdict"]
+__all__ = ["DigestServer", "Failure", "Verdict"]
 
 #: nonce counts this far below the highest one may still come: requests overtake each other
 _WINDOW: Final = 64
 
 
-class DigestFailure(enum.StrEnum):
+class Failure(enum.StrEnum):
     """Why a request is not accepted."""
 
     MISSING = "no credentials"
@@ -37,16 +37,16 @@ class DigestFailure(enum.StrEnum):
     REPLAYED = "nonce count used before"
 
 
-class DigestVerdict(NamedTuple):
+class Verdict(NamedTuple):
     """What became of a check: a user name, or a failure."""
 
     username: str | None
-    failure: DigestFailure | None = None
+    failure: Failure | None = None
 
     @property
     def is_stale(self) -> bool:
         """Whether the client knows the password and only needs another nonce."""
-        return self.failure in (DigestFailure.STALE, DigestFailure.REPLAYED)
+        return self.failure in (Failure.STALE, Failure.REPLAYED)
 
 
 class _Counts:
@@ -131,21 +131,21 @@ class DigestServer:
 
     # --- checking ------------------------------------------------------------------------------------------
 
-    def verify(self, request: Request, now: float, *, proxy: bool = False) -> DigestVerdict:
+    def verify(self, request: Request, now: float, *, proxy: bool = False) -> Verdict:
         """Check the credentials for our realm on a request: who it is, or what is wrong."""
         parameters = self._find(request, "Proxy-Authorization" if proxy else "Authorization")
         if parameters is None:
-            return DigestVerdict(None, DigestFailure.MISSING)
+            return Verdict(None, Failure.MISSING)
         username = self._check(request, parameters)
         if username is None:
-            return DigestVerdict(None, DigestFailure.BAD)
+            return Verdict(None, Failure.BAD)
         nonce = parameters["nonce"]
         made = self._nonce_time(nonce)
         if made is None or not 0 <= now - made <= self.nonce_lifetime:
-            return DigestVerdict(None, DigestFailure.STALE)
+            return Verdict(None, Failure.STALE)
         if "qop" in parameters and not self._count(nonce, parameters["nc"], made, now):
-            return DigestVerdict(None, DigestFailure.REPLAYED)
-        return DigestVerdict(username)
+            return Verdict(None, Failure.REPLAYED)
+        return Verdict(username)
 
     def _find(self, request: Request, name: str) -> AuthParameters | None:
         for value in request.headers.getlist(name):

@@ -14,7 +14,7 @@ from sipua.sip import (
     make_response,
 )
 from sipua.sip.digest import ALGORITHMS
-from sipua.sip.digest_server import DigestFailure, DigestVerdict, _Counts
+from sipua.sip.digest_server import Failure, Verdict, _Counts
 from tests.sip.rig import new_request, over_the_wire, received
 
 USERS = {"alice": "secret", "bob": Credentials("bob", ha1=ALGORITHMS["MD5"].ha1("bob", "r", "b"), realm="r")}
@@ -108,28 +108,26 @@ def test_it_shows_its_realm_and_nothing_else():
 def test_right_credentials(algorithm: str, qop: tuple[str, ...], proxy: bool):
     ours = server(algorithms=(algorithm,), qop=qop)
     request = Peer(ours).challenged(10.0, proxy=proxy, body=b"hello")
-    assert ours.verify(request, 11.0, proxy=proxy) == DigestVerdict("alice")
-    assert ours.verify(request, 11.0, proxy=not proxy) == DigestVerdict(None, DigestFailure.MISSING)
+    assert ours.verify(request, 11.0, proxy=proxy) == Verdict("alice")
+    assert ours.verify(request, 11.0, proxy=not proxy) == Verdict(None, Failure.MISSING)
 
 
 def test_a_user_whose_hash_is_stored():
     ours = server(algorithms=("SHA-256", "MD5"))
     peer = Peer(ours, "bob", "b")
-    assert (
-        ours.verify(peer.challenged(0.0), 0.0).failure is DigestFailure.BAD
-    )  # SHA-256, and only MD5 is stored
+    assert ours.verify(peer.challenged(0.0), 0.0).failure is Failure.BAD  # SHA-256, and only MD5 is stored
     ours = server(algorithms=("MD5",))
-    assert ours.verify(Peer(ours, "bob", "b").challenged(0.0), 0.0) == DigestVerdict("bob")
+    assert ours.verify(Peer(ours, "bob", "b").challenged(0.0), 0.0) == Verdict("bob")
 
 
 def test_the_same_nonce_serves_until_it_expires():
     ours = server(nonce_lifetime=100.0)
     peer = Peer(ours)
-    assert ours.verify(peer.challenged(0.0), 0.0) == DigestVerdict("alice")
+    assert ours.verify(peer.challenged(0.0), 0.0) == Verdict("alice")
     for now in (1.0, 50.0, 100.0):
-        assert ours.verify(peer.ahead(), now) == DigestVerdict("alice")
+        assert ours.verify(peer.ahead(), now) == Verdict("alice")
     late = ours.verify(peer.ahead(), 100.1)
-    assert late == DigestVerdict(None, DigestFailure.STALE)
+    assert late == Verdict(None, Failure.STALE)
     assert late.is_stale
 
 
@@ -137,7 +135,7 @@ def test_the_uri_may_be_written_otherwise():
     ours = server()
     request = Peer(ours).challenged(0.0, uri="sip:Example.COM")
     request.uri = new_request(uri="sip:example.com").uri
-    assert ours.verify(request, 0.0) == DigestVerdict("alice")
+    assert ours.verify(request, 0.0) == Verdict("alice")
 
 
 def test_credentials_for_other_realms_and_schemes_are_passed_over():
@@ -147,7 +145,7 @@ def test_credentials_for_other_realms_and_schemes_are_passed_over():
     request.headers.setlist(
         "Authorization", ["@@@", "Bearer abc", 'Digest realm="other", username="x"', right]
     )
-    assert ours.verify(request, 0.0) == DigestVerdict("alice")
+    assert ours.verify(request, 0.0) == Verdict("alice")
 
 
 # --- wrong credentials -------------------------------------------------------------------------------------
@@ -155,7 +153,7 @@ def test_credentials_for_other_realms_and_schemes_are_passed_over():
 
 def test_no_credentials():
     verdict = server().verify(received("REGISTER"), 0.0)
-    assert verdict == DigestVerdict(None, DigestFailure.MISSING)
+    assert verdict == Verdict(None, Failure.MISSING)
     assert not verdict.is_stale
 
 
@@ -163,7 +161,7 @@ def test_no_credentials():
 def test_wrong_password_or_user(username: str, password: str):
     ours = server()
     verdict = ours.verify(Peer(ours, username, password).challenged(0.0), 0.0)
-    assert verdict == DigestVerdict(None, DigestFailure.BAD)
+    assert verdict == Verdict(None, Failure.BAD)
     assert not verdict.is_stale
 
 
@@ -195,22 +193,22 @@ def test_wrong_password_or_user(username: str, password: str):
 def test_tampering_is_noticed(changes: dict[str, str | None]):
     ours = server()
     request = tampered(Peer(ours).challenged(0.0), **changes)
-    assert ours.verify(request, 0.0) == DigestVerdict(None, DigestFailure.BAD)
+    assert ours.verify(request, 0.0) == Verdict(None, Failure.BAD)
 
 
 def test_with_auth_int_the_body_counts():
     ours = server(qop=("auth-int",))
     request = Peer(ours).challenged(0.0, body=b"v=0")
     request.body = b"v=1"
-    assert ours.verify(request, 0.0) == DigestVerdict(None, DigestFailure.BAD)
+    assert ours.verify(request, 0.0) == Verdict(None, Failure.BAD)
 
 
 def test_a_client_may_not_leave_out_qop_where_it_is_asked_for_nor_bring_it_where_it_is_not():
     asking, legacy = server(algorithms=("MD5",)), server(algorithms=("MD5",), qop=())
     request = Peer(legacy).challenged(0.0)
-    assert asking.verify(request, 0.0) == DigestVerdict(None, DigestFailure.BAD)
+    assert asking.verify(request, 0.0) == Verdict(None, Failure.BAD)
     request = Peer(asking).challenged(0.0)
-    assert legacy.verify(request, 0.0) == DigestVerdict(None, DigestFailure.BAD)
+    assert legacy.verify(request, 0.0) == Verdict(None, Failure.BAD)
 
 
 # --- nonces ------------------------------------------------------------------------------------------------
@@ -219,9 +217,9 @@ def test_a_client_may_not_leave_out_qop_where_it_is_asked_for_nor_bring_it_where
 def test_a_replay_is_noticed():
     ours = server()
     request = Peer(ours).challenged(0.0)
-    assert ours.verify(request, 0.0) == DigestVerdict("alice")
+    assert ours.verify(request, 0.0) == Verdict("alice")
     replayed = ours.verify(request, 1.0)
-    assert replayed == DigestVerdict(None, DigestFailure.REPLAYED)
+    assert replayed == Verdict(None, Failure.REPLAYED)
     assert replayed.is_stale
 
 
@@ -230,17 +228,13 @@ def test_requests_may_overtake_each_other():
     peer = Peer(ours)
     first, second, third = peer.challenged(0.0), peer.ahead(), peer.ahead()
     assert [ours.verify(request, 0.0).username for request in (third, first, second)] == ["alice"] * 3
-    assert [ours.verify(request, 0.0).failure for request in (third, first, second)] == [
-        DigestFailure.REPLAYED
-    ] * 3
+    assert [ours.verify(request, 0.0).failure for request in (third, first, second)] == [Failure.REPLAYED] * 3
 
 
 def test_a_nonce_of_another_server_is_stale_for_who_knows_the_password_and_bad_for_others():
     ours, before = server(), server(rand=random.Random(99))
-    assert ours.verify(Peer(before).challenged(0.0), 0.0) == DigestVerdict(None, DigestFailure.STALE)
-    assert ours.verify(Peer(before, password="x").challenged(0.0), 0.0) == DigestVerdict(
-        None, DigestFailure.BAD
-    )
+    assert ours.verify(Peer(before).challenged(0.0), 0.0) == Verdict(None, Failure.STALE)
+    assert ours.verify(Peer(before, password="x").challenged(0.0), 0.0) == Verdict(None, Failure.BAD)
 
 
 @pytest.mark.parametrize("nonce", ["", "abc", "AAAA", "=", "ä"])
@@ -250,7 +244,7 @@ def test_a_nonce_that_is_none_is_stale(nonce: str):
 
 def test_a_nonce_from_the_future_is_stale():
     ours = server()
-    assert ours.verify(Peer(ours).challenged(50.0), 49.0) == DigestVerdict(None, DigestFailure.STALE)
+    assert ours.verify(Peer(ours).challenged(50.0), 49.0) == Verdict(None, Failure.STALE)
 
 
 def test_challenges_cost_no_memory_and_used_nonces_are_forgotten_when_they_expire():
@@ -259,7 +253,7 @@ def test_challenges_cost_no_memory_and_used_nonces_are_forgotten_when_they_expir
         ours.challenge(0.0)
     assert len(ours) == 0
     for now in range(1000):
-        assert ours.verify(Peer(ours).challenged(float(now)), float(now)) == DigestVerdict("alice")
+        assert ours.verify(Peer(ours).challenged(float(now)), float(now)) == Verdict("alice")
     assert len(ours) <= 22
 
 
