@@ -91,7 +91,8 @@ class AuthParameters(sipmessage.AuthParameters):
         return hash(frozenset(self._comparable().items()))
 
     def __repr__(self) -> str:
-        return f"AuthParameters({dict(self)!r})"
+        shown = {name: "…" if name.lower() == "response" else value for name, value in self.items()}
+        return f"AuthParameters({shown!r})"
 
     def __str__(self) -> str:
         return self._write(_QUOTED)

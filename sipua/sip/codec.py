@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from . import grammar
 from .errors import ParseError
 from .headers import KEYS, Headers, field_value
 from .message import METHODS, Request, Response
 from .uri import URI
-from .values import Address, CSeq, Via
+from .values import Address, CSeq
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +41,26 @@ class Limits:
 
 LIMITS = Limits()
 
-_STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9]{2})(?: (.*+))?", re.DOTALL)
+_STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9]{2})(?: ([^\r\n\0]*+))?")
 _VERSION = re.compile(r"[Ss][Ii][Pp]/([0-9]++\.[0-9]++)")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(r"\r?\n")
 _LENGTH = re.compile(r"[0-9]{1,10}")
 
 # Exactly one of each (:rfc:`3261#section-8.1.1`, :rfc:`4475#section-3.3.8`); of Max-Forwards one at most.
-_MANDATORY = frozenset({"via", "from", "to", "call-id", "cseq"})
-_SINGLE = ("from", "to", "call-id", "cseq", "max-forwards")
+_MANDATORY = {"via": "Via", "from": "From", "to": "To", "call-id": "Call-ID", "cseq": "CSeq"}
+_SINGLE = {"from": "From", "to": "To", "call-id": "Call-ID", "cseq": "CSeq", "max-forwards": "Max-Forwards"}
+_PARSED: tuple[tuple[str, Callable[[str], object]], ...] = (
+    ("cseq", CSeq.parse),
+    ("from", Address.parse),
+    ("to", Address.parse),
+)
 _HOPS = {str(hops): hops for hops in range(256)}
 
 
-def parse_message(data: bytes | str, *, limits: Limits = LIMITS) -> Request | Response | None:
+def parse_message(
+    data: bytes | bytearray | memoryview | str, *, limits: Limits = LIMITS
+) -> Request | Response | None:
     """The message in `data`; None for a keep-alive, which is nothing but line ends (:rfc:`5626#section-3.5.1`).
 
     Octets beyond Content-Length are dropped (:rfc:`3261#section-18.3`). Raises :class:`ParseError`: its `status` is
@@ -60,6 +71,8 @@ def parse_message(data: bytes | str, *, limits: Limits = LIMITS) -> Request | Re
             data = data.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
             raise ParseError("text that cannot be encoded") from None
+    elif not isinstance(data, bytes):
+        data = bytes(data)
     if data[:1] in (b"\r", b"\n", b""):
         data = data.lstrip(b"\r\n")
         if not data:
@@ -68,9 +81,9 @@ def parse_message(data: bytes | str, *, limits: Limits = LIMITS) -> Request | Re
         raise _too_large(data, limits)
     raw, blank, body = data.partition(b"\r\n\r\n")
     lines = raw.decode("utf-8", "surrogateescape").split("\r\n")
+    text = "".join(lines)
     start = lines[0]
     del lines[0]
-    text = "".join(lines)
     problem: ParseError | None = None
     try:
         if not blank or "\n" in text or "\r" in text:
@@ -116,9 +129,11 @@ def _request(method: str, target: str, headers: Headers, body: bytes) -> tuple[R
         request.uri = URI.parse(target)
     except ParseError as error:
         request.uri = URI.unreadable(target)
-        return request, ParseError(str(error), status=400)
+        return request, _fault(str(error), "Malformed Request-URI")
     if request.uri.headers:  # they could be a Route of the sender's choice (:rfc:`4475#section-3.1.2.11`)
-        return request, ParseError(f"header fields in the Request-URI: {target!r}", status=400)
+        return request, _fault(
+            f"header fields in the Request-URI: {target!r}", "Header Fields in Request-URI"
+        )
     return request, None
 
 
@@ -130,9 +145,9 @@ def _odd_request(start: str, headers: Headers, body: bytes) -> tuple[Request, Pa
         raise ParseError(f"neither a request nor a response: {start[:80]!r}")
     request, problem = _request(words[0], " ".join(words[1:-1]), headers, body)
     if version[1] != "2.0":
-        problem = ParseError(f"a version of SIP other than 2.0: {words[-1]!r}", status=505)
+        problem = _fault(f"a version of SIP other than 2.0: {words[-1]!r}", status=505)
     elif start != " ".join(words):
-        problem = ParseError(f"spaces where none belong: {start[:80]!r}", status=400)
+        problem = _fault(f"spaces where none belong: {start[:80]!r}", "Malformed Request Line")
     return request, problem
 
 
@@ -147,31 +162,31 @@ def _check(message: Request | Response, limits: Limits) -> None:
     headers = message.headers
     keys, lines, cache = headers._keys, headers._lines, headers._cache
     fields = dict(zip(keys, lines, strict=True))
-    if not fields.keys() >= _MANDATORY:
-        missing = ", ".join(sorted(_MANDATORY - fields.keys()))
-        raise _answerable(message, ParseError(f"no {missing}", status=400))
-    if len(fields) < len(keys) and (name := next((key for key in _SINGLE if keys.count(key) > 1), None)):
-        raise _answerable(message, ParseError(f"several {name} header fields", status=400))
+    if not fields.keys() >= _MANDATORY.keys():
+        missing = ", ".join(name for key, name in _MANDATORY.items() if key not in fields)
+        raise _answerable(message, _fault(f"no {missing}", f"Missing {missing} Header Field"))
+    if len(fields) < len(keys):
+        for key, name in _SINGLE.items():
+            if keys.count(key) > 1:
+                raise _answerable(message, _fault(f"several {name}", f"Several {name} Header Fields"))
     _measure(message, fields.get("content-length"), limits)
-    try:
-        cache["cseq"] = cseq = CSeq.parse(_behind_name(fields["cseq"]))
-        cache["from"] = Address.parse(_behind_name(fields["from"]))
-        cache["to"] = Address.parse(_behind_name(fields["to"]))
-        if keys.count("via") == 1:
-            cache["via"] = Via.parse_many(_behind_name(fields["via"]))
-    except ParseError as error:
-        raise message.malformed(str(error)) from None
+    for key, parse in _PARSED:
+        line = fields[key]
+        try:
+            cache[key] = parse(line[line.index(":") + 1 :])
+        except ParseError as error:
+            raise message.malformed(_MANDATORY[key], str(error)) from None
     message.via, message.call_id  # noqa: B018
     if isinstance(message, Request):
-        if cseq.method != message.method:
-            raise message.malformed(f"CSeq is for {cseq.method}, the request is {message.method}")
+        if message.cseq.method != message.method:
+            raise message.malformed("CSeq", f"for {message.cseq.method} in a request to {message.method}")
         if "max-forwards" in fields:
-            hops = _HOPS.get(_behind_name(fields["max-forwards"]).strip())
+            hops = _HOPS.get(field_value(fields["max-forwards"]))
             cache["max-forwards"] = message.max_forwards if hops is None else hops
 
 
-def _behind_name(line: str) -> str:
-    return line[line.index(":") + 1 :]
+def _fault(why: str, phrase: str | None = None, status: int = 400) -> ParseError:
+    return ParseError(why, status=status, phrase=phrase)
 
 
 def _measure(message: Request | Response, line: str | None, limits: Limits) -> None:
@@ -185,11 +200,13 @@ def _measure(message: Request | Response, line: str | None, limits: Limits) -> N
         text = lengths.pop()
         if lengths or _LENGTH.fullmatch(text) is None or int(text) > size:
             shown = ", ".join(sorted({text, *lengths}))
-            raise _answerable(message, ParseError(f"Content-Length {shown}, body {size} bytes", status=400))
+            raise _answerable(
+                message, _fault(f"Content-Length {shown}, body {size} bytes", "Wrong Content-Length")
+            )
         size = int(text)
         message.body = body[:size]
     if size > limits.body:
-        raise _answerable(message, ParseError(f"a body of more than {limits.body} bytes", status=413))
+        raise _answerable(message, _fault(f"a body of more than {limits.body} bytes", status=413))
 
 
 # --- irregular messages -----------------------------------------------------------------------------------------------
@@ -203,7 +220,7 @@ def _untangle(data: bytes) -> tuple[str, list[str], list[str], bytes, ParseError
     problem = None
     end = _HEAD_END.search(data)
     if end is None:
-        problem = ParseError("no empty line behind the header", status=400)
+        problem = _fault("no empty line behind the header fields", "Missing Empty Line")
         raw, body = data, b""
     else:
         raw, body = data[: end.start()], data[end.end() :]
@@ -221,7 +238,7 @@ def _untangle(data: bytes) -> tuple[str, list[str], list[str], bytes, ParseError
             keys.append(KEYS[line[: line.index(":")]])
             fields.append(line)
         else:
-            problem = problem or ParseError(f"not a header field: {line[:80]!r}", status=400)
+            problem = problem or _fault(f"not a header field: {line[:80]!r}", "Malformed Header Field")
     return start, keys, fields, body, problem
 
 
@@ -236,15 +253,13 @@ def _is_field(line: str) -> bool:
 def _beyond(start: str, lines: list[str], limits: Limits) -> ParseError | None:
     """What is too long or too much in the head."""
     if _size(start) > limits.line:
-        return ParseError(f"a request line of more than {limits.line} bytes", status=414)
+        return _fault(f"a request line of more than {limits.line} bytes", status=414)
     if len(lines) > limits.headers:
         return ParseError(
             f"more than {limits.headers} header fields", status=400, phrase="Too Many Header Fields"
         )
     if any(_size(line) > limits.line for line in lines):
-        return ParseError(
-            f"a header field of more than {limits.line} bytes", status=400, phrase="Header Field Too Long"
-        )
+        return _fault(f"a header field of more than {limits.line} bytes", "Header Field Too Long")
     return None
 
 
@@ -254,8 +269,9 @@ def _size(line: str) -> int:
 
 def _too_large(data: bytes, limits: Limits) -> ParseError:
     """The error for a message beyond all bounds; no more of it than the permitted size is looked at."""
-    problem = ParseError(f"a message of {len(data)} bytes, more than {limits.message}", status=513)
-    start, keys, fields, _, _ = _untangle(data[: limits.message])
+    problem = _fault(f"a message of {len(data)} bytes, more than {limits.message}", status=513)
+    whole_lines = data[: limits.message].rpartition(b"\n")[0]
+    start, keys, fields, _, _ = _untangle(whole_lines)
     try:
         message, _ = _message(start, Headers._of(keys, fields), b"")
     except ParseError:

@@ -22,10 +22,13 @@ T = TypeVar("T")
 
 
 class _Field(Generic[T]):
-    """A header field with one value. Of several fields by the name, the first counts."""
+    """A header field with one value. Several are an error if it has to be `single`; else the first counts."""
 
-    def __init__(self, name: str, parse: Callable[[str], T], write: Callable[[T], str]) -> None:
+    def __init__(
+        self, name: str, parse: Callable[[str], T], write: Callable[[T], str], *, single: bool
+    ) -> None:
         self.name = name
+        self.single = single
         self.key = name.lower()
         self.parse = parse
         self.write = write
@@ -42,10 +45,12 @@ class _Field(Generic[T]):
         keys = headers._keys
         if key not in keys:
             return self.absent(message)
+        if self.single and keys.count(key) > 1:
+            raise message.malformed(self.name, "more than one")
         try:
             value = cache[key] = self.parse(field_value(headers._lines[keys.index(key)]))
         except ParseError as error:
-            raise message.malformed(f"{self.name}: {error}") from None
+            raise message.malformed(self.name, str(error)) from None
         return value
 
     def absent(self, message: Message) -> T | None:
@@ -59,7 +64,7 @@ class _Required(_Field[T]):
     """A header field that every message has."""
 
     def absent(self, message: Message) -> T | None:
-        raise message.malformed(f"no {self.name} header field")
+        raise message.malformed(self.name, "missing")
 
 
 class _List(Generic[T]):
@@ -90,7 +95,7 @@ class _List(Generic[T]):
                 at = keys.index(key, at + 1)
                 values += self.parse(field_value(lines[at]))
         except ParseError as error:
-            raise message.malformed(f"{self.name}: {error}") from None
+            raise message.malformed(self.name, str(error)) from None
         cache[key] = values
         return values.copy()
 
@@ -114,13 +119,13 @@ class _OptionalList(_List[T]):
 
 
 def one(name: str, parse: Callable[[str], T], write: Callable[[T], str] = str) -> T | None:
-    """A field with one value, None when it is not there."""
-    return cast("T | None", _Field(name, parse, write))
+    """A field with one value, None when it is not there, an error when it is there more than once."""
+    return cast("T | None", _Field(name, parse, write, single=True))
 
 
 def required(name: str, parse: Callable[[str], T]) -> T:
     """A field that has to be there."""
-    return cast("T", _Required(name, parse, str))
+    return cast("T", _Required(name, parse, str, single=True))
 
 
 def many(name: str, parse: Callable[[str], list[T]]) -> list[T]:
@@ -148,7 +153,7 @@ def optional_list(name: str, parse: Callable[[str], list[T]]) -> list[T] | None:
 
 def text(name: str) -> str | None:
     """A field that is just text."""
-    return one(name, str)
+    return cast("str | None", _Field(name, str, str, single=False))
 
 
 def number(name: str, limit: int) -> int | None:

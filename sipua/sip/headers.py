@@ -40,6 +40,8 @@ LISTS = frozenset(
 )  # fmt: skip
 "Header fields whose value is a comma-separated list, so that several of them mean the same as one."
 
+_SECRET = frozenset({"authorization", "proxy-authorization"})
+
 _COMPACT = {short: name.lower() for short, name in COMPACT_FORMS.items()}
 
 _FIELD_NAME = re.compile(rf"({grammar.TOKEN})[ \t]*+")
@@ -261,4 +263,5 @@ class Headers(sipmessage.Headers):
         return "\r\n".join([*self._lines, "", ""])
 
     def __repr__(self) -> str:
-        return f"Headers({list(self.items())!r})"
+        shown = [(name, "…" if _key(name) in _SECRET else value) for name, value in self.items()]
+        return f"Headers({shown!r})"

@@ -58,7 +58,10 @@ class Recent(dict[str, T]):
 
 
 class Frozen:
-    """Refuses assignment, as a frozen dataclass does, for names that are no fields of one as well."""
+    """A value that is what its text says: refuses assignment, also for names that are no dataclass fields."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.__class__.parse, (str(self),)  # type: ignore[attr-defined]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")

@@ -96,9 +96,9 @@ class Message(sipmessage.Message):
             raise ParseError("a keep-alive, not a message")
         return message
 
-    def malformed(self, why: str) -> ParseError:
-        """The error to raise for something wrong in this message: 400 for requests that can be answered."""
-        return ParseError(why)
+    def malformed(self, name: str, why: str) -> ParseError:
+        """The error to raise when the header field called `name` is wrong: 400 if this can be answered."""
+        return ParseError(f"{name}: {why}")
 
     # Mandatory (:rfc:`3261#section-8.1.1`)
     via: list[Via] = many("Via", Via.parse_many)  # type: ignore[assignment]
@@ -224,8 +224,8 @@ class Message(sipmessage.Message):
 
     @property
     def contact_is_star(self) -> bool:
-        """Whether Contact is ``*``, all bindings (:rfc:`3261#section-10.2.2`); `contact` is empty then."""
-        return self.headers.get("Contact") == "*"
+        """Whether Contact is ``*``, all bindings (:rfc:`3261#section-10.2.2`), which is not in `contact`."""
+        return "*" in self.headers.getlist("Contact")
 
     @property
     def from_tag(self) -> str | None:
@@ -328,11 +328,11 @@ class Request(Message, sipmessage.Request):  # type: ignore[misc]
         """The request line, without its end."""
         return f"{self.method} {self.uri} SIP/2.0"
 
-    def malformed(self, why: str) -> ParseError:
+    def malformed(self, name: str, why: str) -> ParseError:
         """See :meth:`Message.malformed`. An ACK is never answered (:rfc:`3261#section-17`)."""
         if self.method == "ACK":
-            return ParseError(why)
-        return ParseError(why, status=400, request=self)
+            return super().malformed(name, why)
+        return ParseError(f"{name}: {why}", status=400, phrase=f"Malformed {name} Header Field", request=self)
 
 
 class Response(Message, sipmessage.Response):  # type: ignore[misc]

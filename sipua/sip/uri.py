@@ -243,6 +243,8 @@ class URI(Frozen, sipmessage.URI):
             other = URI.parse(str(other))
         if self.scheme != other.scheme or self.opaque != other.opaque:
             return False
+        if self.scheme == "tel":
+            return self._number() == other._number() and _folded(self.parameters) == _folded(other.parameters)
         if self.host.lower() != other.host.lower() or self.port != other.port:
             return False
         if _normal(self._user) != _normal(other._user) or _normal(self._password) != _normal(other._password):
@@ -255,6 +257,10 @@ class URI(Frozen, sipmessage.URI):
             elif name in _DECISIVE:
                 return False
         return self.headers == other.headers
+
+    def _number(self) -> str:
+        """The number of a ``tel:`` URI without visual separators (:rfc:`3966#section-4`)."""
+        return (self.user or "").translate(_VISUAL).lower()
 
     def _comparable(self) -> tuple[object, ...]:
         return (self.scheme, self.user, self.password, self.host.lower(), self.port, self.opaque)

@@ -36,6 +36,7 @@ _VIA = (
 _MEDIA_TYPE = rf"{_WS}({grammar.TOKEN}){_WS}/{_WS}({grammar.TOKEN})({grammar.PARAMETERS}){_WS}"
 _CSEQ = re.compile(rf"{_WS}0{{0,99}}([0-9]{{1,10}})[ \t]++({grammar.TOKEN}){_WS}")
 _HOST = re.compile(grammar.HOST)
+_Q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 _NO_PARAMETERS = Parameters()
 
@@ -179,10 +180,8 @@ class Address(Value, sipmessage.Address, what="address", pattern=_ADDRESS):  # t
     @property
     def q(self) -> float:
         """The preference of a contact, 0 to 1; 1 when it is missing or malformed."""
-        try:
-            return min(max(float(self.parameters.get("q", "1")), 0.0), 1.0)
-        except (TypeError, ValueError):
-            return 1.0
+        value = self.parameters.get("q") or ""
+        return float(value) if _Q.fullmatch(value) else 1.0
 
     def replace(
         self,
@@ -230,6 +229,8 @@ class Via(Value, sipmessage.Via, what="Via", pattern=_VIA):  # type: ignore[misc
         grammar.check_token("Via transport", transport)
         if _HOST.fullmatch(host) is None:
             raise InvalidHeaderError(f"not a host: {host!r}")
+        if port is not None and not 0 <= port <= 65535:
+            raise InvalidHeaderError(f"not a port: {port!r}")
         d = self.__dict__
         d["transport"] = transport
         d["host"] = host
