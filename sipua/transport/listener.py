@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -18,25 +19,13 @@ if TYPE_CHECKING:
     import ssl
 
     from websockets.asyncio.server import Server
+    from websockets.http11 import Request, Response
 
 Accept: TypeAlias = Callable[[Connection], None]
 """Gets each new connection, and sets its `on_message` and `on_close` before it returns."""
 
 
-class _OneLine(logging.Filter):
-    """Port scanners and browsers at the wrong port are worth a line, not a stack trace."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and record.exc_info[1] is not None:
-            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", None
-            record.exc_info = None
-            if record.levelno == logging.ERROR:
-                record.levelno, record.levelname = logging.WARNING, "WARNING"
-        return True
-
-
 logger = logging.getLogger("sipua.transport.listener")
-logger.addFilter(_OneLine())
 
 
 class WebSocketListener:
@@ -86,6 +75,7 @@ class WebSocketListener:
                 self._host,
                 self.port,
                 ssl=self._ssl,
+                process_response=_note_refusal,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 compression=None,
                 max_size=self._max_size,
@@ -114,14 +104,24 @@ class WebSocketListener:
 
     async def _serve(self, ws: ServerConnection) -> None:
         assert isinstance(ws, DirectServerConnection)
-        address = ws.remote_address
         connection = WebSocketConnection(
             ws,
             url=self.url,
-            peer=f"{address[0]}:{address[1]}" if address else "?",
+            peer=_address(ws),
             via_transport=self.via_transport,
             on_message=lambda data: None,
             on_close=lambda error: None,
         )
         self._accept(connection)
         await ws.wait_closed()
+
+
+def _note_refusal(ws: ServerConnection, _request: Request, response: Response) -> None:
+    if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        reason = response.body.decode("utf-8", "replace").strip().replace("\n", " ")
+        logger.warning("%s: refused with HTTP %d: %s", _address(ws), response.status_code, reason)
+
+
+def _address(ws: ServerConnection) -> str:
+    address = ws.remote_address
+    return f"{address[0]}:{address[1]}" if address else "?"

@@ -62,7 +62,8 @@ class WebSocketConnection:
         self._ws = ws
         self._binary = binary
         self._open = True
-        self._wanted = False
+        self._over = False
+        self.wanted = False  # that it ends
         self._error: TransportError | None = None
         self._fragments: list[Frame] = []
         self._flush: asyncio.Handle | None = None
@@ -100,7 +101,7 @@ class WebSocketConnection:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Send what is queued, then the close frame, and wait for the end."""
         self._open = False
-        self._wanted = True
+        self.wanted = True
         limit = self._ws.close_timeout or 0.0
         try:
             # A peer that reads nothing would hold up the close frame itself, and with it the library's
@@ -154,12 +155,15 @@ class WebSocketConnection:
 
     def ended(self) -> None:
         """The connection is closed, by whomever."""
+        if self._over:
+            return
+        self._over = True
         self._open = False
         if self._flush is not None:
             self._flush.cancel()
             self._flush = None
         error = self._error
-        if error is None and not self._wanted:
+        if error is None and not self.wanted:
             error = lost_error(self._ws.close_exc, self.url)
         try:
             self.on_close(error)
@@ -172,12 +176,13 @@ class DirectConnection(WSConnection):
 
     sip: WebSocketConnection | None = None
     receiving = False
+    _reaper: asyncio.TimerHandle | None = None
 
     def attach(self, sip: WebSocketConnection) -> None:
         """From now on frames go to `sip`; those that came with the opening handshake follow at once."""
         self.sip = sip
-        if self.early:
-            self.loop.call_soon(self._deliver_early)
+        if self.early or self.protocol.state is State.CLOSED:
+            self.loop.call_soon(self._catch_up)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Part of `asyncio.Protocol`."""
@@ -187,9 +192,9 @@ class DirectConnection(WSConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of `asyncio.Protocol`."""
         super().connection_lost(exc)
-        if self.sip is not None:
-            self._deliver_early()
-            self.sip.ended()
+        if self._reaper is not None:
+            self._reaper.cancel()
+        self._catch_up()
 
     def data_received(self, data: bytes) -> None:
         """Part of `asyncio.Protocol`."""
@@ -199,6 +204,8 @@ class DirectConnection(WSConnection):
         super().data_received(data)
         self.receiving = False
         self.send_data()
+        if self.protocol.close_expected() and self._reaper is None:
+            self._closing()
 
     def process_event(self, event: Event) -> None:
         """A frame has come, or the HTTP request or response of the opening handshake."""
@@ -223,11 +230,20 @@ class DirectConnection(WSConnection):
             else:
                 self.transport.close()
 
-    def _deliver_early(self) -> None:
+    def _closing(self) -> None:
+        """A close frame has come, or one is owed to a peer that broke the rules. Neither may hang."""
+        self._reaper = self.loop.call_later(self.close_timeout or 0.0, self.transport.abort)
+        if self.protocol.close_rcvd is None and not (self.sip and self.sip.wanted):
+            self.transport.close()
+
+    def _catch_up(self) -> None:
+        if self.sip is None:
+            return
         early, self.early = self.early, []
-        if self.sip is not None:
-            for frame in early:
-                self.sip.receive(frame)
+        for frame in early:
+            self.sip.receive(frame)
+        if self.protocol.state is State.CLOSED:
+            self.sip.ended()
 
 
 class DirectClientConnection(DirectConnection, ClientConnection):

@@ -205,7 +205,7 @@ def _os_trouble(error: OSError, stage: str) -> str:
         if number in OS_TROUBLES:
             return OS_TROUBLES[number]
     if isinstance(error, ConnectionError):
-        return f"the server hung up ({stage})"
+        return f"the server hung up ({stage}): is it the right port, and ws or wss?"
     return _one_line(error)
 
 
