@@ -34,6 +34,7 @@ __all__ = [
     "counters",
     "current_direction",
     "dtls_role",
+    "forbid_start",
     "guard_receiver",
     "guard_transport",
     "ice_of",
@@ -285,6 +286,21 @@ def guard_transport(transport: RTCDtlsTransport, heard: Callable[[], None], bad:
 
     private._handle_rtp_data = rtp
     private._handle_rtcp_data = rtcp
+
+
+def forbid_start(transceiver: RTCRtpTransceiver) -> None:
+    """From now on neither sender nor receiver can be started.
+
+    A connection that is closed while DTLS comes up would start them afterwards, and nobody would end their
+    tasks.
+    """
+
+    async def nothing(parameters: Any) -> None:
+        pass
+
+    sender: Any = transceiver.sender
+    receiver: Any = transceiver.receiver
+    sender.send = receiver.receive = nothing
 
 
 @dataclass(slots=True)

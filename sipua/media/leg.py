@@ -367,6 +367,7 @@ class Leg:
         if self._timer is not None:
             self._timer.cancel()
         self._gathering.stop()
+        internals.forbid_start(self.transceiver)
         self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
         _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)

@@ -57,12 +57,15 @@ class Outgoing:
         description = self._prepare(text, candidate_filter)
         audio, offered = description.media[0], offer.original.media[offer.index]
         audio.lines[0] = " ".join([f"m=audio {audio.port}", offered.words[2], *audio.formats])
-        if not offered.get("mid"):
-            audio.drop("mid")
+        mid = offered.get("mid")
+        audio.drop("mid")
+        if mid:
+            audio.put("mid", mid)
         if not offered.has("rtcp-mux") and not offer.original.session.has("rtcp-mux"):
             audio.drop("rtcp-mux", "rtcp")
-        if not any(line.startswith("a=group:BUNDLE") for line in offer.original.session.lines):
-            description.session.keep(lambda line: not line.startswith("a=group:"))
+        description.session.keep(lambda line: not line.startswith("a=group:"))
+        if mid and offer.original.session.has("group"):
+            description.session.put("group", f"BUNDLE {mid}")
         self.index = offer.index
         self.refused = {i: _refusal(s) for i, s in enumerate(offer.original.media) if i != offer.index}
         description.media = [

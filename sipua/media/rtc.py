@@ -140,13 +140,13 @@ class RtcMedia(MediaSession):
     async def create_answer(self, offer: str) -> str:
         """Answer the peer's offer, on a new leg when it comes from another place than before."""
         self._assert_open("create_answer")
-        index = self._out.index if self._leg is not None else None
         leg = self._leg
         mended = mend_offer(offer, codecs=self.options.codecs)
         if leg is None or leg.state == "failed" or self._moved(leg, offer, mended.index):
             leg = self._new_leg()
         else:
-            mended = mend_offer(offer, codecs=self.options.codecs, index=index, established=True)
+            mid = leg.transceiver.mid
+            mended = mend_offer(offer, codecs=self.options.codecs, index=self._out.index, mid=mid)
         peer = identity_of(offer, mended.index)[0] or ""
         try:
             text = await leg.answer(mended.sdp, peer, self.direction)

@@ -272,13 +272,13 @@ class RemoteOffer:
 
 
 def mend_offer(
-    text: str, *, codecs: Sequence[str] | None = None, index: int | None = None, established: bool = False
+    text: str, *, codecs: Sequence[str] | None = None, index: int | None = None, mid: str | None = None
 ) -> RemoteOffer:
-    """Take the peer's offer; `index` is the place of the audio m-line if that is settled already.
+    """Take the peer's offer.
 
-    With an `established` DTLS association, who started it is settled too, whatever the offer says.
-
-    Raises MediaNegotiationError when there is no audio that this side could answer.
+    In a call that is up, `index` is the place of the audio m-line and `mid` its name in the first round:
+    whatever the peer calls it now. Who started DTLS is settled then, too. Raises MediaNegotiationError when
+    there is no audio that this side could answer.
     """
     original = parse(text)
     description = parse(text)
@@ -291,7 +291,8 @@ def mend_offer(
     names = _codec_names(description.media[chosen])
     settle_mids(description, None)
     description.media = [description.media[chosen]]
-    if established:
+    if mid is not None:
+        description.media[0].put("mid", mid)
         description.media[0].put("setup", "actpass")
     for mend in _MENDS:
         mend(description, None)
