@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from .identifiers import new_branch
+from .identifiers import new_branch, new_tag
 from .message import Request, Response, make_response
 from .timers import Timers
 from .transaction import Context, ServerKey
@@ -206,18 +206,18 @@ class TransactionLayer:
             self._receive_new(message, key, now, flow)
 
     def _receive_response(self, response: Response, now: float) -> None:
-        transaction = self._context.clients.get((response.branch or "", response.cseq.method))
+        vias = response.via
+        transaction = self._context.clients.get((vias[0].branch or "", response.cseq.method))
         # Stray responses are dropped, RFC 6026 section 7.2; so are those that were not meant to end here,
         # RFC 3261 section 8.1.3.3.
-        if transaction is None or (not self._proxy and len(response.headers.getlist("Via")) > 1):
-            return
-        transaction.receive(response, now)
+        if transaction is not None and (len(vias) == 1 or self._proxy):
+            transaction.receive(response, now)
 
     def _receive_new(self, request: Request, key: ServerKey, now: float, flow: Hashable) -> None:
         context = self._context
         if self.max_transactions is not None and len(context.servers) >= self.max_transactions:
-            retry_after = (("Retry-After", str(_RETRY_AFTER)),)
-            context.messages.append((make_response(request, 503, headers=retry_after), flow))
+            tag, headers = new_tag(self._rand), (("Retry-After", str(_RETRY_AFTER)),)
+            context.messages.append((make_response(request, 503, to_tag=tag, headers=headers), flow))
             return
         merge_key: ServerKey | None = None
         merged = False

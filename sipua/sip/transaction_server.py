@@ -134,7 +134,10 @@ class ServerTransaction(Transaction):
 
     def _accept(self, now: float, response: Response) -> None:
         self._respond(now, response)
-        key = (self.request.call_id, response.to_tag, self.request.cseq.sequence)
+        tag = self._to_tag
+        if tag is None or not response.headers.get("To", "").endswith(f";tag={tag}"):
+            tag = response.to_tag  # the user's own; to find that out takes parsing
+        key = (self.request.call_id, tag, self.request.cseq.sequence)
         self._ack_key = key
         self._context.acks[key] = self
 

@@ -16,49 +16,56 @@ The tables know nothing of messages, transports or clocks: `sipua.sip.transactio
 
 INVITE client (:rfc:`3261#section-17.1.1`, :rfc:`6026#section-8.4`)::
 
-                      | INVITE sent
-         A: resend    V                      B: time-out
-           +------ CALLING ------------------------------------+
-           +------->  | | |                                    |
-              1xx |     | +---- 300-699: ACK ------------+     |
-                  V     | 2xx                            |     |
-        1xx  PROCEEDING |        C: tell TU              |     |
-         +------- | | --|-- CANCEL without effect -------|---->+
-         +------> | +---|------- 300-699: ACK ---------->|     |
-              2xx |     |                                V     |
-                  V     V                            COMPLETED | <-+ 300-699:
-                 ACCEPTED <-+                            |     | --+ ACK again
-                  |   +-----+ 2xx (also from forks)    D |     |
-                M |                                      V     V
-                  +------------------------------->  TERMINATED
+                           | INVITE sent
+                           v
+         300-699  +---  CALLING  ---+  2xx           A: INVITE again
+           (ACK)  |     |  |        |                B: time-out
+      +-----------+     |  | 1xx    +------------+
+      |                 |  v                     |
+      |  300-699  +--- PROCEEDING --+  2xx       |   1xx: told; C: told
+      |    (ACK)  |     |  |        |            |   CANCEL without effect
+      +<----------+     |  |        +----------->+   for 64*T1: time-out
+      v                 |  |                     v
+   COMPLETED          B |  | time-out         ACCEPTED
+   300-699: ACK again   |  |                  2xx, of forks too: told
+      | D               v  v                     | M
+      +-------------->  TERMINATED  <------------+
 
 INVITE server (:rfc:`3261#section-17.2.1`, :rfc:`6026#section-8.7`)::
 
-                      | INVITE received; 100 by itself after 200 ms
-                      V
-                 PROCEEDING  <-+ INVITE: last 1xx again; 1xx from TU
-                  |        |  -+
-             2xx  |        | 300-699
-                  V        V
-          ACCEPTED        COMPLETED  <-+ INVITE, G: response again
-     2xx again until      |    |      -+
-     the ACK; L: end      |    | ACK          H: the ACK never came
-                  |       | H  V
-                  |       | CONFIRMED          I: end
-                  V       V    V
-                     TERMINATED
+                           | INVITE received
+                           v
+                       PROCEEDING                    100 by itself after 200 ms
+                        |      |                     1xx sent; INVITE: last 1xx again
+                2xx     |      |     300-699
+          +-------------+      +-------------+
+          v                                  v
+       ACCEPTED                          COMPLETED
+       2xx again until ACK               G, INVITE: response again
+          |                               |     |
+          | L: end; no ACK                | ACK | H: no ACK came
+          | came: told                    v     |
+          |                          CONFIRMED  |
+          |                             | I     |
+          +-----> TERMINATED <----------+-------+
 
 Non-INVITE client (:rfc:`3261#section-17.1.2`)::
 
-         TRYING --1xx--> PROCEEDING --200-699--> COMPLETED --K--> TERMINATED
-          E: resend        E: resend every T2       (absorbs)
-          F: time-out      F: time-out
+      TRYING  ---1xx---> PROCEEDING ---200-699---> COMPLETED ---K---> TERMINATED
+        E: request         E: request again          repeated
+           again              every T2               responses
+        F: time-out        F: time-out               absorbed
+        (200-699 leads from TRYING to COMPLETED too)
 
 Non-INVITE server (:rfc:`3261#section-17.2.2`, :rfc:`4320#section-4.1`)::
 
-         TRYING --1xx--> PROCEEDING --200-699--> COMPLETED --J--> TERMINATED
-          100 by itself    request: 1xx again       request: response again
-          after 3.5 s
+      TRYING  ---100---> PROCEEDING ---200-699---> COMPLETED ---J---> TERMINATED
+        100 by itself      request: 100 again        request:
+        after 3.5 s                                  response again
+        (200-699 leads from TRYING to COMPLETED too)
+
+In every state with something still to be told, the loss of the connection leads to the end and is told. The
+exception is ACCEPTED of a user agent's server: the ACK may come by another connection.
 
 A non-INVITE request that the application never answers ends with the time for which the client waits (64*T1):
 a later answer could do nothing but harm (:rfc:`4320#section-4.2`).

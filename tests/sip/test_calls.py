@@ -5,6 +5,7 @@ However it goes: nothing raises, and in the end neither side has a transaction, 
 
 from __future__ import annotations
 
+import gc
 import heapq
 import random
 
@@ -34,6 +35,8 @@ from sipua.sip import (
     parse_message,
 )
 from sipua.sip.dialog import dialog_id
+from sipua.sip.timers import Deadline
+from sipua.sip.transaction import Transaction
 from tests.sip.rig import new_request
 
 
@@ -294,6 +297,25 @@ def test_a_plain_call_on_a_quiet_network(reliable: bool, ending: str):
     assert alice.state is bob.state is DialogState.CONFIRMED
     assert alice.id == (bob.call_id, bob.remote_tag, bob.local_tag)
     play(1, plan, reliable=reliable, drops=0, chaos=0.0).assert_over()
+
+
+def test_what_is_over_is_freed_at_once_without_the_garbage_collector():
+    network = Network(random.Random(1), reliable=False, drops=0, chaos=0.0)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(20):
+            network.phones["alice"].call(network.now, number)
+            network.run(network.now + 1.0)
+            network.phones["bob"].answer(network.now, 200)
+            network.run(network.now + 1.0)
+            network.phones["bob"].hang_up(network.now)
+            network.run(network.now + 100.0)
+        network.assert_over()
+        left = [thing for thing in gc.get_objects() if isinstance(thing, Transaction | Dialog | Deadline)]
+        assert left == []
+    finally:
+        gc.enable()
 
 
 @settings(max_examples=60, deadline=None)

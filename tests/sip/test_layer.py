@@ -441,6 +441,7 @@ def test_beyond_the_limit_new_requests_get_503_and_old_ones_go_on():
     refusal = rig.sent[-1][1]
     assert refusal.code == 503
     assert refusal.retry_after is not None
+    assert refusal.to_tag
     assert len(rig.layer) == 2
     rig.feed(cancel_for(first.request))
     assert len(rig.told(Cancelled)) == 1
