@@ -26,6 +26,8 @@ Accept: TypeAlias = Callable[[Connection], None]
 
 
 logger = logging.getLogger("sipua.transport.listener")
+# At DEBUG the library writes down headers and frames, and with them Authorization.
+logger.setLevel(logging.INFO)
 
 
 class WebSocketListener:

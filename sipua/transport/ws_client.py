@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import urllib.parse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidProxy
@@ -19,12 +19,12 @@ from sipua.transport.ws_connection import DirectClientConnection, WebSocketConne
 from sipua.transport.ws_errors import connect_error
 
 if TYPE_CHECKING:
-    import asyncio
-
     from sipua.transport.interface import CloseHandler, MessageHandler
     from sipua.transport.websocket import WebSocketInterface
 
 logger = logging.getLogger("sipua.transport.websockets")
+# At DEBUG the library writes down headers and frames, and with them Authorization.
+logger.setLevel(logging.INFO)
 
 # Seconds after which the next address of a host name is tried beside the first one (:rfc:`8305#section-5`).
 NEXT_ADDRESS_DELAY = 0.25
@@ -34,20 +34,11 @@ async def open_connection(
     server: WebSocketInterface, on_message: MessageHandler, on_close: CloseHandler
 ) -> WebSocketConnection:
     """Connect to `server`. See `WebSocketInterface.connect`."""
-    stage = "no TCP connection"
+    made: list[DirectClientConnection] = []
 
-    class Connection(DirectClientConnection):
-        """Knows how far we have come."""
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            nonlocal stage
-            stage = "TCP connection, but no TLS handshake"
-            super().__init__(*args, **kwargs)
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            nonlocal stage
-            stage = "connected, but no answer to the WebSocket upgrade"
-            super().connection_made(transport)
+    def make(*args: Any, **kwargs: Any) -> DirectClientConnection:
+        made.append(DirectClientConnection(*args, **kwargs))
+        return made[-1]
 
     proxy: str | None = None
     context = server.tls()
@@ -67,15 +58,15 @@ async def open_connection(
             ping_interval=None,  # the transport has a keep-alive of its own
             max_size=server.max_size,
             logger=logger,
-            create_connection=Connection,
+            create_connection=cast("Any", make),
             happy_eyeballs_delay=NEXT_ADDRESS_DELAY,
             **tls,
         )
     except Exception as error:
         raise connect_error(
-            error, server.url, stage=stage, timeout=server.connect_timeout, proxy=_shown(proxy)
+            error, server.url, stage=_stage(made), timeout=server.connect_timeout, proxy=_shown(proxy)
         ) from error
-    assert isinstance(ws, Connection)
+    assert isinstance(ws, DirectClientConnection)
     if ws.subprotocol != SUBPROTOCOL:
         ws.transport.abort()
         why = "the server did not select the sub-protocol sip: is it a SIP server, and is the path right?"
@@ -89,6 +80,15 @@ async def open_connection(
         on_close=on_close,
         binary=server.binary,
     )
+
+
+def _stage(made: list[DirectClientConnection]) -> str:
+    """How far we have come: asyncio makes the protocol object for a TCP connection that is up."""
+    if not made:
+        return "no TCP connection"
+    if not made[-1].is_made:
+        return "TCP connection, but no TLS handshake"
+    return "connected, but no answer to the WebSocket upgrade"
 
 
 def _shown(proxy: str | None) -> str | None:

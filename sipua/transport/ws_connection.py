@@ -175,6 +175,7 @@ class DirectConnection(WSConnection):
     """websockets' connection without its queues; the two below are its ends."""
 
     sip: WebSocketConnection | None = None
+    is_made = False
     receiving = False
     _reaper: asyncio.TimerHandle | None = None
 
@@ -187,6 +188,7 @@ class DirectConnection(WSConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Part of `asyncio.Protocol`."""
         self.early: list[Frame] = []
+        self.is_made = True
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -201,8 +203,10 @@ class DirectConnection(WSConnection):
         if self.sip is not None:
             self.sip.last_received = self.loop.time()
         self.receiving = True
-        super().data_received(data)
-        self.receiving = False
+        try:
+            super().data_received(data)
+        finally:
+            self.receiving = False
         self.send_data()
         if self.protocol.close_expected() and self._reaper is None:
             self._closing()
@@ -221,7 +225,7 @@ class DirectConnection(WSConnection):
         writes = self.protocol.data_to_send()
         if not writes:
             return
-        at_end = writes[-1] is SEND_EOF or writes[-1] == SEND_EOF
+        at_end = writes[-1] == SEND_EOF
         if data := writes[0] if len(writes) == 1 else b"".join(writes):
             self.transport.write(data)
         if at_end:

@@ -186,11 +186,11 @@ async def test_keep_alive_with_a_server_that_answers():
         connection.on_message = lambda data: (pings.append(data), connection.send("\r\n"))
 
     async with WebSocketListener(accept) as listener:
-        transport, record = transport_to(listener.url, keep_alive_interval=0.02, pong_timeout=0.01)
+        transport, record = transport_to(listener.url, keep_alive_interval=0.02, pong_timeout=0.2)
         transport.start()
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.7)
         assert transport.is_connected
-        assert len(pings) >= 5
+        assert len(pings) >= 2
         assert set(pings) == {"\r\n\r\n"}
         assert record == [("connected", listener.url)]
         await transport.stop()

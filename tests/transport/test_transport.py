@@ -356,6 +356,20 @@ async def test_a_check_on_demand_does_not_wait_for_its_turn():
     world.transport.check()
 
 
+async def test_a_check_while_the_connection_closes_is_harmless():
+    async with World(1) as world:
+        connection = world.transport.connection
+        closing = asyncio.create_task(connection.close())
+        await asyncio.sleep(0)
+        world.transport.check()
+        await closing
+        await asyncio.sleep(0.001)
+        # Closed behind the transport's back: it comes back.
+        assert world.kinds()[2] == ("disconnected", A)
+        await asyncio.sleep(5)
+        assert world.transport.is_connected
+
+
 async def test_pings_of_the_server_are_answered_and_pongs_swallowed():
     async with World(1, keep_alive_interval=None) as world:
         server = world.a.connections[0]
