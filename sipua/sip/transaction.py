@@ -188,7 +188,8 @@ class Transaction:
             self._end = None
 
     def _forget(self) -> None:
-        raise NotImplementedError
+        """Leave the indexes."""
+        raise NotImplementedError  # pragma: no cover - clients and servers have their own
 
     def fire(self, timer: str, now: float) -> None:
         """A deadline of this transaction has come. For the layer."""

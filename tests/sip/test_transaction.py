@@ -846,6 +846,15 @@ def test_within_a_dialog_the_to_tag_is_the_request_s():
     assert rig.sent[0][1].headers["To"] == "<sip:bob@example.com>;tag=mine"
 
 
+def test_the_user_may_answer_with_a_to_tag_of_its_own():
+    rig = Rig()
+    transaction = rig.take()
+    transaction.respond(make_response(transaction.request, 200, to_tag="own"), rig.now)
+    rig.feed(ack_for(transaction.request, "own", branch="z9hG4bKack"))
+    assert transaction.is_acknowledged
+    assert transaction.to_tag != "own"
+
+
 def test_a_reply_may_have_everything():
     rig = Rig()
     transaction = rig.take(received("OPTIONS"))
