@@ -127,8 +127,8 @@ class Dialog:
         self._from = _tagged(local_uri, id.local_tag)
         self._to = _tagged(remote_uri, id.remote_tag)
         self._set_route(remote_target, [*route_set])
-        #: the CSeq of the last target refresh request received, and the target before it
-        self._previous_target: tuple[int, URI] | None = None
+        #: the branch of the last target refresh request received, and the target before it
+        self._previous_target: tuple[str | None, URI] | None = None
         #: the CSeq of our last target refresh request that got its 2xx: repeated responses change nothing
         self._settled_cseq = local_cseq if state is DialogState.CONFIRMED and local_cseq is not None else 0
 
@@ -326,13 +326,13 @@ class Dialog:
         target = _contact_uri(request) if method in _TARGET_REFRESH else None
         self.remote_cseq = sequence
         if target is not None:
-            self._previous_target = (sequence, self._remote_target)
+            self._previous_target = (request.branch, self._remote_target)
             self.remote_target = target
 
     def refused(self, request: Request) -> None:
         """We answered the peer's request with an error: its Contact is void (:rfc:`6141#section-4.6`)."""
         previous = self._previous_target
-        if previous is not None and previous[0] == request.cseq.sequence:
+        if previous is not None and previous[0] == request.branch:
             self._previous_target = None
             self.remote_target = previous[1]
 

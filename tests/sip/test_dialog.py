@@ -44,14 +44,16 @@ def uas(*headers: tuple[str, str], **options: object) -> Dialog:
     return Dialog.from_uas(invite, "bob", rand=random.Random(1))
 
 
-def peer_request(method: str, cseq: int, *headers: tuple[str, str], call_id: str = "call-1") -> Request:
+def peer_request(
+    method: str, cseq: int, *headers: tuple[str, str], call_id: str = "call-1", branch: str = "z9hG4bKb"
+) -> Request:
     """A request of Bob in the dialog that Alice made."""
     return over_the_wire(
         Request(
             method,
             URI.parse("sip:alice@alice.invalid"),
             headers=[
-                ("Via", "SIP/2.0/WS bob.invalid;branch=z9hG4bKb"),
+                ("Via", f"SIP/2.0/WS bob.invalid;branch={branch}"),
                 ("Max-Forwards", "70"),
                 ("From", "<sip:bob@example.com>;tag=bob"),
                 ("To", "<sip:alice@example.com>;tag=alice-tag"),
@@ -373,9 +375,20 @@ def test_a_refusal_takes_back_no_later_refresh():
     dialog = uac()
     reinvite = peer_request("INVITE", 1, MOVED)
     dialog.receive_request(reinvite)
-    dialog.receive_request(peer_request("UPDATE", 2, ("Contact", "<sip:bob@third.invalid>")))
+    update = peer_request("UPDATE", 2, ("Contact", "<sip:bob@third.invalid>"), branch="z9hG4bKupdate")
+    dialog.receive_request(update)
     dialog.refused(reinvite)
     assert str(dialog.remote_target) == "sip:bob@third.invalid"
+
+
+def test_the_refusal_of_a_copy_takes_back_nothing():
+    dialog = uac()
+    dialog.receive_request(peer_request("INVITE", 1, MOVED))
+    copy = peer_request("INVITE", 1, MOVED, branch="z9hG4bKcopy")
+    with pytest.raises(OutOfOrder):
+        dialog.receive_request(copy)
+    dialog.refused(copy)
+    assert str(dialog.remote_target) == "sip:bob@moved.invalid"
 
 
 def test_the_200_after_a_183_brings_another_contact_and_route_set():
