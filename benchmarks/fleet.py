@@ -1,8 +1,8 @@
 """A fleet of idle registered user agents in one process: memory, and time until all are back after a cut.
 
 Memory is resident memory after a forced collection, against one agent registered before. The stub then
-destroys every WebSocket at once, and the time runs until the last agent is registered again. Beside JsSIP,
-in turns; both with their default recovery time of at least 2 s.
+destroys every WebSocket at once, and the time runs until the last agent is registered again, with each
+library's default pauses. Beside JsSIP, in turns.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ def measure(arguments: argparse.Namespace) -> Report:
     ours = runs[_pair.OURS]
     kilobytes = statistics.median(run["kb_per_ua"] for run in ours)
     report.figures.append(Figure("memory of an idle agent", kilobytes, "kB", most=MOST_KILOBYTES))
+    if _pair.THEIRS in runs:
+        pairs = zip(ours, runs[_pair.THEIRS], strict=True)
+        ratio = statistics.median(own["kb_per_ua"] / other["kb_per_ua"] for own, other in pairs)
+        report.figures.append(Figure("memory against JsSIP", ratio, "×"))
     back = statistics.median(run["all_back_s"] for run in ours)
     report.figures.append(Figure("all registered again", back, "s", most=MOST_SECONDS))
     return report
