@@ -16,7 +16,7 @@ from sipua._version import __version__
 from sipua.errors import SubprotocolError
 from sipua.transport.websocket import SUBPROTOCOL
 from sipua.transport.ws_connection import DirectClientConnection, WebSocketConnection
-from sipua.transport.ws_errors import connect_error
+from sipua.transport.ws_errors import NO_TCP, NO_TLS, NO_UPGRADE, connect_error
 
 if TYPE_CHECKING:
     from sipua.transport.interface import CloseHandler, MessageHandler
@@ -85,10 +85,10 @@ async def open_connection(
 def _stage(made: list[DirectClientConnection]) -> str:
     """How far we have come: asyncio makes the protocol object for a TCP connection that is up."""
     if not made:
-        return "no TCP connection"
+        return NO_TCP
     if not made[-1].is_made:
-        return "TCP connection, but no TLS handshake"
-    return "connected, but no answer to the WebSocket upgrade"
+        return NO_TLS
+    return NO_UPGRADE
 
 
 def _shown(proxy: str | None) -> str | None:

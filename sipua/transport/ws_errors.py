@@ -95,12 +95,23 @@ CLOSE_CODES = {
 }
 
 
+# How far a connection has come, and what to look at when it came no further.
+NO_TCP = "no TCP connection"
+NO_TLS = "TCP connection, but no TLS handshake"
+NO_UPGRADE = "connected, but no answer to the WebSocket upgrade"
+TIMEOUT_REMEDIES = {
+    NO_TCP: "check address, port and firewall",
+    NO_TLS: "is it a ws:// server?",
+    NO_UPGRADE: "is it a WebSocket server, and does it still work?",
+}
+
+
 def connect_error(
     error: Exception, url: str, *, stage: str, timeout: float, proxy: str | None
 ) -> TransportError:
     """The `sipua.errors` error for what `websockets.connect` raised.
 
-    `stage` is how far the connection had come, `timeout` the connect time-out in seconds and `proxy` the
+    `stage` is how far the connection had come (NO_…), `timeout` the connect time-out in seconds and `proxy` the
     address of the HTTP or SOCKS proxy, without password.
     """
     via = f" (through the proxy {proxy})" if proxy else ""
@@ -109,7 +120,8 @@ def connect_error(
             failure, why = describe(error)
             return failure(url, why + via)
     if isinstance(error, TimeoutError):
-        return ConnectTimeout(url, f"no answer within {timeout:g} s ({stage}){via}")
+        why = f"no answer within {timeout:g} s ({stage}): {TIMEOUT_REMEDIES[stage]}"
+        return ConnectTimeout(url, why + via)
     if isinstance(error, OSError):
         return ConnectFailed(url, _os_trouble(error, stage) + via)
     return ConnectFailed(url, f"{_one_line(error)}{via}")
