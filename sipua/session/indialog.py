@@ -9,7 +9,7 @@ from sipua import events
 from sipua.session import dtmf, renegotiate, terminate
 from sipua.session.reply import respond
 from sipua.session.states import Event, State, allowed
-from sipua.sip import OutOfOrder
+from sipua.sip import OutOfOrder, ParseError
 
 if TYPE_CHECKING:
     from sipua.session.session import RTCSession
@@ -34,8 +34,8 @@ def _handle(session: RTCSession, transaction: ServerTransaction, request: Reques
         return
     try:
         dialog.receive_request(request)
-    except OutOfOrder:
-        respond(session, transaction, request, 500)
+    except (OutOfOrder, ParseError) as error:
+        respond(session, transaction, request, error.status or 400)
         return
     handler = HANDLERS.get(request.method)
     if handler is None:

@@ -178,6 +178,8 @@ def on_bye(session: RTCSession, request: Request) -> None:
     session._advance(Event.BYE_IN)
     why = reason_text(request)
     if before in ESTABLISHED:
+        if session._transaction is not None:
+            session._transaction.acknowledged()  # a BYE says that the 2xx has come, whatever became of the ACK
         _set_ended(session, "remote", Cause.BYE, request, why)
         session._set_gone()
     elif before in (State.INCOMING, State.ANSWERING):

@@ -273,6 +273,8 @@ class RequestSender:
                 return
             if response.code >= 200:
                 self._over = True
+                if self._endpoint.authenticator is not None:
+                    self._endpoint.authenticator.accepted(self.request, response)
             self._receiver(response)
         elif isinstance(event, TransactionTimedOut):
             self.give_up(Cause.REQUEST_TIMEOUT)

@@ -88,7 +88,8 @@ class IncomingRequest:
         self._answered = True
         self._ua.respond(self._transaction, response)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """The handlers have returned: answer, unless somebody did or will."""
         if not self._answered and not self._deferred:
             self.accept()
 

@@ -119,14 +119,14 @@ class Registrator:
         configuration = self._ua.configuration
         expires = 0 if remove else self._expires
         contact = "*" if all_bindings else f"{self._contact()};expires={expires}"
-        aor = self._ua.identity()
+        aor = self._ua.identity.from_value()
         trail = configuration.register_from_tag_trail
         request = new_request(
             "REGISTER",
             configuration.registrar,
             from_=aor,
             to=aor,
-            route=self._ua.preloaded_route(),
+            route=self._ua.identity.route(),
             headers=(
                 ("Contact", contact),
                 ("Expires", str(expires)),

@@ -12,14 +12,13 @@ from sipua.emitter import Emitter
 from sipua.errors import (
     ConfigurationError,
     InvalidStateError,
-    ParseError,
     RegistrationFailed,
     SipuaError,
     TransportError,
 )
 from sipua.media import default_media_factory
 from sipua.media.interface import MediaFactory, MediaOptions, MediaSession
-from sipua.session import incoming, indialog, outgoing
+from sipua.session import outgoing
 from sipua.session.headers import HeaderLike, header_list
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.outcome import settle
@@ -30,13 +29,12 @@ from sipua.sip import (
     DigestClient,
     Request,
     Response,
-    check_request,
-    make_response,
 )
 from sipua.transport import Transport
 from sipua.ua.config import Configuration, UAOptions, configure, normalize_target
 from sipua.ua.endpoint import Endpoint, RequestSender
-from sipua.ua.outofdialog import IncomingMessage, IncomingOptions
+from sipua.ua.identity import Identity
+from sipua.ua.inbound import ALLOW, SUPPORTED, on_request
 from sipua.ua.registrator import Registrator
 from sipua.ua.requests import new_request
 
@@ -49,11 +47,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sipua.ua")
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
-EXTENSIONS = ("outbound", "gruu", "path")
-_STANDARD_HEADERS = (("Allow", ", ".join(METHODS)), ("Supported", ", ".join(EXTENSIONS)))
-#: What an INVITE may carry besides a session description.
-_INVITE_BODIES = frozenset({SDP_TYPE, "multipart/mixed", "multipart/alternative", "multipart/related"})
 #: Seconds that `stop` waits for goodbyes before it closes the connection.
 STOP_TIMEOUT = 5.0
 
@@ -101,8 +94,7 @@ class UA(Emitter):
         self.rand = random.SystemRandom()
         self.loop: asyncio.AbstractEventLoop
         self.endpoint: Endpoint
-        self._sent_by = f"{self.rand.getrandbits(48):012x}.invalid"
-        self._contact_user = f"{self.rand.getrandbits(40):010x}"
+        self.identity = Identity(self.configuration, self.rand)
         self._transport: Transport | None = None
         self._registrator: Registrator | None = None
         self._sessions: set[RTCSession] = set()
@@ -112,7 +104,7 @@ class UA(Emitter):
         self._failed_servers: dict[str, TransportError] = {}
         self._tracer: Callable[[str, str | bytes], None] | None = None
         configuration = self.configuration
-        self._standard = (*_STANDARD_HEADERS, ("User-Agent", configuration.user_agent))
+        self._standard = (ALLOW, SUPPORTED, ("User-Agent", configuration.user_agent))
 
     def __str__(self) -> str:
         return str(self.configuration.uri)
@@ -136,9 +128,9 @@ class UA(Emitter):
         )
         self.endpoint = Endpoint(
             transport,
-            sent_by=self._sent_by,
+            sent_by=self.identity.sent_by,
             authenticator=self._authenticator(),
-            on_request=self._on_request,
+            on_request=lambda transaction, request: on_request(self, transaction, request),
             rand=self.rand,
         )
         self.endpoint.on_trace = self._tracer
@@ -146,7 +138,8 @@ class UA(Emitter):
             self.endpoint.on_transaction = self._on_transaction
         self._ready = self.loop.create_future()
         self._failed_servers.clear()
-        self._registrator = Registrator(self)
+        self._registrator = self.identity.registrator = Registrator(self)
+        self.identity.server_url = lambda: transport.url
         if configuration.register:
             self._registrator._wanted = True
         transport.on_connecting = lambda url, attempt: self.emit(
@@ -319,7 +312,7 @@ class UA(Emitter):
         outgoing.prepare(
             session, request, media_options, media, late_offer=late_offer, no_answer_timeout=limit
         )
-        self._sessions.add(session)
+        self.add_session(session)
         self.emit("new_rtc_session", events.NewRTCSession("local", session, request))
         # In the next turn, so that handlers registered on what this returns miss nothing.
         self.loop.call_soon(session._post, lambda: outgoing.start(session))
@@ -338,9 +331,9 @@ class UA(Emitter):
         own = list(self._standard)
         if anonymous:
             from_ = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-            own += [("P-Preferred-Identity", self.identity()), ("Privacy", "id")]
+            own += [("P-Preferred-Identity", self.identity.from_value()), ("Privacy", "id")]
         else:
-            from_ = self.identity(user=user, display_name=display_name)
+            from_ = self.identity.from_value(user=user, display_name=display_name)
         if expires is not None:
             own.append(("Expires", str(expires)))
         return new_request(
@@ -348,7 +341,7 @@ class UA(Emitter):
             uri,
             from_=from_,
             to=f"<{uri}>",
-            route=self.preloaded_route(),
+            route=self.identity.route(),
             headers=(("Contact", self.contact(anonymous=anonymous)), *own, *headers),
         )
 
@@ -388,9 +381,9 @@ class UA(Emitter):
         request = new_request(
             method,
             uri,
-            from_=self.identity(),
+            from_=self.identity.from_value(),
             to=f"<{uri}>",
-            route=self.preloaded_route(),
+            route=self.identity.route(),
             headers=(*self._standard, *headers),
             body=body,
         )
@@ -415,70 +408,20 @@ class UA(Emitter):
         """
         return normalize_target(target, self.configuration.uri)
 
-    # --- who we are, for messages --------------------------------------------------------------------------
+    # --- what sessions need --------------------------------------------------------------------------------
 
     @property
     def contact_uri(self) -> str:
         """Where this connection can be reached (:rfc:`7118#section-5.2`)."""
-        if self.configuration.contact_uri is not None:
-            return str(self.configuration.contact_uri)
-        # "ws" over TLS, too: RFC 7118 §5.2.
-        return f"sip:{self._contact_user}@{self._sent_by};transport=ws"
+        return self.identity.contact_uri
 
     def contact(self, *, anonymous: bool = False) -> str:
         """The Contact for requests and responses that make a dialog: a GRUU when the registrar gave one."""
-        registrator = self._registrator
-        if registrator is not None and registrator.registered:
-            gruu = registrator.temp_gruu if anonymous else registrator.pub_gruu
-            if gruu:
-                return f"<{gruu}>"
-        if anonymous and self.configuration.contact_uri is None:
-            return f"<sip:anonymous@{self._sent_by};transport=ws;ob>"
-        return f"<{self.contact_uri};ob>"
-
-    def identity(self, *, user: str | None = None, display_name: str | None = None) -> str:
-        """Our address as a From value without tag."""
-        uri: Any = self.configuration.uri
-        if user is not None:
-            uri = normalize_target(user, self.configuration.uri)
-        name = display_name if display_name is not None else self.configuration.display_name
-        if not name:
-            return f"<{uri}>"
-        if any(character in name for character in "\r\n\0"):
-            raise ConfigurationError("display_name", name, "not a text of printable characters")
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{quoted}" <{uri}>'
-
-    def preloaded_route(self) -> tuple[str, ...]:
-        """The Route of a request outside of dialogs: Service-Route (:rfc:`3608`), or the server if so configured."""
-        registrator = self._registrator
-        if registrator is not None and registrator.registered and registrator.service_route:
-            return registrator.service_route
-        if self.configuration.use_preloaded_route and self._transport is not None:
-            host = self._transport.url.split("://", 1)[-1].split("/", 1)[0]
-            return (f"<sip:{host};transport=ws;lr>",)
-        return ()
+        return self.identity.contact(anonymous=anonymous)
 
     def standard_headers(self) -> tuple[tuple[str, str], ...]:
         """Allow, Supported and User-Agent."""
         return self._standard
-
-    def _authenticator(self) -> DigestClient | None:
-        configuration = self.configuration
-        if not (configuration.password is not None or configuration.ha1 or configuration.authorization_jwt):
-            return None
-        return DigestClient(
-            Credentials(
-                username=configuration.authentication_user,
-                password=configuration.password,
-                ha1=configuration.ha1,
-                realm=configuration.realm,
-                bearer=configuration.authorization_jwt,
-            ),
-            rand=self.rand,
-        )
-
-    # --- what sessions need --------------------------------------------------------------------------------
 
     def send_request(
         self, request: Request, receiver: Receiver, *, next_cseq: Callable[[], int] | None = None
@@ -512,6 +455,14 @@ class UA(Emitter):
                 unknown[0], merged[unknown[0]], "there is no such media option"
             ) from error
 
+    def add_session(self, session: RTCSession) -> None:
+        """A call that is not over."""
+        self._sessions.add(session)
+
+    def find_dialog(self, dialog_id: tuple[str, str, str]) -> RTCSession | None:
+        """The session whose dialog this is."""
+        return self._dialogs.get(dialog_id)
+
     def add_dialog(self, dialog_id: tuple[str, str, str], session: RTCSession) -> None:
         """Requests in this dialog are the session's."""
         self._dialogs[dialog_id] = session
@@ -535,6 +486,21 @@ class UA(Emitter):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: a task failed", self, exc_info=error)
+
+    def _authenticator(self) -> DigestClient | None:
+        configuration = self.configuration
+        if not (configuration.password is not None or configuration.ha1 or configuration.authorization_jwt):
+            return None
+        return DigestClient(
+            Credentials(
+                username=configuration.authentication_user,
+                password=configuration.password,
+                ha1=configuration.ha1,
+                realm=configuration.realm,
+                bearer=configuration.authorization_jwt,
+            ),
+            rand=self.rand,
+        )
 
     # --- connection ----------------------------------------------------------------------------------------
 
@@ -583,93 +549,3 @@ class UA(Emitter):
             self.emit("new_transaction", events.NewTransaction(transaction))
         else:
             self.emit("transaction_destroyed", events.TransactionDestroyed(transaction))
-
-    # --- requests to us ------------------------------------------------------------------------------------
-
-    def _on_request(self, transaction: ServerTransaction, request: Request) -> None:
-        try:
-            check_request(request, supported=EXTENSIONS, schemes=("sip", "sips", "tel"))
-        except ParseError as error:
-            self._refuse(transaction, request, error.status or 400, error.headers)
-            return
-        to_tag = request.to_tag
-        if to_tag:
-            session = self._dialogs.get((request.call_id, to_tag, request.from_tag or ""))
-            if session is not None:
-                indialog.receive_request(session, transaction, request)
-            else:
-                self._refuse(transaction, request, 481)
-            return
-        if not self._is_for_us(request.uri):
-            self._refuse(transaction, request, 404)
-            return
-        handler = self._OUT_OF_DIALOG.get(request.method)
-        if handler is not None:
-            handler(self, transaction, request)
-        elif request.method in METHODS:  # it makes sense in a dialog only
-            self._refuse(transaction, request, 481)
-        else:
-            self._refuse(transaction, request, 405, (_STANDARD_HEADERS[0],))
-
-    def _is_for_us(self, uri: URI) -> bool:
-        """Whether the request was meant for us: our user name, our contact, a GRUU of ours."""
-        own = self.configuration
-        users = {own.uri.user, self._contact_user, "anonymous"}
-        if own.contact_uri is not None:
-            users.add(own.contact_uri.user)
-        registrator = self._registrator
-        if registrator is not None:
-            users |= {URI.parse(gruu).user for gruu in (registrator.pub_gruu, registrator.temp_gruu) if gruu}
-        return uri.user in users
-
-    def _refuse(
-        self,
-        transaction: ServerTransaction,
-        request: Request,
-        code: int,
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        logger.info("%s: %s from %s refused with %d", self, request.method, request.from_address.uri, code)
-        self.respond(transaction, make_response(request, code, to_tag=transaction.to_tag, headers=headers))
-
-    def _on_invite(self, transaction: ServerTransaction, request: Request) -> None:
-        kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-        if request.body and kind not in _INVITE_BODIES:
-            self._refuse(transaction, request, 415, (("Accept", SDP_TYPE),))
-            return
-        if not request.contact:
-            self._refuse(transaction, request, 400)
-            return
-        limit = self.configuration.max_calls
-        if limit is not None and sum(not session.is_ended() for session in self._sessions) >= limit:
-            self._refuse(transaction, request, 486)
-            return
-        if not self.has_handlers("new_rtc_session"):
-            self._refuse(transaction, request, 480)  # nobody could ever answer it
-            return
-        session = RTCSession(self, "incoming")
-        self._sessions.add(session)
-        incoming.receive_invite(
-            session, transaction, request, no_answer_timeout=self.configuration.no_answer_timeout
-        )
-        self.emit("new_rtc_session", events.NewRTCSession("remote", session, request))
-        incoming.ring(session)
-
-    def _on_message(self, transaction: ServerTransaction, request: Request) -> None:
-        if not self.has_handlers("new_message"):
-            self._refuse(transaction, request, 480)  # nobody would read it
-            return
-        message = IncomingMessage(self, transaction, request)
-        self.emit("new_message", events.NewMessage("remote", message, request))
-        message._finish()
-
-    def _on_options(self, transaction: ServerTransaction, request: Request) -> None:
-        options = IncomingOptions(self, transaction, request)
-        self.emit("new_options", events.NewOptions("remote", options, request))
-        options._finish()
-
-    _OUT_OF_DIALOG: Mapping[str, Callable[[UA, ServerTransaction, Request], None]] = {
-        "INVITE": _on_invite,
-        "MESSAGE": _on_message,
-        "OPTIONS": _on_options,
-    }

@@ -256,6 +256,8 @@ async def test_bye_before_the_ack() -> None:
         ok = await wire.response(200)
         wire.in_dialog("BYE", ok)
         await wire.response(200, "BYE")
+        await wire.settle(20)
+        assert wire.nothing_sent()  # the 200 to the INVITE is not repeated any more
         wire.in_dialog("ACK", ok, sequence=1)
         await wire.settle()
         assert calls.logs[-1].names[-1] == "ended"

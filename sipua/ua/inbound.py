@@ -1,0 +1,114 @@
+"""Requests to us: which dialog they belong to, what they begin, or why they are refused (:rfc:`3261#section-8.2`)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sipua import events
+from sipua.errors import ParseError
+from sipua.session import incoming, indialog
+from sipua.session.negotiation import SDP_TYPE
+from sipua.session.session import RTCSession
+from sipua.sip import check_request, make_response
+from sipua.ua.outofdialog import IncomingMessage, IncomingOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sipua.sip import Request, ServerTransaction
+    from sipua.ua.ua import UA
+
+logger = logging.getLogger("sipua.ua")
+
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
+EXTENSIONS = ("outbound", "gruu", "path")
+ALLOW = ("Allow", ", ".join(METHODS))
+SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
+#: What an INVITE may carry besides a session description.
+_INVITE_BODIES = frozenset({SDP_TYPE, "multipart/mixed", "multipart/alternative", "multipart/related"})
+
+
+def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None:
+    """A new request, neither ACK nor CANCEL."""
+    try:
+        check_request(request, supported=EXTENSIONS, schemes=("sip", "sips", "tel"))
+    except ParseError as error:
+        _refuse(ua, transaction, request, error.status or 400, error.headers)
+        return
+    to_tag = request.to_tag
+    if to_tag:
+        session = ua.find_dialog((request.call_id, to_tag, request.from_tag or ""))
+        if session is not None:
+            indialog.receive_request(session, transaction, request)
+        else:
+            _refuse(ua, transaction, request, 481)
+    elif not ua.identity.is_ours(request.uri):
+        _refuse(ua, transaction, request, 404)
+    elif (handler := _OUT_OF_DIALOG.get(request.method)) is not None:
+        handler(ua, transaction, request)
+    elif request.method in METHODS:  # it makes sense in a dialog only
+        _refuse(ua, transaction, request, 481)
+    else:
+        _refuse(ua, transaction, request, 405, (ALLOW,))
+
+
+def _refuse(
+    ua: UA,
+    transaction: ServerTransaction,
+    request: Request,
+    code: int,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> None:
+    logger.info("%s: %s from %s refused with %d", ua, request.method, request.from_address.uri, code)
+    ua.respond(transaction, make_response(request, code, to_tag=transaction.to_tag, headers=headers))
+
+
+def _on_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None:
+    refusal = _refusal_of_invite(ua, request)
+    if refusal is not None:
+        _refuse(ua, transaction, request, *refusal)
+        return
+    session = RTCSession(ua, "incoming")
+    ua.add_session(session)
+    incoming.receive_invite(
+        session, transaction, request, no_answer_timeout=ua.configuration.no_answer_timeout
+    )
+    ua.emit("new_rtc_session", events.NewRTCSession("remote", session, request))
+    incoming.ring(session)
+
+
+def _refusal_of_invite(ua: UA, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
+    kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if request.body and kind not in _INVITE_BODIES:
+        return 415, (("Accept", SDP_TYPE),)
+    if not request.contact:
+        return 400, ()
+    limit = ua.configuration.max_calls
+    if limit is not None and sum(not session.is_ended() for session in ua.sessions) >= limit:
+        return 486, ()
+    if not ua.has_handlers("new_rtc_session"):
+        return 480, ()  # nobody could ever answer it
+    return None
+
+
+def _on_message(ua: UA, transaction: ServerTransaction, request: Request) -> None:
+    if not ua.has_handlers("new_message"):
+        _refuse(ua, transaction, request, 480)  # nobody would read it
+        return
+    message = IncomingMessage(ua, transaction, request)
+    ua.emit("new_message", events.NewMessage("remote", message, request))
+    message.finish()
+
+
+def _on_options(ua: UA, transaction: ServerTransaction, request: Request) -> None:
+    options = IncomingOptions(ua, transaction, request)
+    ua.emit("new_options", events.NewOptions("remote", options, request))
+    options.finish()
+
+
+_OUT_OF_DIALOG: Mapping[str, Callable[[UA, ServerTransaction, Request], None]] = {
+    "INVITE": _on_invite,
+    "MESSAGE": _on_message,
+    "OPTIONS": _on_options,
+}
