@@ -58,7 +58,7 @@ class MemoryNetwork:
         self, url: str, accept: Accept, *, up: Conditions | None = None, down: Conditions | None = None
     ) -> MemoryServer:
         """Put a server at `url`, in the place of one that was there before."""
-        server = MemoryServer(self, url, accept, up or self.up, down or self.down)
+        server = MemoryServer(self, url, accept, up, down)
         self._servers[url] = server
         return server
 
@@ -80,15 +80,23 @@ class MemoryNetwork:
     ) -> tuple[MemoryConnection, MemoryConnection]:
         """Two ends of a connection that is up: the client's (with these handlers) and the server's."""
         accepted: list[MemoryConnection] = []
-        server = MemoryServer(self, url, accepted.append, self.up, self.down)
+        server = MemoryServer(self, url, accepted.append)
         return server.connect(on_message, on_close, binary=False), accepted[0]
 
 
 class MemoryServer:
-    """A server on a `MemoryNetwork`, and the levers to break it with."""
+    """A server on a `MemoryNetwork`, and the levers to break it with.
+
+    `up` and `down` are the conditions of its own connections; None leaves them to the network.
+    """
 
     def __init__(
-        self, network: MemoryNetwork, url: str, accept: Accept, up: Conditions, down: Conditions
+        self,
+        network: MemoryNetwork,
+        url: str,
+        accept: Accept,
+        up: Conditions | None = None,
+        down: Conditions | None = None,
     ) -> None:
         self.network = network
         self.url = url
@@ -196,7 +204,8 @@ class MemoryConnection:
     @property
     def conditions(self) -> Conditions:
         """What happens to messages from here to the other end."""
-        return self._server.up if self._up else self._server.down
+        server = self._server
+        return (server.up or server.network.up) if self._up else (server.down or server.network.down)
 
     def send(self, data: Data) -> None:
         """Queue one message. See `Connection.send`."""

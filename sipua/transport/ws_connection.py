@@ -104,8 +104,7 @@ class WebSocketConnection:
         self.wanted = True
         limit = self._ws.close_timeout or 0.0
         try:
-            # A peer that reads nothing would hold up the close frame itself, and with it the library's
-            # time-out.
+            # The library's own time-out begins when the close frame is sent: never, if the peer reads nothing.
             async with asyncio.timeout(2 * limit):
                 await self._ws.close(code, reason)
         except TimeoutError:
@@ -162,9 +161,7 @@ class WebSocketConnection:
         if self._flush is not None:
             self._flush.cancel()
             self._flush = None
-        error = self._error
-        if error is None and not self.wanted:
-            error = lost_error(self._ws.close_exc, self.url)
+        error = None if self.wanted else self._error or lost_error(self._ws.close_exc, self.url)
         try:
             self.on_close(error)
         except Exception:
@@ -264,8 +261,12 @@ def _encode(data: Data) -> tuple[bytes, bool]:
         try:
             return data.encode(), True
         except UnicodeEncodeError:
+            pass
+        try:
             # What was decoded from other bytes than UTF-8 goes out as those bytes.
             return data.encode("utf-8", "surrogateescape"), False
+        except UnicodeEncodeError:
+            return data.encode("utf-8", "replace"), True
     if data.isascii():
         return data, True
     try:

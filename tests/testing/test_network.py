@@ -147,6 +147,26 @@ async def test_chosen_messages_are_lost():
     assert log.data == ["ACK 3", "BYE 2"]
 
 
+async def test_a_server_can_have_conditions_of_its_own():
+    network = MemoryNetwork()
+    ends = []
+    own = network.listen(URL, ends.append, down=Conditions(delay=0.3))
+    client_log = Log()
+    client = await network.connector(URL).connect(client_log.message, client_log.closed)
+    server_log = Log(ends[0])
+    network.up = Conditions(delay=0.1)  # also for connections that are up already
+    network.down = Conditions(delay=0.1)
+    client.send("up")
+    ends[0].send("down")
+    await asyncio.sleep(1)
+    assert server_log == [(0.1, "up")]
+    assert client_log == [(0.3, "down")]
+    own.down = None
+    ends[0].send("as the others")
+    await asyncio.sleep(1)
+    assert client_log[1] == (pytest.approx(1.1), "as the others")
+
+
 async def test_the_tap_sees_everything_that_is_sent():
     network = MemoryNetwork()
     seen = []

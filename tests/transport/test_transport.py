@@ -17,7 +17,7 @@ from sipua.errors import (
     NotConnected,
     TransportError,
 )
-from sipua.testing import MemoryNetwork
+from sipua.testing import Conditions, MemoryNetwork
 from sipua.transport import ConnectionLost, Transport
 
 A, B = "wss://a.example.com/ws", "ws://b.example.com/"
@@ -322,7 +322,7 @@ async def test_keep_alives_are_sent_at_jittered_intervals():
 
 async def test_a_dead_connection_is_found_and_replaced():
     async with World(1, keep_alive_interval=30, pong_timeout=10) as world:
-        world.a.up = world.a.down = type(world.a.up)(blackhole=True)
+        world.a.up = world.a.down = Conditions(blackhole=True)
         await asyncio.sleep(40)
         dead = world.events[2]
         assert dead[1] == "disconnected"

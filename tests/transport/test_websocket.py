@@ -29,7 +29,7 @@ async def test_the_handshake_and_both_kinds_of_frames():
     async def handler(ws):
         seen.update(ws.request.headers.raw_items())
         seen["path"] = ws.request.path
-        seen["frames"] = [await ws.recv() for _ in range(5)]
+        seen["frames"] = [await ws.recv() for _ in range(6)]
         await ws.send("text ü")
         await ws.send(b"binary \xff")
         await ws.recv()
@@ -41,11 +41,11 @@ async def test_the_handshake_and_both_kinds_of_frames():
         )
         assert connection.url == connection.peer == f"{url}/ws?x=1"
         assert connection.via_transport == "WS"
-        for data in ("text", b"ascii", "ü".encode(), b"latin \xfc", "surrogate \udcfc"):
+        for data in ("text", b"ascii", "ü".encode(), b"latin \xfc", "surrogate \udcfc", "\ud800"):
             connection.send(data)
         assert await record.until(2) == ["text ü", b"binary \xff"]
         await connection.close()
-    assert seen["frames"] == ["text", "ascii", "ü", b"latin \xfc", b"surrogate \xfc"]
+    assert seen["frames"] == ["text", "ascii", "ü", b"latin \xfc", b"surrogate \xfc", "?"]
     assert seen["path"] == "/ws?x=1"
     assert seen["Sec-WebSocket-Protocol"] == "sip"
     assert seen["Origin"] == "https://phone.example.com"
