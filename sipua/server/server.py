@@ -101,9 +101,10 @@ class Server:
         rand: random.Random | None = None,
     ) -> None:
         self._accounts = check_accounts(accounts)
-        if apps and (clash := next((user for user in self._accounts if user in APPS), None)) is not None:
+        taken = {*APPS, APPS_USER} if apps else set()
+        if clash := taken & self._accounts.keys():
             raise ConfigurationError(
-                "accounts", clash, "the number of a call app; take another, or apps=False"
+                "accounts", min(clash), "taken by the call apps; take another, or apps=False"
             )
         self._host = host
         self._port = port

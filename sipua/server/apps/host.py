@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sipua import UA, CallFailed, RTCSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping
 
     from sipua.events import NewRTCSession
     from sipua.media.interface import MediaFactory
@@ -65,7 +65,12 @@ class AppHost:
         if app is None:
             call.terminate(status_code=404)
             return None
-        work = app.run(call)
+        try:
+            work = app.run(call)
+        except Exception:
+            logger.exception("%s: the call app failed", number)
+            call.terminate(status_code=500)
+            return None
         return None if work is None else _work(number, call, work)
 
 
