@@ -11,8 +11,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from sipua._version import __version__
+from sipua.errors import NotConnected
 from sipua.server.flow import Flow
 from sipua.sip import (
     AckReceived,
@@ -28,6 +30,7 @@ from sipua.transport.interface import PING, PONG
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterable
 
     from sipua.errors import TransportError
     from sipua.server.forking import Branch
@@ -38,8 +41,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sipua.server")
 
-OnRequest = Callable[["ServerTransaction", Request, Flow], None]
-OnAck = Callable[[Request, Flow], None]
+#: What our own responses say in Server.
+SERVER = f"sipua/{__version__}"
+
+Tracer = Callable[[str, str, "Data"], None]
+
+
+class CoreUser(Protocol):
+    """What is built upon `Core`."""
+
+    def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+        """A new request, to be answered or forwarded."""
+
+    def on_ack(self, ack: Request, flow: Flow) -> None:
+        """The ACK to a 2xx."""
+
+    def on_flow_lost(self, flow: Flow) -> None:
+        """A connection is gone; its transactions fail next."""
+
+    def next_deadline(self) -> float | None:
+        """When `handle_timeout` is to be called; None: not at all for now."""
+
+    def handle_timeout(self, now: float) -> None:
+        """The time has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +79,21 @@ class Limits:
 
 
 class Core:
-    """The transport and transaction side of the server.
+    """The transport and transaction side of the server; `user` decides what becomes of requests.
 
-    `on_request` gets each new request and must see to it that it is answered; `on_ack` each ACK to a 2xx.
+    `on_trace`, if set, is called with ``"in"`` or ``"out"``, the client's address and the data of each message.
     """
 
     def __init__(
-        self,
-        *,
-        sent_by: str,
-        server_name: str,
-        timers: Timers,
-        limits: Limits,
-        rand: random.Random,
-        on_request: OnRequest,
-        on_ack: OnAck,
-        on_flow_lost: Callable[[Flow], None],
-        next_deadline: Callable[[], float | None],
-        on_deadline: Callable[[float], None],
+        self, user: CoreUser, *, sent_by: str, timers: Timers, limits: Limits, rand: random.Random
     ) -> None:
         self.flows: dict[str, Flow] = {}
         self.layer = TransactionLayer(sent_by=sent_by, role="proxy", timers=timers, rand=rand)
+        self.on_trace: Tracer | None = None
+        self._user = user
         self._loop = asyncio.get_running_loop()
-        self._server_name = server_name
         self._limits = limits
         self._rand = rand
-        self._on_request = on_request
-        self._on_ack = on_ack
-        self._on_flow_lost = on_flow_lost
-        self._next_deadline = next_deadline
-        self._on_deadline = on_deadline
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
         self._closing: set[asyncio.Task[None]] = set()
@@ -112,7 +121,7 @@ class Core:
         if self.flows.pop(flow.id, None) is None:
             return
         logger.debug("%s: disconnected (%s)", flow, error or "by us")
-        self._on_flow_lost(flow)
+        self._user.on_flow_lost(flow)
         self.layer.transport_failed(flow, self.now())
         self.flush()
 
@@ -134,6 +143,8 @@ class Core:
     # --- in -----------------------------------------------------------------------------------------------------------
 
     def _receive(self, flow: Flow, data: Data) -> None:
+        if self.on_trace is not None:
+            self.on_trace("in", flow.connection.peer, data)
         try:
             message = parse_message(data)
         except ParseError as error:
@@ -142,7 +153,7 @@ class Core:
         flow.bad_messages = 0
         if message is None:
             if data in (PING, PING.encode()):
-                flow.connection.send(PONG)
+                self._send(flow, PONG)
             return
         try:
             self.layer.receive(message, self.now(), flow)
@@ -154,8 +165,8 @@ class Core:
         flow.bad_messages += 1
         logger.warning("%s: bad message: %s", flow, error)
         if (response := self._response_to(error)) is not None:
-            flow.send(response)
-        if flow.bad_messages >= self._limits.bad_messages:
+            self._send(flow, response.frame())
+        if flow.bad_messages == self._limits.bad_messages:
             logger.warning("%s: closed, %d bad messages in a row", flow, flow.bad_messages)
             self._close(flow.connection, 1008, "too many bad messages")
 
@@ -192,14 +203,23 @@ class Core:
         transaction: ServerTransaction,
         code: int,
         phrase: str | None = None,
-        headers: tuple[tuple[str, str], ...] = (),
+        headers: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Answer a request with a response of our own."""
-        fields = (*headers, ("Server", self._server_name))
+        fields = (*headers, ("Server", SERVER))
         tag = transaction.to_tag
         self.respond(
             transaction, make_response(transaction.request, code, phrase, to_tag=tag, headers=fields)
         )
+
+    def _send(self, flow: Flow, data: Data) -> bool:
+        if self.on_trace is not None:
+            self.on_trace("out", flow.connection.peer, data)
+        try:
+            flow.connection.send(data)
+        except NotConnected:
+            return False
+        return True
 
     # --- the engine ---------------------------------------------------------------------------------------------------
 
@@ -216,7 +236,7 @@ class Core:
             while True:
                 messages = layer.take_messages()
                 for message, flow in messages:
-                    if isinstance(flow, Flow) and not flow.send(message):
+                    if isinstance(flow, Flow) and not self._send(flow, message.frame()):
                         # Its on_close follows; until then nothing of it must be relied on.
                         layer.transport_failed(flow, self.now())
                 events = layer.take_events()
@@ -235,7 +255,7 @@ class Core:
                 return
             if isinstance(event, AckReceived):
                 if source is not None:
-                    self._on_ack(event.request, source)
+                    self._user.on_ack(event.request, source)
                 return
             if isinstance(event, TransactionTerminated):
                 self._not_pending(event.transaction)
@@ -254,7 +274,7 @@ class Core:
         flow.pending += 1
         self._pending[transaction] = flow
         try:
-            self._on_request(transaction, request, flow)
+            self._user.on_request(transaction, request, flow)
         except Exception:
             logger.exception("%s from %s could not be handled", request.method, flow)
             self.reply(transaction, 500)
@@ -267,7 +287,9 @@ class Core:
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def _set_alarm(self) -> None:
-        deadlines = [when for when in (self.layer.next_deadline(), self._next_deadline()) if when is not None]
+        deadlines = [
+            when for when in (self.layer.next_deadline(), self._user.next_deadline()) if when is not None
+        ]
         deadline = min(deadlines, default=None)
         if self._timer is not None:
             if deadline is not None and self._timer.when() <= deadline:
@@ -280,6 +302,6 @@ class Core:
     def _alarm(self) -> None:
         self._timer = None
         now = self.now()
-        self._on_deadline(now)
+        self._user.handle_timeout(now)
         self.layer.handle_timeout(now)
         self.flush()

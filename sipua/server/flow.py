@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipua.errors import NotConnected
-
 if TYPE_CHECKING:
-    from sipua.sip import Request, Response
     from sipua.transport import Connection
 
 
@@ -24,16 +21,9 @@ class Flow:
         self.connection = connection
         self.trusted = trusted
         self.bad_messages = 0
+        """How many of the last messages, in a row, were not SIP."""
         self.pending = 0
         """How many requests have no final response yet."""
 
     def __str__(self) -> str:
         return self.connection.peer
-
-    def send(self, message: Request | Response) -> bool:
-        """Send one message; False when the connection does not take it any more."""
-        try:
-            self.connection.send(message.frame())
-        except NotConnected:
-            return False
-        return True

@@ -110,8 +110,10 @@ class Forwarding:
             self._cancel_pending(now)
 
     def _cancel_pending(self, now: float, headers: Iterable[tuple[str, str]] = ()) -> None:
+        if self.request.method != "INVITE":
+            return
         for branch in self._branches:
-            if branch.final is None and self.request.method == "INVITE":
+            if branch.final is None:
                 branch.transaction.cancel(now, headers=headers)
 
     # --- from the called ----------------------------------------------------------------------------------------------

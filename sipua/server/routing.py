@@ -91,9 +91,12 @@ class Router:
         return Way(uri, routes, peers)
 
     def _is_ours(self, route: Address) -> bool:
-        return self._peers(route.uri) is not None or (
-            route.uri.user is None and self._names.is_ours(route.uri)
-        )
+        uri = route.uri
+        if self._peers(uri) is not None:
+            return True
+        # Where a client wants to go by WebSocket is where it is connected, by whatever name it knows us.
+        transport = (uri.parameters.get("transport") or "").lower()
+        return uri.user is None and (transport in ("ws", "wss") or self._names.is_ours(uri))
 
     def _peers(self, uri: URI) -> tuple[str, str] | None:
         match = _TOKEN.fullmatch(uri.user or "") if self._names.is_own(uri) else None

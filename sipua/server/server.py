@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import ssl
@@ -10,28 +9,22 @@ from contextlib import AsyncExitStack
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
-from sipua._version import __version__
 from sipua.errors import ConfigurationError, InvalidStateError
 from sipua.server.accounts import Account, check_accounts, check_algorithms
 from sipua.server.apps import APPS, AppHost
-from sipua.server.core import Core, Limits
-from sipua.server.gatekeeper import Gatekeeper
-from sipua.server.location import Binding, Location
+from sipua.server.core import Limits
+from sipua.server.exchange import Exchange, Settings
 from sipua.server.names import Names
-from sipua.server.proxy import Proxy
-from sipua.server.refusal import Refusal
-from sipua.server.registrar import Registrar, RegistrarPolicy
-from sipua.server.routing import Router
-from sipua.sip import ParseError, Request, Timers, reason_phrase
+from sipua.server.registrar import RegistrarPolicy
+from sipua.sip import Timers
 from sipua.testing import MemoryNetwork
 from sipua.transport.listener import WebSocketListener
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sipua.media.interface import MediaFactory
-    from sipua.server.flow import Flow
-    from sipua.sip import ServerTransaction
+    from sipua.server.core import Tracer
     from sipua.testing import MemoryConnector
     from sipua.transport import Connection
 
@@ -42,7 +35,8 @@ MEMORY_URL = "ws://server.invalid/"
 _APPS_URL = "ws://apps.invalid/"
 #: Who the call apps are registered as; their numbers are aliases of it.
 APPS_USER = "apps"
-_UNSPECIFIED = ("", "0.0.0.0", "::")
+#: Our name in Via and Record-Route, unless there is a domain. Clients never look it up: they are connected.
+NAME = "server.invalid"
 
 StrPath = str | PathLike[str]
 
@@ -100,9 +94,9 @@ class Server:
         timer_c: float = 200.0,
         rand: random.Random | None = None,
     ) -> None:
-        self._accounts = check_accounts(accounts)
+        checked = check_accounts(accounts)
         taken = {*APPS, APPS_USER} if apps else set()
-        if clash := taken & self._accounts.keys():
+        if clash := taken & checked.keys():
             raise ConfigurationError(
                 "accounts", min(clash), "taken by the call apps; take another, or apps=False"
             )
@@ -110,24 +104,25 @@ class Server:
         self._port = port
         self._tls_port = tls_port
         self._ssl = _ssl_context(certificate, private_key)
-        self._domain = domain
-        self._realm = realm or domain or "sipua"
-        self._algorithms = check_algorithms(algorithms)
-        self._policy = policy
-        self._limits = limits
-        self._authenticate_in_dialog = authenticate_in_dialog
-        self._timers = timers or Timers()
-        self._timer_c = timer_c
-        self._rand = rand or random.SystemRandom()
-        self._users = {*self._accounts, *((APPS_USER,) if apps else ())}
-        address = f"sip:{APPS_USER}@{domain or 'localhost'}"
+        self._settings = Settings(
+            accounts=checked,
+            names=Names(domain, domain or NAME, (f"[{host}]" if ":" in host else host, NAME)),
+            realm=realm or domain or "sipua",
+            algorithms=check_algorithms(algorithms),
+            trusted_users=frozenset({APPS_USER} if apps else ()),
+            aliases=dict.fromkeys(APPS, APPS_USER) if apps else {},
+            policy=policy,
+            limits=limits,
+            authenticate_in_dialog=authenticate_in_dialog,
+            timers=timers or Timers(),
+            timer_c=timer_c,
+            rand=rand or random.SystemRandom(),
+        )
+        address = f"sip:{APPS_USER}@{domain or NAME}"
         self._apps = AppHost(APPS, address, media, media_options or {}) if apps else None
         self._listeners: list[WebSocketListener] = []
-        self._stack: AsyncExitStack | None = None
-        self._core: Core
-        self._location: Location
-        self._registrar: Registrar
-        self._proxy: Proxy
+        self._running: tuple[Exchange, AsyncExitStack] | None = None
+        self._tracer: Tracer | None = None
         self.network = MemoryNetwork()
         """The simulated network that `connector` connects by, for faults of all kinds in tests."""
 
@@ -153,53 +148,87 @@ class Server:
         return self.network.connector(MEMORY_URL)
 
     def accept(self, connection: Connection) -> None:
-        """Take a connection from whatever listens for them, such as `MemoryNetwork.listen`."""
-        self._core.accept(connection)
+        """Take a connection from whatever listens for them, such as `MemoryNetwork.listen`.
+
+        :raises InvalidStateError: not started.
+        """
+        self._exchange.core.accept(connection)
+
+    # --- looking inside -----------------------------------------------------------------------------------------------
 
     def registrations(self) -> dict[str, list[str]]:
-        """The contacts of the registered users; the call apps are not listed."""
-        bindings = {user: self._location.of(user) for user in self._accounts}
+        """The contacts of the registered users; the call apps are not listed.
+
+        :raises InvalidStateError: not started.
+        """
+        location = self._exchange.location
+        bindings = {user: location.of(user) for user in self._settings.accounts}
         return {user: [str(b.contact.uri) for b in found] for user, found in bindings.items() if found}
 
     def counts(self) -> dict[str, int]:
-        """How much is held in memory: connections, bindings, transactions, deadlines. For tests and monitoring."""
-        layer = self._core.layer
+        """How much is held in memory: connections, bindings, transactions, deadlines. For tests and monitoring.
+
+        :raises InvalidStateError: not started.
+        """
+        exchange = self._exchange
+        layer = exchange.core.layer
         return {
-            "connections": len(self._core.flows),
-            "bindings": len(self._location),
+            "connections": len(exchange.core.flows),
+            "bindings": len(exchange.location),
             "transactions": len(layer),
             "deadlines": layer.counts.deadlines,
         }
 
+    def trace(self, tracer: Callable[[str, str, str | bytes], None] | None) -> None:
+        """Show every message to `tracer(direction, peer, data)`; the direction is ``"in"`` or ``"out"``.
+
+        None ends it. The data is as on the wire, credentials included: it is the tracer's duty to keep them.
+        """
+        self._tracer = tracer
+        if self._running is not None:
+            self._exchange.core.on_trace = tracer
+
     # --- life ---------------------------------------------------------------------------------------------------------
 
+    @property
+    def _exchange(self) -> Exchange:
+        if self._running is None:
+            raise InvalidStateError("this", "stopped")
+        return self._running[0]
+
     async def start(self) -> None:
-        """Listen, and start the call apps.
+        """Listen, and start the call apps. Does nothing when already started.
 
         :raises ConnectFailed: the address cannot be used.
         """
-        async with AsyncExitStack() as stack:
+        if self._running is not None:
+            return
+        exchange, stack = Exchange(self._settings), AsyncExitStack()
+        exchange.core.on_trace = self._tracer
+        self._running = exchange, stack
+        # Stopped in reverse: first the apps hang up, then nobody gets in any more, then the rest is closed.
+        stack.push_async_callback(exchange.core.close)
+        try:
+            self._listen_in_memory(stack)
             if self._port is not None:
                 await self._listen(stack, self._port, None)
             if self._ssl is not None:
                 await self._listen(stack, self._tls_port, self._ssl)
-            self._build()
-            stack.push_async_callback(self._core.close)
-            self.network.listen(MEMORY_URL, self.accept)
             if self._apps is not None:
-                self.network.listen(_APPS_URL, lambda connection: self._core.accept(connection, trusted=True))
-                stack.push_async_callback(self._apps.stop)
-                await self._apps.start(self.network.connector(_APPS_URL))
-            self._stack = stack.pop_all()
+                await self._start_apps(stack, self._apps, exchange)
+        except BaseException:
+            await self.stop()
+            raise
         for listener in self._listeners:
             logger.info("listening at %s", listener.url)
 
     async def stop(self) -> None:
         """End the calls of the apps, close all connections. Does nothing when not started."""
-        if self._stack is not None:
-            stack, self._stack = self._stack, None
+        if self._running is not None:
+            _, stack = self._running
             await stack.aclose()
             self._listeners.clear()
+            self._running = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -208,90 +237,21 @@ class Server:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.stop()
 
+    def _listen_in_memory(self, stack: AsyncExitStack) -> None:
+        stack.callback(self.network.listen(MEMORY_URL, self.accept).refuse)
+
     async def _listen(self, stack: AsyncExitStack, port: int, context: ssl.SSLContext | None) -> None:
         listener = WebSocketListener(self.accept, self._host, port, ssl_context=context)
         await listener.start()
         stack.push_async_callback(listener.close)
         self._listeners.append(listener)
 
-    def _build(self) -> None:
-        """Put the parts together; what is known of clients begins anew."""
-        names = self._names()
-        self._location = Location(self._rand)
-        self._core = Core(
-            sent_by=names.own,
-            server_name=f"sipua/{__version__}",
-            timers=self._timers,
-            limits=self._limits,
-            rand=self._rand,
-            on_request=self._on_request,
-            on_ack=lambda ack, flow: self._proxy.forward_ack(ack, flow),
-            on_flow_lost=self._on_flow_lost,
-            next_deadline=self._location.next_deadline,
-            on_deadline=self._expire,
-        )
-        gatekeeper = Gatekeeper(self._accounts, self._realm, self._algorithms, self._rand)
-        self._registrar = Registrar(self._location, gatekeeper, names, self._users, self._policy)
-        aliases = dict.fromkeys(APPS, APPS_USER) if self._apps is not None else {}
-        router = Router(self._location, names, self._users, aliases, self._core.flows)
-        self._proxy = Proxy(
-            self._core,
-            router,
-            gatekeeper,
-            names,
-            self._accounts,
-            timer_c=self._timer_c,
-            authenticate_in_dialog=self._authenticate_in_dialog,
-        )
-
-    def _names(self) -> Names:
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        if self._domain is not None:
-            own = self._domain
-        elif self._listeners and self._host not in _UNSPECIFIED:
-            own = f"{host}:{self._listeners[0].port}"
-        else:
-            own = "server.invalid"
-        return Names(self._domain, own, (host, "server.invalid"))
-
-    # --- work ---------------------------------------------------------------------------------------------------------
-
-    def _on_request(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
-        try:
-            if request.method == "REGISTER":
-                headers = self._registrar.register(request, flow, self._core.now())
-                self._core.reply(transaction, 200, headers=tuple(headers))
-            else:
-                self._proxy.forward(transaction, request, flow)
-        except Refusal as refusal:
-            self._refuse(transaction, refusal)
-        except ParseError as error:
-            logger.warning("%s: bad message: %s", flow, error)
-            self._refuse(transaction, Refusal(error.status or 400, error.phrase, error.headers))
-
-    def _refuse(self, transaction: ServerTransaction, refusal: Refusal) -> None:
-        request = transaction.request
-        logger.log(
-            logging.DEBUG if refusal.code in (401, 407) else logging.INFO,
-            "%s %s → %s: %d %s",
-            request.method,
-            request.from_address.uri,
-            request.uri,
-            refusal.code,
-            refusal.phrase or reason_phrase(refusal.code),
-        )
-        self._core.reply(transaction, refusal.code, refusal.phrase, refusal.headers)
-
-    def _on_flow_lost(self, flow: Flow) -> None:
-        self._log_gone(self._location.drop_flow(flow), "the connection is gone")
-
-    def _expire(self, now: float) -> None:
-        self._log_gone(self._location.expire(now), "expired")
-
-    def _log_gone(self, bindings: list[Binding], why: str) -> None:
-        for binding in bindings:
-            level = logging.DEBUG if binding.flow.trusted else logging.INFO
-            logger.log(level, "%s unregistered from %s: %s", binding.user, binding.contact.uri, why)
+    async def _start_apps(self, stack: AsyncExitStack, apps: AppHost, exchange: Exchange) -> None:
+        # A network of their own: faults that a test makes on the other one are not meant for them.
+        network = MemoryNetwork()
+        network.listen(_APPS_URL, lambda connection: exchange.core.accept(connection, trusted=True))
+        stack.push_async_callback(apps.stop)
+        await apps.start(network.connector(_APPS_URL))
 
 
 def _ssl_context(certificate: StrPath | None, private_key: StrPath | None) -> ssl.SSLContext | None:
@@ -311,9 +271,3 @@ def _ssl_context(certificate: StrPath | None, private_key: StrPath | None) -> ss
         name = error.filename or certificate
         raise ConfigurationError("certificate", str(name), f"cannot be read ({error.strerror})") from None
     return context
-
-
-async def run_forever(server: Server) -> None:
-    """Run a server until this is cancelled."""
-    async with server:
-        await asyncio.get_running_loop().create_future()

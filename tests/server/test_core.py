@@ -135,7 +135,7 @@ async def test_an_error_of_ours_is_a_500(
             raise ZeroDivisionError
 
         with monkeypatch.context() as patch:
-            patch.setattr(server._proxy, "_check_loop", fail)
+            patch.setattr(server._exchange.proxy, "_check_loop", fail)
             alice.send("MESSAGE", BOB)
             await alice.response(500)
         assert "could not be handled" in caplog.text

@@ -61,8 +61,8 @@ async def ringing(server: Server, count: int) -> Devices:
 async def ends_clean(server: Server) -> None:
     await asyncio.sleep(70)
     assert server.counts()["transactions"] == 0
-    assert server._proxy._on_their_way == {}
-    assert server._core._pending == {}
+    assert server._exchange.proxy._on_their_way == {}
+    assert server._exchange.core._pending == {}
 
 
 # --- who answers ------------------------------------------------------------------------------------------------------

@@ -228,7 +228,13 @@ async def test_strict_router() -> None:
 
 
 @pytest.mark.parametrize(
-    "route", ["<sip:example.com;lr>", "<sip:server.invalid;transport=ws;lr>", "<sip:127.0.0.1:5060;lr>"]
+    "route",
+    [
+        "<sip:example.com;lr>",
+        "<sip:server.invalid;lr>",
+        "<sip:127.0.0.1:5060;lr>",
+        "<sip:by.another.name:8080;transport=ws;lr>, <sip:example.com;lr>",
+    ],
 )
 async def test_a_preloaded_route_to_the_server(route: str) -> None:
     async with running() as server:
@@ -477,5 +483,5 @@ async def test_nothing_is_left_behind() -> None:
             await bob.request("ACK")
         await alice.silence(40)
         assert server.counts() == {"connections": 2, "bindings": 2, "transactions": 0, "deadlines": 0}
-        assert server._proxy._on_their_way == {}
-        assert server._core._pending == {}
+        assert server._exchange.proxy._on_their_way == {}
+        assert server._exchange.core._pending == {}

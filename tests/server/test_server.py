@@ -110,6 +110,43 @@ async def test_connections_of_another_network() -> None:
     assert passed
 
 
+async def test_trace() -> None:
+    server = Server(ACCOUNTS, port=None, apps=False)
+    seen: list[tuple[str, str, str]] = []
+    server.trace(lambda direction, peer, data: seen.append((direction, peer, str(data).split("\r\n")[0])))
+    async with server, agent(server, "alice"):
+        server.trace(None)
+    assert seen == [
+        ("in", "client 1", "REGISTER sip:example.com SIP/2.0"),
+        ("out", "client 1", "SIP/2.0 401 Unauthorized"),
+        ("in", "client 1", "REGISTER sip:example.com SIP/2.0"),
+        ("out", "client 1", "SIP/2.0 200 OK"),
+    ]
+
+
+async def test_what_needs_a_running_server() -> None:
+    server = Server(ACCOUNTS, port=None, apps=False)
+    for question in (server.counts, server.registrations, lambda: server.urls):
+        with pytest.raises(InvalidStateError):
+            question()
+    async with server:
+        pass
+    ua = agent(server, "alice")
+    with pytest.raises(ConnectFailed):
+        async with ua:
+            pass
+
+
+async def test_faults_of_the_network_are_not_for_the_apps() -> None:
+    async with Server(ACCOUNTS, port=None, media=SignallingOnlyMedia) as server:
+        server.network.up.delay = 1.0
+        async with agent(server, "alice") as alice, alice.call("600"):
+            began = asyncio.get_running_loop().time()
+            server.network.server("ws://server.invalid/").cut()  # type: ignore[union-attr]
+            assert server.counts()["connections"] == 1
+            assert began > 3.0
+
+
 async def test_stop_twice_and_start_again() -> None:
     server = Server(ACCOUNTS, port=None)
     await server.stop()
