@@ -14,6 +14,7 @@
     │   ├── ConnectTimeout (TimeoutError)      nothing within the connect time-out
     │   ├── CertificateError                   TLS: untrusted, expired, wrong name
     │   ├── SubprotocolError                   a WebSocket server that does not speak ``sip``
+    │   ├── ConnectionLost                     a connection that was up has ended; .code .reason
     │   └── NotConnected                       something to send and no connection
     ├── RequestFailed                          .cause .status_code .response; final answer ≥ 300 or none
     │   ├── RegistrationFailed
@@ -65,6 +66,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectFailed",
     "ConnectTimeout",
+    "ConnectionLost",
     "InvalidHeaderError",
     "InvalidStateError",
     "InvalidTargetError",
@@ -125,6 +127,19 @@ class CertificateError(TransportError):
 
 class SubprotocolError(TransportError):
     """The server accepted the WebSocket but did not select the sub-protocol ``sip`` (:rfc:`7118#section-4`)."""
+
+
+class ConnectionLost(TransportError):
+    """A connection that was up has ended, and not because we closed it.
+
+    `code` and `reason` are those of the WebSocket close frame (:rfc:`6455#section-7.4.1`); the code is 1006
+    when there was none.
+    """
+
+    def __init__(self, url: str, why: str, *, code: int = 1006, reason: str = "") -> None:
+        super().__init__(url, why)
+        self.code = code
+        self.reason = reason
 
 
 class NotConnected(TransportError):

@@ -339,6 +339,7 @@ class RTCSession(Emitter):
         task = self._work = self._host.loop.create_task(_bounded(work))
 
         def done(task: asyncio.Task[T]) -> None:
+            work.close()  # it was never begun if the task was cancelled at once
             if not task.cancelled():
                 task.exception()  # seen
             self._post(finished, urgent=True)

@@ -24,15 +24,14 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from sipua.errors import ConnectFailed, ConnectTimeout, NotConnected
+from sipua.errors import ConnectFailed, ConnectionLost, ConnectTimeout, NotConnected
 from sipua.testing.wire import Conditions, Fate, Item, Passed, Signal, Wire
-from sipua.transport.interface import CloseHandler, ConnectionLost, Data, MessageHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sipua.errors import TransportError
-    from sipua.transport.interface import Connection, Connector
+    from sipua.transport.interface import CloseHandler, Connection, Connector, Data, MessageHandler
 
     Accept = Callable[["MemoryConnection"], None]
     Tap = Callable[["Passed"], None]

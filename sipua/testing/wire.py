@@ -9,7 +9,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from sipua.transport.interface import ConnectionLost, Data
+from sipua.errors import ConnectionLost
+from sipua.transport.interface import Data
 
 if TYPE_CHECKING:
     import random

@@ -3,7 +3,8 @@
 `Transport` keeps one `Connection` up to one of several `Connector` objects, usually `WebSocketInterface`.
 """
 
-from sipua.transport.interface import Connection, ConnectionLost, Connector, Data
+from sipua.errors import ConnectionLost
+from sipua.transport.interface import Connection, Connector, Data
 from sipua.transport.transport import Transport
 from sipua.transport.websocket import WebSocketInterface
 

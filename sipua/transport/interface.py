@@ -26,19 +26,6 @@ PONG = "\r\n"
 """The answer to `PING`."""
 
 
-class ConnectionLost(TransportError):
-    """A connection that was up has ended, and not because we closed it.
-
-    `code` and `reason` are those of the WebSocket close frame (:rfc:`6455#section-7.4.1`); the code is 1006
-    when there was none.
-    """
-
-    def __init__(self, url: str, why: str, *, code: int = 1006, reason: str = "") -> None:
-        super().__init__(url, why)
-        self.code = code
-        self.reason = reason
-
-
 class Connection(Protocol):
     """A connection that is up. Both ends of one have this interface."""
 

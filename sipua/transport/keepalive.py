@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from sipua.errors import NotConnected
-from sipua.transport.interface import PING, ConnectionLost
+from sipua.errors import ConnectionLost, NotConnected
+from sipua.transport.interface import PING
 
 if TYPE_CHECKING:
     import random

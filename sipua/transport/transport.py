@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from sipua.errors import (
     CertificateError,
     ConfigurationError,
+    ConnectionLost,
     NotConnected,
     SubprotocolError,
     TransportError,
 )
-from sipua.transport.interface import PING, PONG, ConnectionLost
+from sipua.transport.interface import PING, PONG
 from sipua.transport.keepalive import KeepAlive
 from sipua.transport.servers import Recovery
 

@@ -19,8 +19,7 @@ from websockets.exceptions import InvalidState
 from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.protocol import SEND_EOF, State
 
-from sipua.errors import NotConnected, TransportError
-from sipua.transport.interface import ConnectionLost
+from sipua.errors import ConnectionLost, NotConnected, TransportError
 from sipua.transport.ws_errors import lost_error
 
 if TYPE_CHECKING:

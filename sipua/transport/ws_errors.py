@@ -24,11 +24,11 @@ from websockets.exceptions import (
 from sipua.errors import (
     CertificateError,
     ConnectFailed,
+    ConnectionLost,
     ConnectTimeout,
     SubprotocolError,
     TransportError,
 )
-from sipua.transport.interface import ConnectionLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
