@@ -78,8 +78,10 @@ class Output(ABC):
             return
         try:
             write()
-        except OSError:
+        except OSError as error:
             self.broken = True
+            if not isinstance(error, BrokenPipeError):  # that means: enough
+                self.log(f"sipua: standard output: {error.strerror or error}")
             # Python flushes once more at exit, and would complain.
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
