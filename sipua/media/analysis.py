@@ -66,6 +66,7 @@ def correlate(
     for start in range(0, len(reference), piece):
         part = reference[start : start + piece]
         heard, moved = _aligned(part, recording, offset + start, slip)
+        part, heard = part - _mean(part), heard - _mean(heard)
         product += float(part @ heard)
         energy_played += float(part @ part)
         energy_heard += float(heard @ heard)

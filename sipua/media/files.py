@@ -149,7 +149,7 @@ class OggWriter:
             )
             self._stream = cast("Any", self._container.add_stream("libopus", rate=self.RATE, layout="mono"))
             self._stream.bit_rate = 48000
-            self._stream.options = {"application": "voip", "compression_level": "5"}
+            self._stream.options = {"application": "audio", "compression_level": "5"}
             self._container.start_encoding()
         except _AV_ERRORS as error:
             raise MediaFileError(path, f"cannot be written ({_reason(error)})") from None

@@ -48,6 +48,8 @@ _AUDIO = (
     "c=IN IP4 127.0.0.1\r\n"
     "a={direction}\r\n"
     "a=mid:{mid}\r\n"
+    "a=msid:- sipua-audio-{id}\r\n"
+    "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
     "a=rtcp:9 IN IP4 0.0.0.0\r\n"
     "a=rtcp-mux\r\n"
     "a=ssrc:{id} cname:sipua\r\n"
@@ -263,7 +265,10 @@ def _choose_codec(section: str) -> tuple[str, str] | None:
 
 
 def _refusal(section: str) -> str:
-    kind, _, protocol, *formats = section[: section.index("\r\n")].split()
+    words = section[: section.index("\r\n")].split()
+    if len(words) < 4:
+        raise MediaNegotiationError(f"the session description has a bad media line: {' '.join(words)!r}")
+    kind, _, protocol, *formats = words
     mid = _attribute(section, "mid")
     line = f"{kind} 0 {protocol} {' '.join(formats)}\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\n"
     return line if mid is None else f"{line}a=mid:{mid}\r\n"

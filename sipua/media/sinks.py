@@ -170,7 +170,7 @@ class WavFile(_FileSink):
             os.pwrite(self._file, _wav_header(self.rate, self._written), 0)
 
     def _failed(self, error: OSError) -> MediaFileError:
-        reason = (error.strerror or str(error)).lower()
+        reason = error.strerror.lower() if error.strerror else str(error)
         kept = f"; the first {self.seconds:.1f} s are kept" if self._written else ""
         return MediaFileError(self.path, f"recording stopped: {reason}{kept}")
 

@@ -1,0 +1,150 @@
+"""Audio files of every kind, good and bad."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import av
+import pytest
+
+from sipua.errors import MediaFileError
+from sipua.media.analysis import correlate
+from sipua.media.files import FileStream, OggWriter, check_audio_file, decode_file
+from tests.media.calls import SPEECH
+
+
+def write(path: Path, codec: str, layout: str = "mono", rate: int = 48000) -> Path:
+    """The speech in another format."""
+    with av.open(str(SPEECH)) as source, av.open(str(path), "w") as target:
+        stream: Any = target.add_stream(codec, rate=rate, layout=layout)
+        resampler = av.AudioResampler(
+            format=stream.format.name, layout=layout, rate=rate, frame_size=stream.frame_size
+        )
+        for frame in [*source.decode(audio=0), None]:
+            for part in resampler.resample(frame):
+                target.mux(stream.encode(part))
+        target.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "layout", "rate"),
+    [
+        ("a.ogg", "libopus", "mono", 48000),
+        ("a.mp3", "libmp3lame", "stereo", 44100),
+        ("a.flac", "flac", "mono", 16000),
+        ("a.m4a", "aac", "stereo", 48000),
+        ("a.wav", "pcm_mulaw", "mono", 8000),
+        ("a.wav", "pcm_f32le", "stereo", 22050),
+    ],
+)
+def test_formats(tmp_path: Path, name: str, codec: str, layout: str, rate: int) -> None:
+    path = write(tmp_path / name, codec, layout, rate)
+    check_audio_file(path)
+    pcm = decode_file(path, 8000)
+    assert abs(len(pcm) / 16000 - 5.3) < 0.15
+    assert correlate(SPEECH, pcm).correlation > 0.95
+
+
+def test_a_stream_gives_what_is_asked_for_and_then_the_rest() -> None:
+    stream = FileStream(SPEECH, 8000)
+    chunks = []
+    while len(chunks) < 400:
+        chunks.append(stream.read(160))
+        if len(chunks[-1]) < 320:
+            break
+    stream.close()
+    assert {len(c) for c in chunks[:-1]} == {320}
+    assert b"".join(chunks) == decode_file(SPEECH, 8000)
+    assert stream.read(160) == b""
+
+
+def test_a_looping_stream_goes_on() -> None:
+    stream = FileStream(SPEECH, 8000, loop=True)
+    length = len(decode_file(SPEECH, 8000)) // 2
+    first, second = stream.read(length), stream.read(length)
+    stream.close()
+    assert first == second
+
+
+def bad_files(directory: Path) -> dict[str, tuple[Path, str]]:
+    speech = SPEECH.read_bytes()
+    made = {
+        "text.wav": b"hello" * 1000,
+        "empty.wav": b"",
+        "header.wav": speech[:44],
+        "random.mp3": Random(1).randbytes(20000),
+        "riff.wav": b"RIFF\0\0\0\0WAVE" + b"\xff" * 500,
+    }
+    for name, content in made.items():
+        (directory / name).write_bytes(content)
+    os.mkfifo(directory / "pipe.wav")
+    return {
+        **{name: (directory / name, "give a") for name in made},
+        "missing": (directory / "missing.wav", "no such file or directory; check the path"),
+        "directory": (directory, "not a regular file"),
+        "pipe": (directory / "pipe.wav", "not a regular file"),
+        "device": (Path("/dev/zero"), "not a regular file"),
+        "below a file": (directory / "text.wav" / "x", "not a directory; check the path"),
+    }
+
+
+def test_bad_files_name_the_path_and_the_remedy(tmp_path: Path) -> None:
+    for path, words in bad_files(tmp_path).values():
+        with pytest.raises(MediaFileError, match=words) as caught:
+            check_audio_file(path)
+        assert caught.value.path == path
+        assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_bad_files_are_bad_without_a_check_too(tmp_path: Path) -> None:
+    for name, (path, _) in bad_files(tmp_path).items():
+        if name == "header.wav":
+            assert decode_file(path, 8000) == b""  # a good header and no sound
+            continue
+        with pytest.raises(MediaFileError):
+            FileStream(path, 8000)
+        with pytest.raises(MediaFileError):
+            decode_file(path, 8000)
+
+
+def test_video_without_sound(tmp_path: Path) -> None:
+    path = tmp_path / "silent.mp4"
+    with av.open(str(path), "w") as target:
+        stream: Any = target.add_stream("mpeg4", rate=5)
+        stream.width = stream.height = 16
+        for _ in range(5):
+            target.mux(stream.encode(av.VideoFrame(16, 16, "yuv420p")))
+        target.mux(stream.encode(None))
+    with pytest.raises(MediaFileError, match="has no audio in it"):
+        check_audio_file(path)
+
+
+def test_damage_in_the_middle_is_left_out(tmp_path: Path) -> None:
+    data = bytearray(write(tmp_path / "a.mp3", "libmp3lame", "mono", 44100).read_bytes())
+    data[8000:8400] = Random(1).randbytes(400)
+    path = tmp_path / "damaged.mp3"
+    path.write_bytes(data)
+    check_audio_file(path)
+    assert len(decode_file(path, 8000)) > 4.5 * 16000
+
+
+def test_ogg_is_readable_before_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "x.ogg"
+    writer, pcm = OggWriter(path), decode_file(SPEECH, 16000)
+    for start in range(0, len(pcm), 640):
+        writer.write(pcm[start : start + 640], 16000)
+    crashed = len(decode_file(path, 8000)) / 16000
+    assert crashed > 5.3 - 1.1
+    writer.write(decode_file(SPEECH, 8000), 8000)  # the rate may change
+    writer.close()
+    assert abs(len(decode_file(path, 8000)) / 16000 - 10.6) < 0.1
+    assert correlate(SPEECH, path).correlation > 0.95
+
+
+def test_ogg_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(MediaFileError, match="cannot be written"):
+        OggWriter(tmp_path / "none" / "x.ogg")

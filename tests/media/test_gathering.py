@@ -1,0 +1,185 @@
+"""Candidates from servers that answer, are slow, are dead or are wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import aioice.ice
+import pytest
+from aioice import Candidate, Connection, stun
+
+from sipua.errors import ConfigurationError
+from sipua.media.gathering import Gathering, Server, host_addresses, parse_servers
+from sipua.media.interface import IceServer, MediaOptions
+
+
+class StunServer(asyncio.DatagramProtocol):
+    """Says where a request came from; pretends that it was another address, as behind a NAT."""
+
+    def __init__(self, answers: bool = True) -> None:
+        self.answers = answers
+        self.requests = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.port = transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.requests += 1
+        if not self.answers:
+            return
+        request = stun.parse_message(data)
+        response = stun.Message(
+            message_method=request.message_method,
+            message_class=stun.Class.RESPONSE,
+            transaction_id=request.transaction_id,
+        )
+        response.attributes["XOR-MAPPED-ADDRESS"] = ("203.0.113.5", addr[1])
+        self.transport.sendto(bytes(response), addr)
+
+
+async def stun_server(answers: bool = True) -> StunServer:
+    loop = asyncio.get_running_loop()
+    _, server = await loop.create_datagram_endpoint(lambda: StunServer(answers), local_addr=("127.0.0.1", 0))
+    return server
+
+
+def connection(*servers: object, **options: Any) -> tuple[Connection, Gathering, list[str]]:
+    done: list[str] = []
+    made = Connection(ice_controlling=True)
+    options.setdefault("ice_host_addresses", ("127.0.0.1",))
+    options.setdefault("ice_gathering_timeout", 0.5)
+    gathering = Gathering(made, MediaOptions(ice_servers=servers, **options), lambda: done.append("gathered"))  # type: ignore[arg-type]
+    return made, gathering, done
+
+
+@pytest.mark.realtime
+async def test_a_server_that_answers() -> None:
+    server = await stun_server()
+    made, _, done = connection(f"stun:127.0.0.1:{server.port}")
+    await made.gather_candidates()
+    await made.gather_candidates()
+    assert done == ["gathered"]
+    assert [(c.type, c.host) for c in made.local_candidates] == [
+        ("host", "127.0.0.1"),
+        ("srflx", "203.0.113.5"),
+    ]
+    await made.close()
+    server.transport.close()
+
+
+@pytest.mark.realtime
+async def test_all_servers_are_asked_and_the_dead_do_not_hold_up_the_others() -> None:
+    dead, one, two = await stun_server(answers=False), await stun_server(), await stun_server()
+    turn = IceServer([f"turn:127.0.0.1:{dead.port}", f"turn:127.0.0.1:{dead.port}?transport=tcp"], "u", "p")
+    urls = [f"stun:127.0.0.1:{s.port}" for s in (dead, one, two)]
+    made, _, _ = connection(*urls, turn, ice_gathering_timeout=0.3)
+    started = time.monotonic()
+    await made.gather_candidates()
+    assert 0.25 < time.monotonic() - started < 0.8
+    # Two servers saw the same address: one candidate.
+    assert [c.type for c in made.local_candidates] == ["host", "srflx"]
+    assert min(dead.requests, one.requests, two.requests) >= 1
+    await made.close()
+    for server in (dead, one, two):
+        server.transport.close()
+
+
+@pytest.mark.realtime
+async def test_gathering_can_be_stopped() -> None:
+    dead = await stun_server(answers=False)
+    made, gathering, done = connection(
+        f"stun:127.0.0.1:{dead.port}",
+        IceServer(f"turn:127.0.0.1:{dead.port}", "u", "p"),
+        ice_gathering_timeout=30,
+    )
+    asking = asyncio.ensure_future(made.gather_candidates())
+    await asyncio.sleep(0.05)
+    gathering.stop()
+    await asyncio.wait_for(asking, 1)
+    assert done == ["gathered"]
+    await made.close()
+    dead.transport.close()
+
+
+@pytest.mark.realtime
+async def test_a_relay_that_refuses_and_no_host_candidates_with_the_relay_policy() -> None:
+    server = await stun_server()  # no TURN server: its answer to an allocation lacks everything
+    made, _, _ = connection(
+        IceServer(f"turn:127.0.0.1:{server.port}", "u", "p"), ice_transport_policy="relay"
+    )
+    await made.gather_candidates()
+    assert made.local_candidates == []
+    await made.close()
+    server.transport.close()
+
+
+@pytest.mark.realtime
+async def test_a_relay(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    async def relayed(**kwargs: Any) -> tuple[Candidate, Any]:
+        asked.append(kwargs)
+        protocol = kwargs["protocol_factory"]()
+        protocol.local_candidate = Candidate("9", 1, "udp", 1, "198.51.100.1", 6000, "relay")
+        protocol.transport = _Closed(protocol)
+        return protocol.local_candidate, protocol
+
+    monkeypatch.setattr(aioice.ice, "relayed_candidate", relayed)
+    made, _, _ = connection(
+        IceServer("turns:turn.example.com?transport=tcp", "u", "p"), ice_transport_policy="relay"
+    )
+    await made.gather_candidates()
+    assert [c.type for c in made.local_candidates] == ["relay"]
+    assert (asked[0]["turn_server"], asked[0]["turn_ssl"]) == (("turn.example.com", 5349), True)
+    assert (asked[0]["turn_transport"], asked[0]["turn_username"]) == ("tcp", "u")
+    assert asked[0]["hide_related_address"]
+    assert len(made._protocols) == 1
+    await made.close()
+
+
+class _Closed:
+    def __init__(self, protocol: Any) -> None:
+        self.protocol = protocol
+
+    def close(self) -> None:
+        self.protocol.connection_lost(None)
+
+
+def test_servers() -> None:
+    assert parse_servers(
+        [
+            "stun:s.example.com",
+            IceServer(["turn:t.example.com:99?transport=tcp", "turns:x?transport=tcp"], "u", "p"),
+        ]
+    ) == [
+        Server("stun", ("s.example.com", 3478)),
+        Server("turn", ("t.example.com", 99), "tcp", "u", "p"),
+        Server("turns", ("x", 5349), "tcp", "u", "p"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com",
+        "http://example.com",
+        "stun:",
+        "stuns:x",
+        "turn:x?transport=sctp",
+        "turns:x?transport=udp",
+    ],
+)
+def test_servers_that_are_none(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="ice_servers"):
+        parse_servers([url])
+
+
+def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["192.0.2.1"])
+    assert host_addresses() == ["192.0.2.1"]
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: [])
+    assert host_addresses() == ["127.0.0.1"]
