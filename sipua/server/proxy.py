@@ -127,9 +127,5 @@ class Proxy:
                 headers.setlist("Route", way.routes)
             self._gatekeeper.strip_credentials(copy)
             if stay:
-                value = record_route(self._names, request.uri, source, flow)
-                if "Record-Route" in headers:
-                    headers.prepend("Record-Route", value)
-                else:
-                    headers.add("Record-Route", value)
+                headers.prepend("Record-Route", record_route(self._names, request.uri, source, flow))
             yield copy, flow

@@ -434,6 +434,34 @@ async def test_a_call_goes_on_when_an_end_has_connected_anew() -> None:
         await again.response(200, "UPDATE")
 
 
+async def test_an_end_comes_back_and_the_other_is_not_registered() -> None:
+    async with running() as server:
+        (bob,) = await connected(server, "bob")
+        alice = await Client(server).connect()
+        sent = await alice.invite(BOB)
+        invite = await bob.request("INVITE")
+        bob.reply(invite, 200)
+        ok = await alice.response(200)
+        await bob.connection.close()
+        again = await Client(server, "bob").connect()
+        await again.invite("sip:nobody@example.com")  # leaves a nonce
+        await again.response(404)
+        request = again.build("BYE", "sip:alice@alice.invalid;transport=ws", call_id=sent.call_id, sequence=7)
+        request.headers.set("From", ok.headers["To"])
+        request.headers.set("To", ok.headers["From"])
+        request.headers.add("Route", ok.headers["Record-Route"])
+        assert again.digest.preload(request)
+        again.put(request)
+        alice.reply(await alice.request("BYE"), 200)
+        await again.response(200, "BYE")
+        await alice.connection.close()
+        request.headers.set("Via", "SIP/2.0/WS bob.invalid;branch=z9hG4bKlast")
+        request.headers.remove("Proxy-Authorization")
+        assert again.digest.preload(request)
+        again.put(request)
+        await again.response(430)
+
+
 async def test_the_way_to_an_end_that_never_registered() -> None:
     async with running() as server:
         (bob,) = await connected(server, "bob")
@@ -461,6 +489,21 @@ async def test_stray_acks_and_responses_are_dropped() -> None:
         await bob.request("ACK")
         await bob.silence()
         await alice.silence()
+
+
+async def test_a_response_that_leads_nowhere_is_dropped() -> None:
+    async with running() as server:
+        alice, bob = await connected(server, "alice", "bob")
+        await alice.ask("MESSAGE", BOB)
+        message = await bob.request("MESSAGE")
+        vias = message.headers.getlist("Via")
+        message.headers.setlist("Via", vias[:1])
+        bob.reply(message, 200)
+        await alice.silence(1)
+        message.headers.setlist("Via", vias)
+        # The transaction had its final response, such as it was.
+        bob.reply(message, 200)
+        await alice.silence(1)
 
 
 async def test_forwarding_to_oneself() -> None:

@@ -54,7 +54,7 @@ async def test_exact_messages() -> None:
             fields=(("Supported", "path, outbound, gruu"),),
         )
         lines = alice.raw.pop().split("\r\n")
-        gruu = ok.contact[0].parameters["temp-gruu"]
+        gruu = str(ok.contact[0].parameters["temp-gruu"])
         assert lines[0] == "SIP/2.0 200 OK"
         assert lines[6:] == [
             "Require: outbound",

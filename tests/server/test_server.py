@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sipua.events import NewRTCSession
-    from sipua.testing.network import Passed
+    from sipua.testing import Passed
 
 ACCOUNTS = {"alice": "wonderland", "bob": "builder"}
 

@@ -13,7 +13,7 @@ from sipua import UA, CallBusy, CallFailed, CallNotFound, CallRejected, CallUnav
 from sipua.media import SignallingOnlyMedia
 from sipua.media.analysis import detect_tones, level
 from sipua.media.sources import Tone
-from sipua.server import APPS, Server
+from sipua.server import APPS, App, Server
 from sipua.server.apps.ivr import DTMF
 from sipua.server.apps.sounds import TUNE_SECONDS, frequency
 
@@ -141,6 +141,28 @@ async def test_hanging_up_in_the_middle_ends_the_app() -> None:
             await asyncio.sleep(0.5)
             call.terminate()
             await call.wait_ended()
+
+
+@pytest.mark.parametrize("when", ["at once", "before the answer", "after the answer"])
+async def test_an_app_that_fails_ends_its_call(
+    when: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def at_once(call: RTCSession) -> None:
+        raise ZeroDivisionError
+
+    async def later(call: RTCSession) -> None:
+        if when == "after the answer":
+            await call.answer()
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(APPS, "600", App("fails", at_once if when == "at once" else later))
+    async with alice() as ua:
+        call = ua.call("600")
+        over = await call.wait_ended()
+        assert over.originator == "remote"
+        assert call.response is not None
+        assert call.response.code == (200 if when == "after the answer" else 500)
+    assert "600: the call app failed" in caplog.text
 
 
 async def test_several_callers_at_a_time() -> None:
