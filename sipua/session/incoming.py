@@ -12,7 +12,7 @@ from sipua.session import terminate
 from sipua.session.headers import header_list
 from sipua.session.negotiation import change_sdp, media_failure, sdp_of, set_sdp, watch_media
 from sipua.session.states import Event, State, allowed
-from sipua.sip import AckReceived, AckTimedOut, Cancelled, Dialog, TransportFailed, make_response
+from sipua.sip import AckReceived, AckTimedOut, Cancelled, Dialog, ParseError, TransportFailed, make_response
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,7 +40,10 @@ def receive_invite(
     session._advance(Event.INVITE_IN)
     if no_answer_timeout is not None:
         session._set_timer("no answer", no_answer_timeout, lambda: _timed_out(session, 408, Cause.NO_ANSWER))
-    expires = request.expires
+    try:
+        expires = request.expires
+    except ParseError:
+        expires = None  # as if it were not there
     if expires:
         session._set_timer("expires", expires, lambda: _timed_out(session, 487, Cause.EXPIRES))
 

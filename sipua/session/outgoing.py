@@ -13,7 +13,7 @@ from sipua.session import terminate
 from sipua.session.host import NoResponse
 from sipua.session.negotiation import change_sdp, media_failure, sdp_of, set_sdp, watch_media
 from sipua.session.states import Event, State
-from sipua.sip import Dialog, Request, Response
+from sipua.sip import Dialog, ParseError, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,13 +132,15 @@ def _on_provisional(session: RTCSession, response: Response) -> None:
 
 def _early_dialog(session: RTCSession, response: Response, tag: str) -> None:
     dialog = session._early_dialogs.get(tag)
-    if dialog is not None:
-        dialog.refresh(response)
-        return
     try:
+        if dialog is not None:
+            dialog.refresh(response)
+            return
         dialog = Dialog.from_uac(session.request, response)
-    except ValueError:
-        return  # no Contact: legal in a provisional response, and then there is no dialog
+    except ParseError as error:
+        # Without a (legible) Contact there is no dialog; the response still says that it rings.
+        logger.debug("%s: %s", session, error)
+        return
     session._early_dialogs[tag] = dialog
     session._host.add_dialog(dialog.id, session)
 
@@ -160,12 +162,11 @@ def _on_accepted(session: RTCSession, response: Response) -> None:
             dialog = Dialog.from_uac(session.request, response)
         else:
             dialog.confirm(response)
-    except ValueError as error:
+    except ParseError as error:
+        # It cannot be acknowledged, for nothing says where to: the peer will give up by itself.
         logger.warning("%s: a %d that makes no dialog: %s", session, response.code, error)
-        if session.status in (State.INVITE_SENT, State.PROCEEDING):
-            terminate.finish(
-                session, Event.FAILURE, originator="system", cause=Cause.DIALOG_ERROR, reason=str(error)
-            )
+        if session._dialog is None:
+            _on_refusal(session, Cause.DIALOG_ERROR, response)
         return
     if session.status in (State.INVITE_SENT, State.PROCEEDING):
         _take(session, dialog, response)

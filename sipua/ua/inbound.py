@@ -33,9 +33,12 @@ def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None
     """A new request, neither ACK nor CANCEL."""
     try:
         check_request(request, supported=EXTENSIONS, schemes=("sip", "sips", "tel"))
+        _dispatch(ua, transaction, request)
     except ParseError as error:
         _refuse(ua, transaction, request, error.status or 400, error.headers)
-        return
+
+
+def _dispatch(ua: UA, transaction: ServerTransaction, request: Request) -> None:
     to_tag = request.to_tag
     if to_tag:
         session = ua.find_dialog((request.call_id, to_tag, request.from_tag or ""))

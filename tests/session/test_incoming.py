@@ -498,3 +498,13 @@ def test_media_options_reach_the_factory() -> None:
 
     run_simulated(main())
     assert (seen[0].codecs, seen[0].echo) == (("PCMU",), True)
+
+
+async def test_expires_that_is_not_legible_counts_as_absent() -> None:
+    wire = Wire()
+    async with user_agent(wire, no_answer_timeout=50) as ua:
+        calls = Calls(ua)
+        wire.invite(ua, extra="Expires: soon\r\n")
+        await wire.response(180)
+        await wire.response(408)
+        assert calls.last.cause is Cause.NO_ANSWER

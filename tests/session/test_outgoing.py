@@ -9,6 +9,7 @@ import pytest
 from sipua import (
     CallBusy,
     CallCanceled,
+    CallFailed,
     CallIncompatible,
     CallRejected,
     CallTimeout,
@@ -526,3 +527,17 @@ async def test_bad_targets(target: str) -> None:
     async with user_agent(Wire()) as ua:
         with pytest.raises(InvalidTargetError):
             ua.call(target)
+
+
+async def test_200_whose_contact_is_not_legible_fails_the_call() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        invite = await wire.request("INVITE")
+        wire.reply(invite, 180, (("Contact", "<>;;,"),))
+        wire.reply(invite, 200, (("Contact", "<>;;,"),), sdp=ANSWER)
+        with pytest.raises(CallFailed) as caught:
+            await call.wait_confirmed()
+        assert caught.value.cause is Cause.DIALOG_ERROR
+        await wire.settle(40)
+        assert ua.counts()["sessions"] == 0
