@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from benchmarks import _node
 from benchmarks._common import MEASURED_CORE, PEER_CORE, ROOT, pinned, python
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 TIME_LIMIT = 900.0
 """Seconds after which a user agent that has not reported is given up."""
@@ -36,8 +37,13 @@ def contenders() -> list[str]:
     return [OURS] if _node.unavailable() else [OURS, THEIRS]
 
 
-def run(agent: str, mode: str, **parameters: object) -> dict[str, Any]:
-    """What a fresh user agent reports of itself after doing `mode` against a fresh stub."""
+def run(
+    agent: str, mode: str, *, environment: Mapping[str, str] | None = None, **parameters: object
+) -> dict[str, Any]:
+    """What a fresh user agent reports of itself after doing `mode` against a fresh stub.
+
+    `environment` is added to ours for the user agent's process.
+    """
     arguments = [part for name, value in parameters.items() for part in (f"--{name}", value)]
     with stub() as url:
         arguments = ["--url", url, "--mode", mode, *arguments]
@@ -45,6 +51,7 @@ def run(agent: str, mode: str, **parameters: object) -> dict[str, Any]:
         result = subprocess.run(
             pinned(MEASURED_CORE, command),
             cwd=ROOT,
+            env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,
             text=True,
             timeout=TIME_LIMIT,
