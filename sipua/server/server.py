@@ -193,7 +193,7 @@ class Server:
     @property
     def _exchange(self) -> Exchange:
         if self._running is None:
-            raise InvalidStateError("this", "stopped")
+            raise InvalidStateError("a look inside", "stopped")
         return self._running[0]
 
     async def start(self) -> None:
