@@ -1,4 +1,4 @@
-"""Way 1, events, as in JsSIP: call, and answer who calls.
+"""Way 1, events, as in JsSIP: call somebody, and answer who calls meanwhile.
 
 python -m examples.events ws://127.0.0.1:8080/ [TARGET]      (alice, password secret; calls 600 unless told otherwise)
 """
@@ -13,41 +13,39 @@ async def main(url: str, target: str = "600") -> None:
     over = asyncio.Event()
     ua = UA("sip:alice@example.com", sockets=url, password="secret")
 
-    def progress(event: events.Progress) -> None:
-        print(f"{event.response.code} {event.response.phrase}")
-
-    async def confirmed(event: events.Confirmed) -> None:
-        print("answered; hanging up in two seconds")
-        await asyncio.sleep(2)
-        call.terminate()
-
-    def ended(event: events.Ended) -> None:
-        print(f"ended by {event.originator}: {event.cause}, {call.stats().packets_received} packets heard")
-        over.set()
-
-    def failed(event: events.Failed) -> None:
-        print(f"failed: {event.cause}")
-        over.set()
-
     def new_rtc_session(event: events.NewRTCSession) -> None:
         session: RTCSession = event.session
         if event.originator == "remote":
             print(f"{session.remote_identity} calls")
             session.answer(echo=True)
+            return
 
-    ua.on("connected", lambda event: print(f"connected to {event.url}"))
-    ua.on("registration_failed", lambda event: failed(event))
+        async def confirmed(event: events.Confirmed) -> None:
+            print("answered; hanging up in two seconds")
+            await asyncio.sleep(2)
+            session.terminate()
+
+        def ended(event: events.Ended) -> None:
+            print(
+                f"ended by {event.originator}: {event.cause}, {session.stats().packets_received} packets heard"
+            )
+            over.set()
+
+        session.on("progress", lambda event: print(f"{event.response.code} {event.response.phrase}"))
+        session.on("confirmed", confirmed)
+        session.on("ended", ended)
+        session.on("failed", failed)
+
+    def failed(event: events.Failed | events.RegistrationFailed) -> None:
+        print(f"failed: {event.cause}")
+        over.set()
+
     ua.on("new_rtc_session", new_rtc_session)
+    ua.on("connected", lambda event: print(f"connected to {event.url}"))
+    ua.on("registration_failed", failed)
+    ua.once("registered", lambda event: ua.call(target))
 
-    registered = asyncio.Event()
-    ua.on("registered", lambda event: registered.set())
     ua.start()
-    await registered.wait()
-
-    call = ua.call(
-        target,
-        event_handlers={"progress": progress, "confirmed": confirmed, "ended": ended, "failed": failed},
-    )
     await over.wait()
     await ua.stop()
 

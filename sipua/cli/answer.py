@@ -128,15 +128,14 @@ class Answering:
 
     async def _handle(self, call: RTCSession, number: int) -> None:
         report = Report(self._run.output, self._board, call, number)
-        sink = None
+        recording = None
         try:
             if self._refusal is not None:
                 call.terminate(status_code=self._refusal, reason_phrase=self._reason)
                 return
-            sink = self._audio.sink(number)
-            if sink is not None:
-                self._run.at_abort.append(sink.close)
-            call.answer(**self._audio.media_options(sink))
+            recording = self._audio.recording(number)
+            self._run.at_abort.append(recording.finish)
+            call.answer(**self._audio.media_options(recording))
             async with call:
                 await talk(call, self._audio)
                 self._note(hang_up(call))
@@ -148,7 +147,9 @@ class Answering:
             self._run.output.event("warning", text, call=number, message=text)
             if not call.is_ended():
                 call.terminate(status_code=500)
-        report.tell_recording(sink)
+        if recording is not None:
+            self._run.at_abort.remove(recording.finish)
+            report.tell_recording(recording)
 
     def _note(self, code: ExitCode) -> None:
         if self.code is ExitCode.OK:

@@ -46,7 +46,7 @@ class AudioOptions:
         source = self.source()
         if source is not None:
             source.check()
-        self.sink()
+        self.recording()
 
     def source(self) -> AudioSource | None:
         """What the peer hears, from its beginning; None: silence or its own echo."""
@@ -56,37 +56,68 @@ class AudioOptions:
             return AudioFile(self.play, loop=self.loop)
         return Tone(self.tone) if self.tone is not None else None
 
-    def sink(self, number: int = 1) -> AudioSink | None:
+    def recording(self, number: int = 1) -> Recording:
         """Where to record the call of this number: with several, each has a file of its own.
 
         :raises MediaFileError: a file that cannot be written.
         """
         from sipua.media.sinks import as_sink, check_writable
 
-        if self.record is None:
-            return None
         path = self.record
-        if number > 1:
+        if path is not None and number > 1:
             path = path.with_name(f"{path.stem}-{number}{path.suffix}")
         sink = as_sink(path)
-        check_writable(path.expanduser())
-        return sink
+        if path is not None:
+            check_writable(path.expanduser())
+        return Recording(sink, path.expanduser() if path is not None else None)
 
     @property
     def ends_by_itself(self) -> bool:
         """Whether there is a file whose end is the end of the call."""
         return self.play is not None and not self.loop and self.duration is None
 
-    def media_options(self, sink: AudioSink | None) -> dict[str, Any]:
+    def media_options(self, recording: Recording) -> dict[str, Any]:
         """For `UA.call` and `RTCSession.answer`."""
         options: dict[str, Any] = {"echo": self.echo}
-        if sink is not None:
-            options["record"] = sink
+        if recording.sink is not None:
+            options["record"] = recording.sink
         if self.codec:
             options["codecs"] = self.codec
         if self.loopback:
             options["ice_host_addresses"] = ("127.0.0.1",)
         return options
+
+
+class Recording:
+    """The recording of one call; `sink` and `path` are None when there is to be none."""
+
+    def __init__(self, sink: AudioSink | None, path: Path | None) -> None:
+        self.sink = sink
+        self.path = path
+        self._before = self._stamp()
+
+    @property
+    def made(self) -> bool:
+        """Whether something was recorded: a file of before is left alone until then."""
+        return self._stamp() not in (None, self._before)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it is, where that is known."""
+        seconds: float | None = getattr(self.sink, "seconds", None)
+        return seconds
+
+    def finish(self) -> None:
+        """Write what is still in memory. For a sudden end; as a rule, the call does that."""
+        if self.sink is not None:
+            self.sink.close()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat() if self.path is not None else None
+        except OSError:
+            return None
+        return None if status is None else (status.st_mtime_ns, status.st_ino)
 
 
 _AUDIO = (

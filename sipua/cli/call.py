@@ -42,9 +42,8 @@ def command(
 
     async def work(run: Run) -> int:
         audio.check()
-        sink = audio.sink()
-        if sink is not None:
-            run.at_abort.append(sink.close)
+        recording = audio.recording()
+        run.at_abort.append(recording.finish)
         report: Report | None = None
         try:
             ua = run.new_user_agent(account, timeout=timeout, register=register)
@@ -55,7 +54,7 @@ def command(
                     extra_headers=header,
                     anonymous=anonymous,
                     no_answer_timeout=timeout,
-                    **audio.media_options(sink),
+                    **audio.media_options(recording),
                 )
                 report = Report(run.output, Board(run.output), call)
                 try:
@@ -66,6 +65,6 @@ def command(
                 return hang_up(call)
         finally:
             if report is not None:
-                report.tell_recording(sink)
+                report.tell_recording(recording)
 
     return execute(output, work)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 from sipua.events import Cause
 
 if TYPE_CHECKING:
     from sipua import events
+    from sipua.cli.audio import Recording
     from sipua.cli.output import Output
-    from sipua.media.interface import AudioSink, MediaStats
+    from sipua.media.interface import MediaStats
     from sipua.session import RTCSession
 
 #: Seconds between two refreshes of the live lines, and between two ``stats`` events for programs.
@@ -66,7 +66,8 @@ class Report:
         self.call = call
         self.number = number
         self.answered: float | None = None
-        self._began = time.monotonic()
+        self._now = asyncio.get_running_loop().time
+        self._began = self._now()
         self._before = "calling" if call.direction == "outgoing" else "answering"
         self.stats: MediaStats | None = None
         self._output = output
@@ -102,12 +103,12 @@ class Report:
     @property
     def seconds(self) -> float:
         """Since the answer."""
-        return 0.0 if self.answered is None else time.monotonic() - self.answered
+        return 0.0 if self.answered is None else self._now() - self.answered
 
     def live_line(self) -> str:
         """The call at this moment."""
         if self.answered is None:
-            return f"{self._who}  {self._before} {clock(time.monotonic() - self._began)}"
+            return f"{self._who}  {self._before} {clock(self._now() - self._began)}"
         stats = self._read_stats()
         state = "connected" if stats is None or stats.state == "connected" else f"media {stats.state}"
         return f"{self._who}  {state}  {clock(self.seconds)}  {figures(stats)}"
@@ -148,7 +149,7 @@ class Report:
         self._tell("accepted", None, originator=event.originator)
 
     def _on_confirmed(self, event: events.Confirmed) -> None:
-        self.answered = time.monotonic()
+        self.answered = self._now()
         stats = self._read_stats()
         codec = stats.codec if stats is not None else None
         self._tell("confirmed", f"answered{f', {codec}' if codec else ''}", codec=codec)
@@ -202,14 +203,15 @@ class Report:
             reason=event.reason,
         )
 
-    def tell_recording(self, sink: AudioSink | None) -> None:
+    def tell_recording(self, recording: Recording) -> None:
         """After the call: where the recording is, if there was anything to record."""
-        path = getattr(sink, "path", None)
-        if path is None or not path.exists():
+        if not recording.made:
             return
-        seconds = getattr(sink, "seconds", None)
+        seconds = recording.seconds
         length = "" if seconds is None else f" ({seconds:.1f} s)"
-        self._tell("recorded", f"recorded to {path}{length}", path=str(path), seconds=seconds)
+        self._tell(
+            "recorded", f"recorded to {recording.path}{length}", path=str(recording.path), seconds=seconds
+        )
 
 
 def clock(seconds: float) -> str:

@@ -106,7 +106,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["serve", "--account", "a:1", "--account", "a:2"], "--account a: is there twice"),
         (
             ["serve", "--account", "600:x"],
-            "--account 600: the number of a call app; take another, or --no-apps",
+            "take another, or --no-apps",
         ),
         (["serve", "--accounts", "/nope"], "--accounts /nope: cannot be read (No such file or directory)"),
         (

@@ -291,11 +291,15 @@ async def test_call_with_a_duration_a_tone_and_a_codec(tmp_path: Path) -> None:
         ("nobody", ExitCode.REJECTED, "sip:nobody@localhost: Not Found (404 Not Found); check the target"),
     ],
 )
-async def test_refused_calls(target: str, code: ExitCode, line: str) -> None:
+async def test_refused_calls(target: str, code: ExitCode, line: str, tmp_path: Path) -> None:
+    recording = tmp_path / "of yesterday.wav"
+    recording.write_bytes(b"precious")
     async with server() as s:
-        done = await sipua("call", target, *account(s))
+        done = await sipua("call", target, *account(s), "--record", str(recording))
     assert done.code == code
     assert done.err == f"sipua call: {line}\n"
+    assert "recorded" not in done.out
+    assert recording.read_bytes() == b"precious"
 
 
 async def test_nobody_answers() -> None:
@@ -394,14 +398,11 @@ async def test_nobody_calls() -> None:
     assert done.err == "sipua answer: no call within 0.5 s\n"
 
 
-async def test_caller_gives_up_before_the_answer() -> None:
+async def test_recording_that_cannot_be_made_is_told_before_anybody_calls() -> None:
     async with server() as s:
-        answering = asyncio.ensure_future(
-            sipua("answer", *account(s, "bob"), "--record", "/dev/full/x.wav", "--once", "--json")
-        )
-        done = await answering
-        assert done.code == ExitCode.USAGE
-        assert "/dev/full" in done.err
+        done = await sipua("answer", *account(s, "bob"), "--record", "/dev/full/x.wav", "--once")
+    assert done.code == ExitCode.USAGE
+    assert done.err.startswith("sipua answer: /dev/full/x.wav: ")
 
 
 # --- serve ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from sipua.cli.audio import AudioOptions
+from sipua.errors import MediaFileError
+from sipua.media.sinks import OggFile, WavFile
+from sipua.media.sources import AudioFile, Tone
+
+SPEECH = Path(__file__).parents[2] / "examples" / "audio" / "speech.wav"
+
+
+def options(**given: Any) -> AudioOptions:
+    nothing = dict.fromkeys(("play", "tone", "record", "duration")) | dict.fromkeys(
+        ("loop", "echo", "silence", "loopback"), False
+    )
+    return AudioOptions(**{**nothing, "codec": (), **given})
+
+
+def test_sources() -> None:
+    assert options().source() is None
+    assert options(echo=True).source() is None
+    tone = options(tone=440.0).source()
+    assert isinstance(tone, Tone)
+    assert tone.frequencies == (440.0,)
+    file = options(play=SPEECH, loop=True).source()
+    assert isinstance(file, AudioFile)
+    assert file.loop
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"play": SPEECH, "tone": 440.0},
+        {"echo": True, "silence": True},
+        {"tone": 440.0, "echo": True},
+        {"loop": True},
+        {"loop": True, "tone": 440.0},
+    ],
+)
+def test_what_does_not_go_together(given: dict[str, Any]) -> None:
+    with pytest.raises(click.UsageError):
+        options(**given).check()
+
+
+@pytest.mark.parametrize("given", [{"play": Path(__file__)}, {"record": Path("/nowhere/x.wav")}])
+def test_files_that_cannot_be_used(given: dict[str, Any]) -> None:
+    with pytest.raises(MediaFileError):
+        options(**given).check()
+
+
+def test_only_a_file_that_ends_ends_the_call() -> None:
+    assert options(play=SPEECH).ends_by_itself
+    assert not options(play=SPEECH, loop=True).ends_by_itself
+    assert not options(play=SPEECH, duration=3.0).ends_by_itself
+    assert not options(tone=440.0).ends_by_itself
+
+
+def test_each_call_has_a_recording_of_its_own(tmp_path: Path) -> None:
+    given = options(record=tmp_path / "a.b.wav")
+    assert [given.recording(number).path for number in (1, 2, 3)] == [
+        tmp_path / "a.b.wav",
+        tmp_path / "a.b-2.wav",
+        tmp_path / "a.b-3.wav",
+    ]
+    assert isinstance(given.recording().sink, WavFile)
+    assert isinstance(options(record=tmp_path / "x.ogg").recording().sink, OggFile)
+    assert options().recording().sink is None
+
+
+def test_recording_is_made_when_something_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "x.wav"
+    file.write_bytes(b"of yesterday")
+    recording = options(record=file).recording()
+    assert not recording.made
+    assert recording.sink is not None
+    recording.sink.open()
+    recording.sink.write(bytes(16000), 8000)
+    recording.finish()
+    recording.finish()
+    assert recording.made
+    assert recording.seconds == 1.0
+    none = options().recording()
+    none.finish()
+    assert not none.made
+
+
+def test_media_options(tmp_path: Path) -> None:
+    given = options(record=tmp_path / "x.wav", echo=True, codec=("PCMU",), loopback=True)
+    recording = given.recording()
+    assert given.media_options(recording) == {
+        "echo": True,
+        "record": recording.sink,
+        "codecs": ("PCMU",),
+        "ice_host_addresses": ("127.0.0.1",),
+    }
+    assert options().media_options(options().recording()) == {"echo": False}
