@@ -7,11 +7,14 @@ underscore.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from aioice.stun import TransactionError
+from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtp import RtcpByePacket
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PRIVATE_PARTS",
     "Counters",
+    "Sending",
     "Snapshot",
     "abandon",
     "ask_consent",
@@ -40,10 +44,10 @@ __all__ = [
     "ice_of",
     "impersonate",
     "impersonate_transceiver",
+    "receive_codecs",
     "reopen_offer",
     "replace_consent",
     "restore",
-    "set_encoder",
     "snapshot",
 ]
 
@@ -74,16 +78,26 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_RTCRtpSender__packet_count",
         "_RTCRtpSender__rtt",
         "_RTCRtpSender__stats",
+        "_run_rtp",
         "_ssrc",
     ),
     "aiortc.RTCRtpReceiver": (
+        "_RTCRtpReceiver__codecs",
+        "_RTCRtpReceiver__jitter_buffer",
         "_RTCRtpReceiver__remote_streams",
         "_handle_rtcp_packet",
         "_handle_rtp_packet",
         "_set_rtcp_ssrc",
     ),
+    "aiortc.jitterbuffer.JitterBuffer": (),
     "aiortc.rtcrtpreceiver.StreamStatistics": ("_clockrate", "jitter", "packets_lost", "packets_received"),
-    "aiortc.rtcdtlstransport.RTCDtlsTransport": ("_handle_rtcp_data", "_handle_rtp_data", "_role"),
+    "aiortc.rtcdtlstransport.RTCDtlsTransport": (
+        "_handle_rtcp_data",
+        "_handle_rtp_data",
+        "_role",
+        "_rtp_router",
+    ),
+    "aiortc.rtcdtlstransport.RtpRouter": ("register_receiver",),
     "aiortc.rtcicetransport.RTCIceTransport": ("_connection",),
     "aioice.ice.Connection": (
         "_check_list",
@@ -225,9 +239,43 @@ def impersonate_transceiver(source: RTCRtpTransceiver, target: RTCRtpTransceiver
     new._local_password = old._local_password
 
 
-def set_encoder(sender: RTCRtpSender, encoder: Encoder) -> None:
-    """Send with this encoder instead of the one that aiortc would make for the first codec."""
-    sender._RTCRtpSender__encoder = encoder  # type: ignore[attr-defined]
+class Sending:
+    """The codec that a sender uses, which aiortc settles once and for all.
+
+    Its loop is started with a codec of our own, which can be altered while it runs.
+    """
+
+    def __init__(self, sender: RTCRtpSender, make_encoder: Callable[[Any], Encoder]) -> None:
+        self.codec: Any = None
+        self._sender = cast("Any", sender)
+        self._make_encoder = make_encoder
+        self._run: Callable[[Any], Awaitable[None]] = self._sender._run_rtp
+        self._sender._run_rtp = self._start
+
+    async def _start(self, codec: Any) -> None:
+        self.codec = copy.copy(codec)
+        self._sender._RTCRtpSender__encoder = self._make_encoder(codec)
+        await self._run(self.codec)
+
+    def change(self, codec: Any) -> bool:
+        """Go on with this codec: same SSRC, next sequence number. Whether it is another one than before."""
+        if self.codec is None or self.codec == codec:
+            return False
+        changed = bool(self.codec.mimeType != codec.mimeType)
+        if changed:
+            self._sender._RTCRtpSender__encoder = self._make_encoder(codec)
+        for field in dataclasses.fields(codec):
+            setattr(self.codec, field.name, getattr(codec, field.name))
+        return changed
+
+
+def receive_codecs(transceiver: RTCRtpTransceiver) -> None:
+    """Let a receiver that runs already know what was negotiated now. aiortc tells it the first time only."""
+    receiver: Any = transceiver.receiver
+    known: dict[int | None, Any] = receiver._RTCRtpReceiver__codecs
+    if known:
+        known.update({codec.payloadType: codec for codec in transceiver._codecs})
+        receiver.transport._rtp_router.register_receiver(receiver, ssrcs=[], payload_types=list(known))
 
 
 # --- packets ----------------------------------------------------------------------------------------------
@@ -240,13 +288,21 @@ def guard_receiver(receiver: RTCRtpReceiver, accept: Callable[[Any], bool]) -> N
     would end the remote track for good, although the same transport may carry another sender a moment later.
     """
     handle_rtp, handle_rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
+    private: Any = receiver
     removed = 0
+    payload_type: int | None = None
 
     async def rtp(packet: Any, arrival_time_ms: int) -> None:
-        nonlocal removed
+        nonlocal removed, payload_type
         if not accept(packet):
             removed += 1
             return
+        if packet.payload_type != payload_type:
+            if payload_type is not None:
+                # aiortc would decode what waits in the buffer with the codec of this packet: a burst of
+                # noise.
+                private._RTCRtpReceiver__jitter_buffer = JitterBuffer(capacity=16, prefetch=4)
+            payload_type = packet.payload_type
         if removed:
             packet.sequence_number = (packet.sequence_number - removed) & 0xFFFF
         await handle_rtp(packet, arrival_time_ms=arrival_time_ms)
@@ -255,7 +311,6 @@ def guard_receiver(receiver: RTCRtpReceiver, accept: Callable[[Any], bool]) -> N
         if not isinstance(packet, RtcpByePacket):
             await handle_rtcp(packet)
 
-    private: Any = receiver
     private._handle_rtp_packet = rtp
     private._handle_rtcp_packet = rtcp
 

@@ -14,6 +14,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.codecs import get_encoder
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 
@@ -28,6 +29,8 @@ from sipua.media.track import OutgoingTrack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from aiortc.codecs.base import Encoder
 
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.port import CallAudio
@@ -85,6 +88,7 @@ class Leg:
             internals.impersonate(base.pc, self.pc)
         self._sender_track = OutgoingTrack(self._pull, self._first_pull)
         self.transceiver = self.pc.addTransceiver(self._sender_track, "sendrecv")
+        self._sending = internals.Sending(self.transceiver.sender, _encoder)
         self._ice = internals.ice_of(self.transceiver)
         if base is None:
             self.sockets = SharedSockets()
@@ -141,7 +145,7 @@ class Leg:
             raise
         self._assert_open("create_answer")
         self.offer_text = None
-        self._start()
+        self._negotiated()
         return str(self.pc.localDescription.sdp)
 
     async def accept(self, answer: str, peer: str) -> None:
@@ -161,7 +165,7 @@ class Leg:
             raise
         self._saved = None
         self.sockets.expect(peer, self._ice)
-        self._start()
+        self._negotiated()
 
     async def add_remote_candidate(self, candidate: str | None) -> None:
         """A candidate that came later; None ends them. What aiortc cannot read is left out."""
@@ -215,10 +219,7 @@ class Leg:
 
     def _first_pull(self) -> int:
         """aiortc has begun to send: by now the codec is known. Returns the sample rate that suits it."""
-        codec = internals.codecs_of(self.transceiver)[0].name.lower()
-        rate = _SAMPLE_RATES[codec]
-        if codec == "opus":
-            internals.set_encoder(self.transceiver.sender, OpusEncoder())
+        rate = _SAMPLE_RATES[self._sending.codec.name.lower()]
         if self.active:
             self._audio.outlet.set_rate(rate)
             self._audio.inlet.start()
@@ -258,7 +259,13 @@ class Leg:
 
     # --- is anybody there ---------------------------------------------------------------------------------
 
-    def _start(self) -> None:
+    def _negotiated(self) -> None:
+        codec = internals.codecs_of(self.transceiver)[0]
+        if self._sending.change(codec):
+            self._sender_track.change_rate(_SAMPLE_RATES[codec.name.lower()])
+            if self.active:
+                self.activate()
+        internals.receive_codecs(self.transceiver)
         if self._started is None:
             self._started = self._heard = self._loop.time()
             self._tick()
@@ -383,6 +390,11 @@ class Leg:
             if task is not None:
                 task.cancel()
                 await asyncio.wait({task})
+
+
+def _encoder(codec: Any) -> Encoder:
+    encoder: Encoder = OpusEncoder() if codec.name.lower() == "opus" else get_encoder(codec)
+    return encoder
 
 
 def _refused(what: str, error: Exception) -> MediaNegotiationError:

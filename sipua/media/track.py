@@ -24,8 +24,8 @@ _MAX_CATCH_UP = 0.1
 class OutgoingTrack(MediaStreamTrack):
     """Asks `pull` for 20 ms of PCM at `rate` Hz whenever they are due.
 
-    Frames are due at fixed times counted from the first, so that nothing drifts. aiortc wants one rate for
-    the whole life of a track; it is asked for when the first frame is.
+    Frames are due at fixed times counted from the first, so that nothing drifts. The rate is asked for
+    with the first of them.
     """
 
     kind = "audio"
@@ -42,6 +42,12 @@ class OutgoingTrack(MediaStreamTrack):
     def started(self) -> bool:
         """Whether a frame has been asked for, which settles `rate`."""
         return self._due is not None
+
+    def change_rate(self, rate: int) -> None:
+        """Go on at another rate. The encoder must be a new one, too: they are made for one rate."""
+        if self.started:
+            self._pts = self._pts * rate // self.rate
+            self.rate = rate
 
     async def recv(self) -> AudioFrame:
         """The next frame, when it is due."""

@@ -53,6 +53,16 @@ async def test_a_long_one_moves_the_time_stamps_on_instead_of_a_burst() -> None:
     assert stamps[-1] == round((loop.time() - started) * 8000)
 
 
+async def test_the_rate_may_change() -> None:
+    made = track()
+    made.change_rate(16000)  # nothing has begun
+    assert (await made.recv()).sample_rate == 8000
+    await made.recv()
+    made.change_rate(48000)
+    frame = await made.recv()
+    assert (frame.sample_rate, frame.pts) == (48000, 2 * 960)
+
+
 async def test_a_stopped_track_ends() -> None:
     made = track()
     made.stop()
