@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -96,7 +96,7 @@ class Run:
     # --- log and trace ------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _logging(self) -> Any:
+    def _logging(self) -> Iterator[None]:
         logger = logging.getLogger("sipua")
         handler = LogHandler(self.output, self.options.verbose)
         before = logger.level, logger.propagate
@@ -110,7 +110,7 @@ class Run:
             logger.level, logger.propagate = before
 
     @contextlib.contextmanager
-    def _tracing(self) -> Any:
+    def _tracing(self) -> Iterator[None]:
         path = self.options.trace
         if path is None:
             yield
