@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _WS = grammar.WS
 _SCHEME = re.compile(rf"{_WS}({grammar.TOKEN})")
-_PARAMETER = re.compile(rf'({grammar.TOKEN}){_WS}={_WS}({grammar.QUOTED}|[^ \t,"]*+){_WS}(?=,|$)', re.DOTALL)
+_PARAMETER = re.compile(rf'({grammar.TOKEN}){_WS}={_WS}({grammar.QUOTED}|[^ \t,"]*+){_WS}(?=,|$)')
 _COMMAS = re.compile(r"[ \t,]*+")
 _TOKEN68 = re.compile(rf"([A-Za-z0-9\-._~+/]++=*+){_WS}(?=,|$)")
 
@@ -49,7 +49,7 @@ class AuthParameters(sipmessage.AuthParameters):
         value = grammar.unfold(value)
         parameters, position = cls._scan(value, 0)
         if position < len(value):
-            raise ParseError(f"not valid authentication parameters: {value!r}")
+            raise ParseError(f"not valid authentication parameters: {grammar.excerpt(value)}")
         return parameters
 
     @classmethod
@@ -139,7 +139,7 @@ class AuthChallenge(Frozen, sipmessage.AuthChallenge):
         """The one challenge in `value`. Raises :class:`ParseError`."""
         challenges = cls.parse_many(value)
         if len(challenges) != 1:
-            raise ParseError(f"not one challenge: {value!r}")
+            raise ParseError(f"not one challenge: {grammar.excerpt(value)}")
         return challenges[0]
 
     @classmethod
@@ -251,7 +251,7 @@ def _scan_one(value: str, position: int) -> tuple[str, AuthParameters, str | Non
         raise ParseError("not a valid authentication scheme")
     start = len(value) - len(value[start:].lstrip(" \t"))
     token = _TOKEN68.match(value, start)
-    if token and not _PARAMETER.match(value, start):
+    if token and scheme.lower() != "digest":  # where "opaque=" is a sloppy parameter rather than a token
         return scheme, AuthParameters(), token[1], _skip(value, token.end())
     parameters, end = AuthParameters._scan(value, start)
     if end == start and end < len(value):

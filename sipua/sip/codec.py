@@ -45,6 +45,7 @@ _STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9]{2})(?: ([^\r\n\0]*+))?
 _VERSION = re.compile(r"[Ss][Ii][Pp]/([0-9]++\.[0-9]++)")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(r"\r?\n")
+_FIELD_END = re.compile(r"\r?\n(?![ \t])")
 _LENGTH = re.compile(r"[0-9]{1,10}")
 
 # Exactly one of each (:rfc:`3261#section-8.1.1`, :rfc:`4475#section-3.3.8`); of Max-Forwards one at most.
@@ -132,7 +133,7 @@ def _request(method: str, target: str, headers: Headers, body: bytes) -> tuple[R
         return request, _fault(str(error), "Malformed Request-URI")
     if request.uri.headers:  # they could be a Route of the sender's choice (:rfc:`4475#section-3.1.2.11`)
         return request, _fault(
-            f"header fields in the Request-URI: {target!r}", "Header Fields in Request-URI"
+            f"header fields in the Request-URI: {grammar.excerpt(target)}", "Header Fields in Request-URI"
         )
     return request, None
 
@@ -142,12 +143,12 @@ def _odd_request(start: str, headers: Headers, body: bytes) -> tuple[Request, Pa
     words = start.split()
     version = _VERSION.fullmatch(words[-1]) if len(words) > 1 else None
     if version is None or not grammar.is_token(words[0]):
-        raise ParseError(f"neither a request nor a response: {start[:80]!r}")
+        raise ParseError(f"neither a request nor a response: {grammar.excerpt(start)}")
     request, problem = _request(words[0], " ".join(words[1:-1]), headers, body)
     if version[1] != "2.0":
-        problem = _fault(f"a version of SIP other than 2.0: {words[-1]!r}", status=505)
+        problem = _fault(f"a version of SIP other than 2.0: {grammar.excerpt(words[-1])}", status=505)
     elif start != " ".join(words):
-        problem = _fault(f"spaces where none belong: {start[:80]!r}", "Malformed Request Line")
+        problem = _fault(f"spaces where none belong: {grammar.excerpt(start)}", "Malformed Request Line")
     return request, problem
 
 
@@ -224,21 +225,18 @@ def _untangle(data: bytes) -> tuple[str, list[str], list[str], bytes, ParseError
         raw, body = data, b""
     else:
         raw, body = data[: end.start()], data[end.end() :]
-    start, *rest = _LINE_END.split(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"))
-    lines: list[str] = []
-    for line in rest:
-        if line[:1] in (" ", "\t") and lines:
-            lines[-1] += "\r\n" + line
-        else:
-            lines.append(line)
+    start, *rest = _LINE_END.split(raw.decode("utf-8", "surrogateescape").rstrip("\r\n"), 1)
+    lines = _FIELD_END.split(rest[0]) if rest else []
     keys: list[str] = []
     fields: list[str] = []
     for line in lines:
         if _is_field(line):
             keys.append(KEYS[line[: line.index(":")]])
-            fields.append(line)
+            fields.append(_LINE_END.sub("\r\n", line) if "\n" in line else line)
         else:
-            problem = problem or _fault(f"not a header field: {line[:80]!r}", "Malformed Header Field")
+            problem = problem or _fault(
+                f"not a header field: {grammar.excerpt(line)}", "Malformed Header Field"
+            )
     return start, keys, fields, body, problem
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 MAX_SECONDS = 2**32 - 1
 
 _PARAMETERS = rf"({grammar.PARAMETERS}){grammar.WS}"
-_TOKEN = re.compile(rf"({grammar.TOKEN}){_PARAMETERS}", re.DOTALL)
-_SECONDS = re.compile(rf"0{{0,99}}([0-9]{{1,10}}){_PARAMETERS}", re.DOTALL)
-_CALL_ID = re.compile(rf'([^ \t;,<>"]++){_PARAMETERS}', re.DOTALL)
+_TOKEN = re.compile(rf"({grammar.TOKEN}){_PARAMETERS}")
+_SECONDS = re.compile(rf"0{{0,99}}([0-9]{{1,10}}){_PARAMETERS}")
+_CALL_ID = re.compile(rf'([^ \t;,<>"]++){_PARAMETERS}')
 _RETRY_AFTER = re.compile(
     rf"0{{0,99}}([0-9]{{1,10}}){grammar.WS}(\((?:[^()\\]++|\\.)*\))?{_PARAMETERS}", re.DOTALL
 )
@@ -37,7 +37,7 @@ def parse_number(value: str, limit: int) -> int:
     """A decimal number not above `limit`. Raises :class:`ParseError`."""
     match = _DIGITS.fullmatch(value.strip(" \t"))
     if match is None or (number := int(match[1])) > limit:
-        raise ParseError(f"not a number up to {limit}: {value!r}")
+        raise ParseError(f"not a number up to {limit}: {grammar.excerpt(value)}")
     return number
 
 
@@ -55,7 +55,7 @@ class Extension(Frozen):
         value = grammar.unfold(value)
         match = cls._pattern.fullmatch(value)
         if match is None:
-            raise ParseError(f"not a valid {cls.__name__}: {value!r}")
+            raise ParseError(f"not a valid {cls.__name__}: {grammar.excerpt(value)}")
         self = cls.__new__(cls)
         d = self.__dict__
         text = match[match.re.groups]
@@ -143,7 +143,7 @@ class Replaces(Extension):
     def _read(self, match: re.Match[str]) -> None:
         to_tag, from_tag = self.parameters.get("to-tag"), self.parameters.get("from-tag")
         if not to_tag or not from_tag:
-            raise ParseError(f"Replaces without to-tag and from-tag: {match.string!r}")
+            raise ParseError(f"Replaces without to-tag and from-tag: {grammar.excerpt(match.string)}")
         self.__dict__.update(
             call_id=match[1], to_tag=to_tag, from_tag=from_tag, early_only="early-only" in self.parameters
         )
@@ -175,7 +175,7 @@ class SessionExpires(Extension):
         refresher = self.parameters.get("refresher")
         refresher = refresher and refresher.lower()
         if "refresher" in self.parameters and refresher not in ("uac", "uas"):
-            raise ParseError(f"not a valid refresher: {match.string!r}")
+            raise ParseError(f"not a valid refresher: {grammar.excerpt(match.string)}")
         self.__dict__.update(delta=parse_seconds(match[1]), refresher=refresher)
 
     def _head(self) -> str:
@@ -347,7 +347,7 @@ class RAck(Frozen):
         """The RAck in `value`. Raises :class:`ParseError`."""
         match = _RACK.fullmatch(grammar.unfold(value))
         if match is None:
-            raise ParseError(f"not a valid RAck: {value!r}")
+            raise ParseError(f"not a valid RAck: {grammar.excerpt(value)}")
         rseq, cseq = parse_number(match[1], MAX_SECONDS), parse_number(match[2], 2**31 - 1)
         self = cls.__new__(cls)
         self.__dict__.update(rseq=rseq, cseq=cseq, method=match[3])

@@ -19,14 +19,14 @@ from .errors import InvalidHeaderError
 
 WS = r"[ \t]*+"
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
-QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
+QUOTED = r'"[^"\\\r\n]*+(?:\\[^\r\n][^"\\\r\n]*+)*"'
 HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
 PORT = (
     r"0{0,3}+(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}|(?<=0))"
     r"(?![0-9])"
 )
 # A value may be a token, a host (bare IPv6 in received=, :rfc:`5118#section-4.5`) or quoted. Wider than the RFC.
-PARAMETER = rf'{WS}[^ \t;,=<>"]++(?:{WS}={WS}(?:{QUOTED}|[^ \t;,<>"]*+))?'
+PARAMETER = rf'{WS}[^;,=\x00-\x20\x7f<>"]++(?:{WS}={WS}(?:{QUOTED}|[^;,\x00-\x20\x7f<>"]*+))?'
 PARAMETERS = f"(?:{WS};{PARAMETER})*"
 
 # User parts may hold anything printable: ``#``, UTF-8. A password may be empty.
@@ -58,7 +58,7 @@ _TOKEN = re.compile(TOKEN)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _FOLD = re.compile(r"[ \t]*+\r?\n[ \t]++")
 _FORBIDDEN = re.compile(r"[\r\n\0]")
-_ITEM = re.compile(rf'{WS}((?:[^",<]++|{QUOTED}|<[^>]*+>)*)', re.DOTALL)
+_ITEM = re.compile(rf'{WS}((?:[^",<]++|{QUOTED}|<[^>]*+>)*)')
 
 
 def is_token(text: str) -> bool:
@@ -106,6 +106,12 @@ def percent_encode(text: str, safe: str) -> str:
         return urllib.parse.quote(text, safe=safe, errors="surrogateescape")
     except UnicodeEncodeError:
         raise InvalidHeaderError(f"cannot be encoded: {text!r}") from None
+
+
+def excerpt(text: str) -> str:
+    """The beginning of `text`, which came from outside, for an error message."""
+    text = readable(text.strip())
+    return repr(text if len(text) <= 80 else text[:79] + "…")
 
 
 def unfold(value: str) -> str:

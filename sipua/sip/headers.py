@@ -59,7 +59,7 @@ class _Keys(dict[str, str]):
     def __missing__(self, name: str) -> str:
         match = _FIELD_NAME.fullmatch(name)
         if match is None:
-            raise ValueError(f"not a header name: {name[:80]!r}")
+            raise ValueError(f"not a header name: {grammar.excerpt(name)}")
         key = match[1].lower()
         key = _COMPACT.get(key, key)
         if match[1] == name and len(name) <= 64 and self._room > 0:

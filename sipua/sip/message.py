@@ -68,7 +68,7 @@ def _read_date(value: str) -> datetime.datetime:
     try:
         return email.utils.parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):
-        raise ParseError(f"not a date: {value!r}") from None
+        raise ParseError(f"not a date: {grammar.excerpt(value)}") from None
 
 
 def _write_date(value: datetime.datetime) -> str:

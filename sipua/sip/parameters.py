@@ -18,11 +18,11 @@ from .errors import InvalidHeaderError, ParseError
 
 Source = Mapping[str, str | None] | Iterable[tuple[str, str | None]]
 
-_VALID = re.compile(grammar.PARAMETERS + grammar.WS, re.DOTALL)
+_VALID = re.compile(grammar.PARAMETERS + grammar.WS)
 _VALID_URI = re.compile(grammar.URI_PARAMETERS)
-_PIECE = re.compile(rf"{grammar.WS};({grammar.PARAMETER})", re.DOTALL)
+_PIECE = re.compile(rf"{grammar.WS};({grammar.PARAMETER})")
 _BARE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]++")
-_QUOTED = re.compile(grammar.QUOTED, re.DOTALL)
+_QUOTED = re.compile(grammar.QUOTED)
 
 
 class Parameters(sipmessage.Parameters):
@@ -52,7 +52,7 @@ class Parameters(sipmessage.Parameters):
         """The parameters in `value`, which begins with ``;`` or is empty. Raises :class:`ParseError`."""
         value = grammar.unfold(value)
         if _VALID.fullmatch(value) is None:
-            raise ParseError(f"not valid parameters: {value!r}")
+            raise ParseError(f"not valid parameters: {grammar.excerpt(value)}")
         return cls._of(value)
 
     @classmethod
@@ -191,7 +191,7 @@ class URIParameters(Parameters):
     def parse(cls, value: str) -> Self:
         """The parameters in `value`, which begins with ``;`` or is empty. Raises :class:`ParseError`."""
         if _VALID_URI.fullmatch(value) is None:
-            raise ParseError(f"not valid URI parameters: {value!r}")
+            raise ParseError(f"not valid URI parameters: {grammar.excerpt(value)}")
         return cls._of(value)
 
     @classmethod
@@ -228,10 +228,14 @@ class URIHeaders(URIParameters):
     _safe = "!*'()[]/?:+$"
 
     @classmethod
+    def _split(cls, text: str) -> list[str]:
+        return [piece for piece in text[1:].split("&") if piece]
+
+    @classmethod
     def parse(cls, value: str) -> Self:
         """The header fields in `value`, which begins with ``?`` or is empty. Raises :class:`ParseError`."""
         if value and (value[0] != "?" or grammar.URI_TEXT_ONLY.fullmatch(value) is None):
-            raise ParseError(f"not valid URI headers: {value!r}")
+            raise ParseError(f"not valid URI headers: {grammar.excerpt(value)}")
         return cls._of(value)
 
 

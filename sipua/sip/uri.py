@@ -139,7 +139,7 @@ class URI(Frozen, sipmessage.URI):
         match = _OTHER.fullmatch(value)
         scheme = match[1].lower() if match else "sip"
         if match is None or scheme in _SIP_SCHEMES:
-            raise ParseError(f"not a valid URI: {value!r}")
+            raise ParseError(f"not a valid URI: {grammar.excerpt(value)}")
         return cls._of_other(scheme, match[2], value)
 
     @classmethod

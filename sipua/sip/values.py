@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _WS = grammar.WS
 
 _ADDRESS = (
-    rf'{_WS}(?:(?:({grammar.QUOTED}){_WS}|([^"<>,;]*+))<(?:({grammar.SIP_URI})|({grammar.OTHER_URI}))>'
+    rf'{_WS}(?:(?:({grammar.QUOTED}){_WS}|([^"<>,;\r\n]*+))<(?:({grammar.SIP_URI})|({grammar.OTHER_URI}))>'
     rf"|({grammar.BARE_URI}))({grammar.PARAMETERS}){_WS}"
 )
 _URI, _URI_PARTS, _OTHER_URI, _BARE_URI = 3, (3, 4, 5, 6, 7, 8, 9, 10), 11, 12
@@ -63,9 +63,9 @@ class Value(Frozen):
     def __init_subclass__(cls, *, what: str, pattern: str) -> None:
         cls._what = what
         cls._recent = Recent()
-        cls._whole = re.compile(pattern, re.DOTALL)
+        cls._whole = re.compile(pattern)
         cls._last_group = cls._whole.groups
-        cls._member = re.compile(rf"(?:{pattern})(?:,|\Z)", re.DOTALL)
+        cls._member = re.compile(rf"(?:{pattern})(?:,|\Z)")
 
     @classmethod
     def parse(cls, value: str) -> Self:
@@ -74,7 +74,7 @@ class Value(Frozen):
         if self is None:
             match = cls._whole.fullmatch(value) or cls._whole.fullmatch(grammar.unfold(value))
             if match is None:
-                raise ParseError(f"not a valid {cls._what}: {value.strip()!r}")
+                raise ParseError(f"not a valid {cls._what}: {grammar.excerpt(value)}")
             self = cls.__new__(cls)
             self.__dict__["_match"] = match
             cls._recent.keep(value, self)
@@ -100,7 +100,7 @@ class Value(Frozen):
         while True:
             match = cls._member.match(value, position)
             if match is None:
-                raise ParseError(f"not a valid {cls._what}: {value!r}")
+                raise ParseError(f"not a valid {cls._what}: {grammar.excerpt(value)}")
             self = cls.__new__(cls)
             self.__dict__["_match"] = match
             values.append(self)
@@ -154,7 +154,7 @@ class Address(Value, sipmessage.Address, what="address", pattern=_ADDRESS):  # t
     def name(self: Any) -> str:
         """The display name, without quotes."""
         quoted, bare = self._match.group(1, 2)
-        raw: str = bare.strip(" \t") if quoted is None else quoted[1:-1]
+        raw: str = (bare or "").strip(" \t") if quoted is None else quoted[1:-1]
         return raw if raw.isascii() and "\\" not in raw else grammar.readable(grammar.unquote(quoted or raw))
 
     def _write(self) -> str:
@@ -365,10 +365,10 @@ class CSeq(Frozen, sipmessage.CSeq):
             return known
         match = _CSEQ.fullmatch(value) or _CSEQ.fullmatch(grammar.unfold(value))
         if match is None:
-            raise ParseError(f"not a valid CSeq: {value!r}")
+            raise ParseError(f"not a valid CSeq: {grammar.excerpt(value)}")
         sequence = int(match[1])
         if sequence >= 2**31:
-            raise ParseError(f"CSeq number too large: {value!r}")
+            raise ParseError(f"CSeq number too large: {grammar.excerpt(value)}")
         self = cls.__new__(cls)
         d = self.__dict__
         d["sequence"] = sequence

@@ -50,7 +50,9 @@ def test_is_refused_with_an_answer_the_sender_can_match(case: Case):
     error = caught.value
     assert error.status == case.fate
     assert isinstance(error.request, Request)
-    answer = bytes(make_response(error.request, error.status, error.phrase, to_tag="us", headers=error.headers))
+    answer = bytes(
+        make_response(error.request, error.status, error.phrase, to_tag="us", headers=error.headers)
+    )
     head = case.data.partition(b"\r\n\r\n")[0]
     for line in head.split(b"\r\n"):
         if line.lower().startswith((b"via:", b"from:")) and b"2923420123" not in line:

@@ -60,7 +60,12 @@ _STANDARD = {
 
 
 def message(
-    start: str, *fields: str, without: str = "", body: bytes = b"", mark: str = "torture", method: str | None = None
+    start: str,
+    *fields: str,
+    without: str = "",
+    body: bytes = b"",
+    mark: str = "torture",
+    method: str | None = None,
 ) -> bytes:
     """A message with `fields`, and whatever mandatory field is not among them nor named in `without`.
 

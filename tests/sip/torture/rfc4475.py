@@ -42,7 +42,12 @@ VALID = [
             m.headers["OddHeader"],
             m.headers["oddheaderwithseparators"],
             m.route[0].uri.parameters["odd"],
-            (m.contact[0].name, m.contact[0].parameters["odd"], "flag" in m.contact[0].parameters, m.contact[0].q),
+            (
+                m.contact[0].name,
+                m.contact[0].parameters["odd"],
+                "flag" in m.contact[0].parameters,
+                m.contact[0].q,
+            ),
             m.uri.parameters["oddparam"],
             m.body == SDP,
         ),
@@ -225,7 +230,9 @@ VALID = [
     Case(
         "3.1.1.8",
         "octets beyond the end",
-        request("REGISTER", "Content-Length: 0") + b"\r\n" + request("INVITE", SDP_TYPE, mark="second", body=SDP),
+        request("REGISTER", "Content-Length: 0")
+        + b"\r\n"
+        + request("INVITE", SDP_TYPE, mark="second", body=SDP),
         reads=lambda m: (m.method, m.body, bytes(m) == request("REGISTER", "Content-Length: 0")),
         gives=("REGISTER", b"", True),
         same=False,
@@ -469,7 +476,12 @@ APPLICATION = [
             "Contact: <name:Robin_Breast>",
             uri="sip:example.org",
         ),
-        reads=lambda m: (m.to_address.uri.scheme, str(m.from_address.uri), m.from_tag, m.contact[0].uri.opaque),
+        reads=lambda m: (
+            m.to_address.uri.scheme,
+            str(m.from_address.uri),
+            m.from_tag,
+            m.contact[0].uri.opaque,
+        ),
         gives=("isbn", "http://www.example.com", "3234233", "Robin_Breast"),
     ),
     Case(
@@ -493,7 +505,9 @@ APPLICATION = [
     Case(
         "3.3.6",
         "an unknown Content-Type",
-        request("INVITE", "Content-Type: application/unknownformat", body=b"<audio>\r\n <pcmu port='49170'/>\r\n"),
+        request(
+            "INVITE", "Content-Type: application/unknownformat", body=b"<audio>\r\n <pcmu port='49170'/>\r\n"
+        ),
         asked={"accept": ("application/sdp",)},
         answer=415,
     ),
@@ -532,13 +546,17 @@ APPLICATION = [
     Case(
         "3.3.9",
         "several Content-Lengths",
-        request("OPTIONS", "Content-Length: 13", "Content-Length: 5", body=b"No way to know where this ends."),
+        request(
+            "OPTIONS", "Content-Length: 13", "Content-Length: 5", body=b"No way to know where this ends."
+        ),
         fate=400,
     ),
     Case(
         "3.3.10",
         "a response that came by broadcast",
-        response("200 OK", "Via: SIP/2.0/UDP 192.0.2.198;branch=z9hG4bK1324923", "Via: SIP/2.0/UDP 255.255.255.255"),
+        response(
+            "200 OK", "Via: SIP/2.0/UDP 192.0.2.198;branch=z9hG4bK1324923", "Via: SIP/2.0/UDP 255.255.255.255"
+        ),
         reads=lambda m: m.via[1].host,
         gives="255.255.255.255",
     ),
