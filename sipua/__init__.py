@@ -3,6 +3,8 @@
 The public face, and nothing else. `UA` is where to begin.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from sipua import errors, events
 from sipua._version import __version__
 from sipua.errors import (
@@ -39,14 +41,39 @@ from sipua.errors import (
     TransportError,
 )
 from sipua.events import Cause
+from sipua.media import SignallingOnlyMedia
 from sipua.session import RTCSession
 from sipua.sip import URI, NameAddr, Request, Response
 from sipua.transport import WebSocketInterface
 from sipua.ua import UA, Configuration
 
+if TYPE_CHECKING:
+    from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile
+    from sipua.media.sources import AudioFile, Pcm, Silence, Tone
+
+#: What is loaded when it is asked for, because av and numpy come with it.
+_LAZY = {
+    **dict.fromkeys(("AudioFile", "Pcm", "Silence", "Tone"), "sipua.media.sources"),
+    **dict.fromkeys(("NullSink", "OggFile", "PcmCallback", "WavFile"), "sipua.media.sinks"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 __all__ = [
     "UA",
     "URI",
+    "AudioFile",
     "AuthenticationError",
     "CallBusy",
     "CallCanceled",
@@ -73,7 +100,11 @@ __all__ = [
     "MediaTransportError",
     "NameAddr",
     "NotConnected",
+    "NullSink",
+    "OggFile",
     "ParseError",
+    "Pcm",
+    "PcmCallback",
     "RTCSession",
     "RegistrationFailed",
     "RegistrationUnauthorized",
@@ -81,9 +112,13 @@ __all__ = [
     "RequestFailed",
     "RequestTimeout",
     "Response",
+    "SignallingOnlyMedia",
+    "Silence",
     "SipuaError",
     "SubprotocolError",
+    "Tone",
     "TransportError",
+    "WavFile",
     "WebSocketInterface",
     "__version__",
     "errors",

@@ -283,6 +283,10 @@ class RTCSession(Emitter):
         assert over is not None
         return over
 
+    async def wait_closed(self) -> None:
+        """Wait until nothing of the call goes on any more: the peer has its last answer, recordings are finished."""
+        await asyncio.shield(self._gone)
+
     async def __aenter__(self) -> Self:
         try:
             await self.wait_confirmed()
@@ -295,7 +299,7 @@ class RTCSession(Emitter):
     async def __aexit__(self, *exc_info: object) -> None:
         if not self.is_ended():
             self.terminate()
-        await asyncio.shield(self._gone)
+        await self.wait_closed()
 
     # --- mailbox -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,33 @@
+"""The public face: what it has, and what it does not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import sipua
+
+
+@pytest.mark.parametrize("name", sipua.__all__)
+def test_everything_on_the_list_is_there(name: str) -> None:
+    assert getattr(sipua, name) is not None
+
+
+def test_nothing_else_is_there() -> None:
+    with pytest.raises(AttributeError, match="teleport"):
+        sipua.teleport  # noqa: B018
+
+
+def test_import_loads_no_media_and_no_command() -> None:
+    code = "import sipua, sys; print(*(m for m in ('aiortc', 'av', 'numpy', 'click', 'rich', 'websockets') if m in sys.modules))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == ""
+
+
+def test_every_exception_is_in_the_tree_of_the_docstring() -> None:
+    tree = sipua.errors.__doc__ or ""
+    for name in sipua.errors.__all__:
+        assert name in tree, f"{name} is not drawn"
+        assert issubclass(getattr(sipua.errors, name), sipua.SipuaError)
