@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["Match", "correlate", "detect_tones", "level", "load"]
 
 _RATE = 8000
-# A loop with clocks of its own may slip by a frame: every piece of this length is allowed to, by so much.
-_PIECE = 1.0
-_SLIP = 0.05
+# A path with clocks and buffers of its own may slip: every piece of this length (s) is allowed to, by so
+# much.
+_PIECE = 0.5
+_SLIP = 0.25
 
 
 class Match(NamedTuple):
@@ -52,8 +53,8 @@ def correlate(
     """Find `played` in `recorded`. Both are compared at `rate` Hz (8000: the telephone band).
 
     The delay is where the whole fits best. The correlation is that of all samples of the played sound, of
-    which each second may sit up to 50 ms beside that place, as it does when a jitter buffer has adapted
-    meanwhile; silence does not count. Empty or silent audio has correlation 0.
+    which each half second may sit up to 250 ms beside that place, as it does when a jitter buffer has
+    adapted meanwhile; silence does not count. Empty or silent audio has correlation 0.
     """
     reference, recording = load(played, rate), load(recorded, rate)
     reference, recording = reference - _mean(reference), recording - _mean(recording)

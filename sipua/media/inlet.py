@@ -162,8 +162,8 @@ class EchoPath(AudioSink):
     """From what the peer says to what it hears, with as little delay as the two clocks allow.
 
     Two frames are collected before the first goes back, so that the jitter of the loop is not heard. When
-    there is always more in store than that takes, a frame is dropped: the delay does not stay long after a
-    stall.
+    two more have been in store all the time for five seconds, one is dropped: the delay does not stay long
+    after a stall.
     """
 
     _START = 2
@@ -214,6 +214,6 @@ class EchoPath(AudioSink):
         self._least = min(self._least, held)
         self._reads += 1
         if self._reads >= self._REVIEW:
-            if self._least > self._START:
+            if self._least > self._START + 1:
                 del self._buffer[:frame]
             self._reads, self._least = 0, self._LIMIT

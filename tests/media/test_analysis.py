@@ -57,7 +57,7 @@ def test_a_slip_of_one_frame_is_counted_and_forgiven() -> None:
     slipped = np.concatenate([samples[:16000], np.zeros(160), samples[16000:]])
     match = correlate(SPEECH, slipped)
     assert match.correlation > 0.99
-    assert 2 <= match.slips <= 4
+    assert 4 <= match.slips <= 7
 
 
 @pytest.mark.parametrize("empty", [np.zeros(0), np.zeros(8000), np.full(8000, 0.5)])
