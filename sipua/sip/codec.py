@@ -253,9 +253,7 @@ def _beyond(start: str, lines: list[str], limits: Limits) -> ParseError | None:
     if _size(start) > limits.line:
         return _fault(f"a request line of more than {limits.line} bytes", status=414)
     if len(lines) > limits.headers:
-        return ParseError(
-            f"more than {limits.headers} header fields", status=400, phrase="Too Many Header Fields"
-        )
+        return _fault(f"more than {limits.headers} header fields", "Too Many Header Fields")
     if any(_size(line) > limits.line for line in lines):
         return _fault(f"a header field of more than {limits.line} bytes", "Header Field Too Long")
     return None

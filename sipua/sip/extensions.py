@@ -108,15 +108,19 @@ def _with(parameters: Mapping[str, str | None] | None, **known: object) -> Param
 
 
 class Replaces(Extension):
-    """Which dialog an INVITE takes the place of (:rfc:`3891`).
-
-    `to_tag` is the tag of the side that gets the INVITE, `from_tag` that of the other.
-    """
+    """Which dialog an INVITE takes the place of (:rfc:`3891`)."""
 
     call_id: str
+    "The Call-ID of that dialog."
+
     to_tag: str
+    "The tag of the side that gets the INVITE."
+
     from_tag: str
+    "The tag of the other side."
+
     early_only: bool
+    "Whether a dialog that is confirmed must be left alone."
 
     _pattern = _CALL_ID
 
@@ -333,8 +337,13 @@ class RAck(Frozen):
     """Which provisional response a PRACK acknowledges (:rfc:`3262#section-7.2`)."""
 
     rseq: int
+    "The RSeq of the response."
+
     cseq: int
+    "The CSeq number of the response."
+
     method: str
+    "The method in the CSeq of the response."
 
     def __init__(self, rseq: int, cseq: int, method: str) -> None:
         grammar.check_token("method", method)

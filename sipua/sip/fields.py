@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from . import grammar
-from .errors import ParseError
+from .errors import InvalidHeaderError, ParseError
 from .extensions import parse_number
 from .headers import field_value
 
@@ -151,11 +151,17 @@ def optional_list(name: str, parse: Callable[[str], list[T]]) -> list[T] | None:
     )
 
 
-def text(name: str) -> str | None:
-    """A field that is just text."""
+def plain(name: str) -> str | None:
+    """A field that is just text; of several the first counts."""
     return cast("str | None", _Field(name, str, str, single=False))
 
 
 def number(name: str, limit: int) -> int | None:
-    """A field with a number from 0 to `limit`."""
-    return one(name, lambda value: parse_number(value, limit))
+    """A field with a number from 0 to `limit`; assigning another raises :class:`InvalidHeaderError`."""
+
+    def write(value: int) -> str:
+        if not 0 <= value <= limit:
+            raise InvalidHeaderError(f"{name} is from 0 to {limit}, not {value}")
+        return str(value)
+
+    return one(name, lambda value: parse_number(value, limit), write)

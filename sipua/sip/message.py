@@ -21,6 +21,7 @@ from . import grammar
 from .auth import AuthChallenge, AuthCredentials, AuthParameters
 from .errors import InvalidHeaderError, ParseError
 from .extensions import (
+    MAX_SECONDS,
     Event,
     RAck,
     Reason,
@@ -30,7 +31,7 @@ from .extensions import (
     SubscriptionState,
     parse_seconds,
 )
-from .fields import each, many, number, one, optional_list, required, text, tokens
+from .fields import each, many, number, one, optional_list, plain, required, tokens
 from .headers import Headers, field_value
 from .status import reason_phrase
 from .uri import URI
@@ -124,10 +125,10 @@ class Message(sipmessage.Message):
     # Body
     content_type: MediaType | None = one("Content-Type", MediaType.parse)
     content_length: int | None = number("Content-Length", 2**31 - 1)
-    content_disposition: str | None = text("Content-Disposition")
+    content_disposition: str | None = plain("Content-Disposition")
     content_encoding: list[str] = tokens("Content-Encoding")
-    content_language: str | None = text("Content-Language")
-    mime_version: str | None = text("MIME-Version")
+    content_language: str | None = plain("Content-Language")
+    mime_version: str | None = plain("MIME-Version")
     accept: list[MediaType] | None = optional_list("Accept", _read_accept)  # type: ignore[assignment]
     accept_encoding: list[str] = tokens("Accept-Encoding")
     accept_language: list[str] = tokens("Accept-Language")
@@ -140,18 +141,18 @@ class Message(sipmessage.Message):
     proxy_require: list[str] = tokens("Proxy-Require")
     unsupported: list[str] = tokens("Unsupported")
     recv_info: list[str] = tokens("Recv-Info")
-    info_package: str | None = text("Info-Package")
-    user_agent: str | None = text("User-Agent")
-    server: str | None = text("Server")
+    info_package: str | None = plain("Info-Package")
+    user_agent: str | None = plain("User-Agent")
+    server: str | None = plain("Server")
 
     # Time
-    expires: int | None = one("Expires", parse_seconds)
-    min_expires: int | None = one("Min-Expires", parse_seconds)
+    expires: int | None = number("Expires", MAX_SECONDS)
+    min_expires: int | None = number("Min-Expires", MAX_SECONDS)
     session_expires: SessionExpires | None = one("Session-Expires", SessionExpires.parse)
     min_se: int | None = one("Min-SE", _read_min_se)
     retry_after: RetryAfter | None = one("Retry-After", RetryAfter.parse)
-    flow_timer: int | None = one("Flow-Timer", parse_seconds)
-    timestamp: str | None = text("Timestamp")
+    flow_timer: int | None = number("Flow-Timer", MAX_SECONDS)
+    timestamp: str | None = plain("Timestamp")
     date: datetime.datetime | None = one("Date", _read_date, _write_date)
 
     # Authentication
@@ -164,22 +165,22 @@ class Message(sipmessage.Message):
 
     # Transfer, events, 100rel
     refer_to: Address | None = one("Refer-To", Address.parse)
-    refer_sub: str | None = text("Refer-Sub")
+    refer_sub: str | None = plain("Refer-Sub")
     referred_by: Address | None = one("Referred-By", Address.parse)
     replaces: Replaces | None = one("Replaces", Replaces.parse)
     event: Event | None = one("Event", Event.parse)
     subscription_state: SubscriptionState | None = one("Subscription-State", SubscriptionState.parse)
-    sip_etag: str | None = text("SIP-ETag")
-    sip_if_match: str | None = text("SIP-If-Match")
+    sip_etag: str | None = plain("SIP-ETag")
+    sip_if_match: str | None = plain("SIP-If-Match")
     rseq: int | None = number("RSeq", 2**32 - 1)
     rack: RAck | None = one("RAck", RAck.parse)
     reasons: list[Reason] = many("Reason", Reason.parse_many)
 
     # For people
-    subject: str | None = text("Subject")
-    organization: str | None = text("Organization")
-    priority: str | None = text("Priority")
-    privacy: str | None = text("Privacy")
+    subject: str | None = plain("Subject")
+    organization: str | None = plain("Organization")
+    priority: str | None = plain("Priority")
+    privacy: str | None = plain("Privacy")
     alert_info: list[str] = tokens("Alert-Info")
     call_info: list[str] = tokens("Call-Info")
     error_info: list[str] = tokens("Error-Info")
@@ -291,11 +292,13 @@ class Message(sipmessage.Message):
 
     def frame(self) -> str | bytes:
         """What to put into a WebSocket message (:rfc:`7118#section-5`): text, or bytes where it is not all UTF-8."""
-        data = bytes(self)
+        head = self._head()
         try:
-            return data.decode()
-        except UnicodeDecodeError:
-            return data
+            if not head.isascii():
+                head.encode()  # what came as other than UTF-8 cannot be
+            return head + self.body.decode()
+        except UnicodeError:
+            return head.encode("utf-8", "surrogateescape") + self.body
 
     def copy(self) -> Self:
         """An independent copy."""

@@ -222,6 +222,8 @@ class URI(Frozen, sipmessage.URI):
         for name, value in changes.items():
             if name == "user":
                 d["user"], d["_user"] = value, value and grammar.percent_encode(value, _USER_SAFE)
+                if value is None:
+                    d["password"] = d["_password"] = None
             elif name == "password":
                 d["password"], d["_password"] = value, value and grammar.percent_encode(value, _PASSWORD_SAFE)
             elif name == "parameters":

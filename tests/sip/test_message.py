@@ -304,6 +304,17 @@ def test_what_may_be_there_once_only(field: str):
         getattr(request, field.lower().replace("-", "_"))
 
 
+@pytest.mark.parametrize(
+    ("name", "limit"), [("max_forwards", 255), ("expires", 2**32 - 1), ("rseq", 2**32 - 1)]
+)
+def test_numbers_out_of_bounds_are_not_written(name: str, limit: int):
+    request = built()
+    for value in (-1, limit + 1):
+        with pytest.raises(InvalidHeaderError):
+            setattr(request, name, value)
+    assert getattr(request, name) is None
+
+
 def test_of_plain_text_the_first_counts():
     request = built()
     request.headers.add("User-Agent", "a")
@@ -391,6 +402,11 @@ class TestContentLength:
 
 def test_frames(invite: Request):
     assert invite.frame() == INVITE
+    invite.headers.set("Subject", "déjà")
+    assert invite.frame() == bytes(invite).decode()
+    invite.headers.set("Subject", "\udce9")
+    assert invite.frame() == bytes(invite)
+    invite.headers.remove("Subject")
     invite.body = b"\xff"
     assert invite.frame() == bytes(invite)
 

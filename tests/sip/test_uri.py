@@ -161,6 +161,7 @@ def test_replace_keeps_what_does_not_change():
     assert str(uri.replace(user="bob")) == "sip:bob@Example.com;X=%41?a=%42"
     assert str(uri.replace(user=None)) == "sip:Example.com;X=%41?a=%42"
     assert uri.replace(user="b b").user == "b b"
+    assert str(URI.parse("sip:a:b@c").replace(user=None)) == "sip:c"
     assert str(uri.replace(password="x y")) == "sip:al%69ce%3b:x%20y@Example.com;X=%41?a=%42"
     assert str(uri.replace(parameters=None, headers=None)) == "sip:al%69ce%3b@Example.com"
     assert (
