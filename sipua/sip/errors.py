@@ -9,8 +9,8 @@ class ParseError(SipuaError, ValueError):
     """A message, header or value that is not valid SIP.
 
     `status` is the final response that the sender of a *request* should get (400, 413, 416, 420, 482, 483,
-    505, 513 …), or None where the only answer is to drop what came (a response, or something that cannot be
-    answered because its Via, From, To, Call-ID or CSeq is missing). `headers` are extra headers for that
+    505, 513 …), or None where the only answer is to drop what came (a response, an ACK, or something that cannot
+    be answered because it has no Via or CSeq). `headers` are extra headers for that
     response, such as ``Unsupported``. `request` holds as much of the request as could be read, so that the
     response can be built; it is None when nothing can be answered.
     """

@@ -35,7 +35,7 @@ def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None
         check_request(request, supported=EXTENSIONS, schemes=("sip", "sips", "tel"))
         _dispatch(ua, transaction, request)
     except ParseError as error:
-        _refuse(ua, transaction, request, error.status or 400, error.headers)
+        _refuse(ua, transaction, request, error.status or 400, error.headers, error.phrase)
 
 
 def _dispatch(ua: UA, transaction: ServerTransaction, request: Request) -> None:
@@ -62,9 +62,10 @@ def _refuse(
     request: Request,
     code: int,
     headers: tuple[tuple[str, str], ...] = (),
+    phrase: str | None = None,
 ) -> None:
     logger.info("%s: %s from %s refused with %d", ua, request.method, request.from_address.uri, code)
-    ua.respond(transaction, make_response(request, code, to_tag=transaction.to_tag, headers=headers))
+    ua.respond(transaction, make_response(request, code, phrase, to_tag=transaction.to_tag, headers=headers))
 
 
 def _on_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None:

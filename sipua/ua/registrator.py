@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sipua import events
 from sipua.errors import RegistrationFailed, RegistrationUnauthorized, RequestFailed
 from sipua.events import Cause, cause_of_status
 from sipua.session.host import NoResponse
 from sipua.session.outcome import failure_of
-from sipua.sip import URI, Address, Response, new_call_id
+from sipua.sip import URI, Address, ParseError, Response, new_call_id
 from sipua.ua.requests import new_request
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from sipua.session.headers import HeaderPairs
     from sipua.ua.ua import UA
 
 logger = logging.getLogger("sipua.registration")
+
+T = TypeVar("T")
 
 #: Pauses between failed tries, in seconds: doubled each time, within these bounds (:rfc:`5626#section-4.5`).
 RETRY_MIN, RETRY_MAX = 30.0, 1800.0
@@ -161,11 +164,12 @@ class Registrator:
             self._failed(result.cause, result, remove)
         elif result.code < 300:
             self._succeeded(result, remove)
-        elif result.code == 423 and not remove and (result.min_expires or 0) > self._expires:
-            self._expires = result.min_expires or self._expires  # RFC 3261 §10.2.8
-            self._send(remove)
-            return
         else:
+            least = _legible(lambda: result.min_expires) or 0
+            if result.code == 423 and not remove and least > self._expires:
+                self._expires = least  # RFC 3261 §10.2.8
+                self._send(remove)
+                return
             self._failed(cause_of_status(result.code), result, remove)
         again, self._again = self._again, None
         if again is not None and not self._busy:
@@ -203,7 +207,7 @@ class Registrator:
 
     def _our_binding(self, response: Response) -> Address | None:
         instance = f"<urn:uuid:{self._ua.configuration.instance_id}>"
-        contacts = response.contact
+        contacts = _legible(lambda: response.contact) or []
         for contact in contacts:
             if (contact.parameters.get("+sip.instance") or "").strip('"') == instance:
                 return contact
@@ -215,7 +219,8 @@ class Registrator:
         value = binding.parameters.get("expires")
         if value is not None and value.isdecimal():
             return float(min(int(value), 2**31))
-        return float(response.expires if response.expires is not None else self._expires)
+        expires = _legible(lambda: response.expires)
+        return float(expires if expires is not None else self._expires)
 
     def _schedule_refresh(self, expires: float) -> None:
         """Well before the end, and not all user agents of a building at once."""
@@ -276,9 +281,9 @@ class Registrator:
         if response is not None and response.code in LASTING:
             return None
         self._failures += 1
-        asked = response.retry_after.delay if response is not None and response.retry_after else None
+        asked = _legible(lambda: response.retry_after) if response is not None else None
         if asked is not None:
-            return float(asked)
+            return float(asked.delay)
         ceiling = min(RETRY_MIN * 2.0 ** (self._failures - 1), RETRY_MAX)
         return self._ua.rand.uniform(ceiling / 2, ceiling)
 
@@ -308,6 +313,15 @@ class Registrator:
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
+
+
+def _legible(read: Callable[[], T]) -> T | None:
+    """What `read` finds in a header of the registrar's; None if it cannot be made out."""
+    try:
+        return read()
+    except ParseError as error:
+        logger.warning("%s", error)
+        return None
 
 
 def _gruu(binding: Address, name: str) -> str | None:

@@ -302,3 +302,20 @@ async def test_binding_is_recognised_without_its_instance() -> None:
         wire.reply(request, 200, (("Contact", f"<{contact}>;expires=59"),))
         await ua.ready()
         assert ua.is_registered()
+
+
+async def test_answers_that_are_not_legible_are_failures_not_accidents(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        ua.start()
+        wire.reply(await wire.request("REGISTER"), 200, (("Contact", "<<>;;"),))
+        with pytest.raises(RegistrationFailed):
+            await ua.ready()
+        wire.reply(await wire.request("REGISTER"), 503, (("Retry-After", "soon"),))
+        wire.reply(await wire.request("REGISTER"), 423, (("Min-Expires", "long"),))
+        grant(wire, await wire.request("REGISTER"))
+        await wire.settle()
+        assert ua.is_registered()
+        assert "Traceback" not in caplog.text
