@@ -22,6 +22,8 @@ _RATE = 8000
 # much.
 _PIECE = 0.5
 _SLIP = 0.25
+# Places between two samples that are tried.
+_FINER = 4
 
 
 class Match(NamedTuple):
@@ -56,23 +58,23 @@ def correlate(
     which each half second may sit up to 250 ms beside that place, as it does when a jitter buffer has
     adapted meanwhile; silence does not count. Empty or silent audio has correlation 0.
     """
-    reference, recording = load(played, rate), load(recorded, rate)
-    reference, recording = reference - _mean(reference), recording - _mean(recording)
+    reference, recording = _centred(load(played, rate)), _centred(load(recorded, rate))
     if not reference.any() or not recording.any():
         return Match(0.0, 0.0)
+    reference, recording, rate = _finer(reference), _finer(recording), rate * _FINER
     offset = _best_offset(reference, recording)
-    piece, slip = int(_PIECE * rate), int(_SLIP * rate)
+    piece, slip, silent = int(_PIECE * rate), int(_SLIP * rate), 0.01 * _power(reference)
     product = energy_played = energy_heard = 0.0
     slips = 0
     for start in range(0, len(reference), piece):
         part = reference[start : start + piece]
         heard, moved = _aligned(part, recording, offset + start, slip)
-        part, heard = part - _mean(part), heard - _mean(heard)
+        part, heard = _centred(part), _centred(heard)
         product += float(part @ heard)
         energy_played += float(part @ part)
         energy_heard += float(heard @ heard)
-        # Under 2 ms is rounding and filters; in silence there is nothing to align.
-        slips += abs(moved) > rate // 500 and float(part @ part) > 0.01 * len(part) * _power(reference)
+        # Under 2 ms is filters and rounding; in silence there is nothing to align.
+        slips += abs(moved) > rate // 500 and _power(part) > silent
     if not energy_heard:
         return Match(offset / rate, 0.0)
     return Match(offset / rate, product / float(np.sqrt(energy_played * energy_heard)), slips)
@@ -105,13 +107,18 @@ def _tone_power(samples: NDArray[np.float64], frequency: float, rate: int) -> fl
     return 2 * float(abs(samples @ np.exp(-1j * angles)) / len(samples)) ** 2
 
 
+def _similarity(pattern: NDArray[np.float64], samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cross-correlation at every shift; those before the start are at the end."""
+    size = 1 << (len(pattern) + len(samples) - 1).bit_length()
+    spectrum = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(pattern, size))
+    return np.fft.irfft(spectrum, size)
+
+
 def _best_offset(reference: NDArray[np.float64], recording: NDArray[np.float64]) -> int:
     """Where in the recording (may be negative) the reference fits best."""
-    size = 1 << (len(reference) + len(recording) - 1).bit_length()
-    spectrum = np.fft.rfft(recording, size) * np.conj(np.fft.rfft(reference, size))
-    similarity = np.fft.irfft(spectrum, size)
+    similarity = _similarity(reference, recording)
     best = int(np.argmax(np.abs(similarity)))
-    return best if best < len(recording) else best - size
+    return best if best < len(recording) else best - len(similarity)
 
 
 def _aligned(
@@ -119,11 +126,20 @@ def _aligned(
 ) -> tuple[NDArray[np.float64], int]:
     """The piece of the recording that fits `part` best near `expected`, and how far from there it is."""
     window = _cut(recording, expected - slip, len(part) + 2 * slip)
-    similarity = np.correlate(window, part, mode="valid")
+    similarity = _similarity(part, window)[: 2 * slip + 1]
     # Scaled by the energy of each place, or the loudest would win.
-    energy = np.convolve(window**2, np.ones(len(part)), mode="valid")
-    best = int(np.argmax(similarity / np.sqrt(np.maximum(energy, 1e-9))))
+    energy = np.concatenate([[0.0], np.cumsum(window**2)])
+    energy = energy[len(part) :] - energy[: -len(part)]
+    floor = max(float(energy.max()) * 1e-6, 1e-12)
+    best = int(np.argmax(similarity / np.sqrt(np.maximum(energy, floor))))
     return window[best : best + len(part)], best - slip
+
+
+def _finer(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """With more samples in between, so that a delay need not be a whole number of samples."""
+    spectrum = np.fft.rfft(samples)
+    length = len(samples) * _FINER
+    return np.fft.irfft(np.pad(spectrum, (0, length // 2 + 1 - len(spectrum))), length) * _FINER
 
 
 def _cut(samples: NDArray[np.float64], start: int, length: int) -> NDArray[np.float64]:
@@ -135,8 +151,8 @@ def _cut(samples: NDArray[np.float64], start: int, length: int) -> NDArray[np.fl
     return piece
 
 
-def _mean(samples: NDArray[np.float64]) -> float:
-    return float(samples.mean()) if len(samples) else 0.0
+def _centred(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    return samples - samples.mean() if len(samples) else samples
 
 
 def _power(samples: NDArray[np.float64]) -> float:

@@ -226,6 +226,11 @@ class AudioPort(ABC):
     @abstractmethod
     def source(self, source: AudioSource | str | Path | None) -> None: ...
 
+    @property
+    @abstractmethod
+    def playback(self) -> Playback | None:
+        """What plays, or what played last; None before anything did. Also of `MediaOptions.audio`."""
+
     @abstractmethod
     def play(self, source: AudioSource | str | Path) -> Playback:
         """Play `source` instead of the present one. Raises MediaFileError at once for a file that cannot be

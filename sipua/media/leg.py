@@ -44,6 +44,8 @@ _WATCH_INTERVAL = 0.5
 # RFC 7675 section 5.1 wants a check at least every 5 s, at random between 0.8 and 1.2 times that.
 _CONSENT_INTERVAL = 2.5
 _CLOSE_TIMEOUT = 2.0
+# So long after DTLS was ended by the peer the media counts as lost.
+_FAREWELL = 1.0
 
 
 class Leg:
@@ -110,6 +112,11 @@ class Leg:
     def pending(self) -> bool:
         """Whether our offer waits for an answer."""
         return self.pc.signalingState == "have-local-offer"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the peer has closed it or it has failed: another offer or answer needs another leg."""
+        return self.state in ("failed", "closed") or self.pc.signalingState == "closed"
 
     async def offer(self, direction: Direction) -> str:
         """aiortc's offer, complete with candidates."""
@@ -318,7 +325,8 @@ class Leg:
         if connection == "failed":
             return "failed"
         if connection == "closed":
-            return "disconnected"  # the peer ended DTLS; its BYE may be on the way
+            # The peer ended DTLS. As a rule its BYE is on the way.
+            return "disconnected" if now - self._heard > _FAREWELL else self.state
         if self._started is None:
             return "new"
         return "failed" if now - self._started > self.options.failure_timeout else "connecting"

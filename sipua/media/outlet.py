@@ -33,7 +33,7 @@ class Outlet:
         self.source: AudioSource | None = None
         self._on_error = on_error
         self._stream: PcmStream | None = None
-        self._playback: SourcePlayback | None = None
+        self.playback: SourcePlayback | None = None
         self._closed = False
 
     def set_rate(self, rate: int) -> None:
@@ -59,15 +59,16 @@ class Outlet:
     def play(self, source: AudioSource | None) -> SourcePlayback:
         """Put `source` in the place of the present one. It is opened when it is first heard."""
         self._end_source(completed=False)
-        self.source = source
-        self._playback = playback = SourcePlayback(self)
+        playback = SourcePlayback(self)
         if self._closed or source is None:
             playback.end(completed=False)
+        else:
+            self.source, self.playback = source, playback
         return playback
 
     def stop(self, playback: SourcePlayback) -> None:
         """Silence, if this is what plays."""
-        if playback is self._playback:
+        if playback is self.playback:
             self._end_source(completed=False)
 
     def close(self) -> None:
@@ -96,15 +97,14 @@ class Outlet:
 
     def _end_source(self, *, completed: bool) -> None:
         stream, self._stream = self._stream, None
-        playback, self._playback = self._playback, None
         self.source = None
         if stream is not None:
             try:
                 stream.close()
             except Exception:
                 logger.warning("audio source did not close", exc_info=True)
-        if playback is not None:
-            playback.end(completed=completed)
+        if self.playback is not None:
+            self.playback.end(completed=completed)
 
 
 class SourcePlayback(Playback):

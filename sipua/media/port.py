@@ -43,6 +43,11 @@ class CallAudio(AudioPort):
             source.check()
         self.outlet.play(source)
 
+    @property
+    def playback(self) -> Playback | None:
+        """What plays, or what played last."""
+        return self.outlet.playback
+
     def play(self, source: AudioSource | str | Path) -> Playback:
         """Play it now."""
         checked = as_source(source)

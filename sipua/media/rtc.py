@@ -125,7 +125,7 @@ class RtcMedia(MediaSession):
         leg = self._offering
         if leg is None:
             leg = self._leg
-            if leg is None or ice_restart or leg.state == "failed":
+            if leg is None or ice_restart or leg.ended:
                 leg = self._new_leg()
         self._offering = leg
         try:
@@ -142,7 +142,7 @@ class RtcMedia(MediaSession):
         self._assert_open("create_answer")
         leg = self._leg
         mended = mend_offer(offer, codecs=self.options.codecs)
-        if leg is None or leg.state == "failed" or self._moved(leg, offer, mended.index):
+        if leg is None or leg.ended or self._moved(leg, offer, mended.index):
             leg = self._new_leg()
         else:
             mid = leg.transceiver.mid
@@ -267,7 +267,7 @@ class RtcMedia(MediaSession):
         return known if known.remote_text is None else None
 
     async def _fork(self, known: Leg) -> Leg | None:
-        if not known.sockets.usable or known.offer_text is None or known.state == "failed":
+        if not known.sockets.usable or known.offer_text is None or known.ended:
             return None
         try:
             leg = await known.fork()

@@ -283,6 +283,7 @@ class SilentAudioPort(AudioPort):
     def __init__(self) -> None:
         self._closed = False
         self._source: AudioSource | None = None
+        self._playback: Playback | None = None
         self._muted = False
         self._ends: list[Callable[[], None]] = []
 
@@ -295,10 +296,16 @@ class SilentAudioPort(AudioPort):
     def source(self, source: AudioSource | str | Path | None) -> None:
         self._source = source if isinstance(source, AudioSource) else None
 
+    @property
+    def playback(self) -> Playback | None:
+        """What plays, or played last, as far as that can be said of nothing."""
+        return self._playback
+
     def play(self, source: AudioSource | str | Path) -> Playback:
         """A playback that lasts until it is stopped or the call ends."""
         self.source = source
-        return self._until_closed(_SilentPlayback())
+        self._playback = playback = self._until_closed(_SilentPlayback())
+        return playback
 
     @property
     def muted(self) -> bool:

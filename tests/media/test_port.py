@@ -24,6 +24,7 @@ def port() -> tuple[CallAudio, list[MediaError]]:
 
 async def test_sources() -> None:
     made, _ = port()
+    assert made.playback is None
     made.source = SPEECH
     assert "speech.wav" in repr(made.source)
     assert made.outlet.pull() != bytes(320)
@@ -31,6 +32,7 @@ async def test_sources() -> None:
     made.outlet.pull()
     made.outlet.pull()
     assert await playback.wait() is True
+    assert made.playback is playback
     made.source = None
     assert made.source is None
 

@@ -324,6 +324,22 @@ async def test_ice_restart_offered_and_answered() -> None:
         await flowing(a, b)
 
 
+async def test_a_peer_that_came_back_is_answered_anew() -> None:
+    # b's other end was replaced: a new one offers in the same dialog, another one answers.
+    a, b, c = media(), media(), media()
+    async with closing(a, b, c):
+        await negotiate(a, b)
+        await connected(a, b)
+        await b.close()
+        await until(lambda: a.connection.connectionState == "closed")
+        assert a.state == "connected"  # for a moment: a BYE may be on the way
+        await negotiate(c, a)
+        await connected(a, c)
+        await flowing(a, c)
+        await c.close()
+        await until(lambda: a.state == "disconnected")
+
+
 async def test_an_ice_restart_that_is_refused_leaves_the_old_path() -> None:
     a, b = media(), media()
     async with closing(a, b):

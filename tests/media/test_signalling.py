@@ -135,9 +135,11 @@ async def test_the_port_does_nothing_and_ends() -> None:
 
     a = SignallingOnlyMedia()
     port = a.audio
+    assert port.playback is None
     assert port is a.audio
     playback = port.play("missing.wav")
     assert not playback.finished
+    assert port.playback is playback
     playback.stop()
     assert await playback.wait() is False
     lasting = port.play(Silence())
