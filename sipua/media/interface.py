@@ -69,8 +69,10 @@ class Applied(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class IceServer:
-    """A STUN or TURN server: `urls` such as ``stun:stun.example.com:3478`` or
-    ``turns:turn.example.com?transport=tcp``."""
+    """A STUN or TURN server.
+
+    `urls` are such as ``stun:stun.example.com:3478`` or ``turns:turn.example.com?transport=tcp``.
+    """
 
     urls: str | Sequence[str]
     username: str | None = None
@@ -101,16 +103,17 @@ class MediaOptions:
     """Called with each local ``candidate:…`` line; False keeps it out of the description."""
     ice_transport_policy: Literal["all", "relay"] = "all"
     silence_timeout: float = 5.0
-    """Seconds without any sign of life of the peer (RTP, RTCP or ICE consent) after which it is
-    ``disconnected``."""
+    """Seconds without a sign of life of the peer (RTP, RTCP, ICE consent) until it is ``disconnected``."""
     failure_timeout: float = 20.0
     """Seconds in ``disconnected`` after which the state is ``failed``."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaStats:
-    """Figures of one call's audio at one moment. Counters start at 0 with the session; bytes are RTP
-    payload bytes."""
+    """Figures of one call's audio at one moment.
+
+    Counters start at 0 with the session. Bytes are those of RTP payload.
+    """
 
     state: MediaState = "new"
     codec: str | None = None
@@ -154,8 +157,10 @@ class AudioSource(ABC):
     """Something to be heard by the peer. May be given to several calls; each opens a stream of its own."""
 
     def check(self) -> None:
-        """Raise MediaFileError or ConfigurationError now if `open` would fail. Called before anything is
-        sent."""
+        """Raise MediaFileError or ConfigurationError now if `open` would fail.
+
+        Called before anything is sent.
+        """
 
     @abstractmethod
     def open(self, rate: int) -> PcmStream:
@@ -170,8 +175,7 @@ class AudioSink(ABC):
 
     @abstractmethod
     def write(self, pcm: bytes, rate: int) -> None:
-        """Take some PCM at `rate` Hz (it may change between calls). An exception takes the sink off the
-        call."""
+        """Take some PCM at `rate` Hz, which may change. An exception takes the sink off the call."""
 
     def close(self) -> None:
         """Finish. Called once, also after an exception."""
@@ -219,8 +223,7 @@ class AudioPort(ABC):
     @property
     @abstractmethod
     def source(self) -> AudioSource | None:
-        """The source being played; None is silence. May be set at any time; takes effect with the next 20
-        ms."""
+        """The source being played; None is silence. Can be set at any time, for the next 20 ms on."""
 
     @source.setter
     @abstractmethod
@@ -233,8 +236,10 @@ class AudioPort(ABC):
 
     @abstractmethod
     def play(self, source: AudioSource | str | Path) -> Playback:
-        """Play `source` instead of the present one. Raises MediaFileError at once for a file that cannot be
-        played."""
+        """Play `source` instead of the present one.
+
+        Raises MediaFileError at once for a file that cannot be played.
+        """
 
     @property
     @abstractmethod
@@ -272,8 +277,10 @@ class AudioPort(ABC):
 
     @abstractmethod
     def clear(self) -> float:
-        """Drop what was written and not heard yet (barge-in), also of writers still waiting; returns its
-        seconds."""
+        """Drop what was written and not heard yet (barge-in), also of writers still waiting.
+
+        Returns the seconds that were queued.
+        """
 
     @abstractmethod
     async def drain(self) -> None:
@@ -330,8 +337,7 @@ class MediaSession(ABC):
     @property
     @abstractmethod
     def remote_direction(self) -> Direction:
-        """What the peer's last description said of its audio, from the peer's side: ``sendonly`` means we
-        are held."""
+        """What the peer's last description said of its audio, from its side: ``sendonly`` holds us."""
 
     @property
     @abstractmethod
@@ -339,8 +345,10 @@ class MediaSession(ABC):
         """Whether an offer of either side waits for its answer."""
 
     def check(self) -> None:
-        """Raise MediaFileError, ConfigurationError … now for options that cannot work. Called before an
-        INVITE."""
+        """Raise MediaFileError, ConfigurationError … now for options that cannot work.
+
+        Called before an INVITE is sent.
+        """
 
     @abstractmethod
     async def create_offer(self, *, ice_restart: bool = False) -> str:
@@ -371,8 +379,7 @@ class MediaSession(ABC):
         """Forget the pending offer of either side; what was agreed before stays in force."""
 
     async def add_remote_candidate(self, candidate: str | None, mid: str | None = None) -> None:
-        """A ``candidate:…`` line that came later than its description (:rfc:`8840`); None: there are no
-        more."""
+        """A ``candidate:…`` line that came after its description (:rfc:`8840`); None: no more come."""
 
     @abstractmethod
     def stats(self) -> MediaStats:

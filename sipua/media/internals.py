@@ -399,8 +399,10 @@ def ice_of(transceiver: RTCRtpTransceiver) -> Any:
 
 
 def replace_consent(connection: Any, consent: Callable[[], Awaitable[None]]) -> None:
-    """Run `consent` once connected, instead of aioice's checks, which close a silent connection after 31
-    s."""
+    """Run `consent` once connected.
+
+    The checks of aioice that it replaces close a silent connection after 31 s.
+    """
     connection.query_consent = consent
 
 

@@ -1,5 +1,4 @@
-"""One branch of a call's media: an RTCPeerConnection with one audio transceiver, and what it takes to rely
-on it.
+"""One branch of a call's media: an RTCPeerConnection with one audio transceiver, made reliable.
 
 aiortc knows no rollback, no time limits and no forks, and several things that a peer may send end its tasks
 for good. A leg adds the missing ones and shields the others (see `internals`), watches whether the peer is
@@ -24,6 +23,7 @@ from sipua.media.gathering import Gathering
 from sipua.media.ice import SharedSockets
 from sipua.media.interface import MediaStats
 from sipua.media.opus import OpusEncoder
+from sipua.media.outgoing import renumber
 from sipua.media.pcm import pcm_of, samples_per_frame, silence
 from sipua.media.track import OutgoingTrack
 
@@ -78,6 +78,8 @@ class Leg:
         self._started: float | None = None
         self._heard = 0.0
         self._lost_at: float | None = None
+        self._negotiated_codecs: list[Any] = []
+        self._accepted: set[int] = set()
         self._bytes_received = 0
         self._discarded = 0
         self._pump: asyncio.Task[None] | None = None
@@ -126,7 +128,9 @@ class Leg:
         self.transceiver.direction = self._direction = direction
         self._prefer(self.options.codecs)
         try:
-            await self.pc.setLocalDescription(await self.pc.createOffer())
+            offer = (await self.pc.createOffer()).sdp
+            offer = renumber(offer, {c.name: c.payloadType for c in self._negotiated_codecs})
+            await self.pc.setLocalDescription(RTCSessionDescription(offer, "offer"))
         except BaseException:
             self.rollback()
             raise
@@ -135,8 +139,7 @@ class Leg:
         return self.offer_text
 
     async def answer(self, offer: str, peer: str, direction: Direction) -> str:
-        """Apply the peer's offer, mended; return aiortc's answer. `peer` is the ICE user name in the
-        offer."""
+        """Apply the peer's offer, mended; return aiortc's answer. `peer` is its ICE user name."""
         self._assert_open("create_answer")
         saved = internals.snapshot(self.pc, self.transceiver)
         self.transceiver.direction = self._direction = direction
@@ -254,20 +257,19 @@ class Leg:
 
     def _accept(self, packet: Any) -> bool:
         # An empty payload would end the decoder: for ffmpeg it means the end of the stream.
-        if packet.payload and packet.payload_type in self._payload_types:
+        if packet.payload and packet.payload_type in self._accepted:
             self._bytes_received += len(packet.payload)
             return True
         self._discarded += 1
         return False
 
-    @property
-    def _payload_types(self) -> list[int]:
-        return [codec.payloadType for codec in internals.codecs_of(self.transceiver)]
-
     # --- is anybody there ---------------------------------------------------------------------------------
 
     def _negotiated(self) -> None:
-        codec = internals.codecs_of(self.transceiver)[0]
+        codecs = internals.codecs_of(self.transceiver)
+        self._negotiated_codecs, codec = codecs, codecs[0]
+        # What was negotiated before may be on the way still.
+        self._accepted |= {c.payloadType for c in codecs}
         if self._sending.change(codec):
             self._sender_track.change_rate(_SAMPLE_RATES[codec.name.lower()])
             if self.active:
@@ -345,12 +347,12 @@ class Leg:
         return self._stats
 
     def _read_stats(self) -> MediaStats:
-        codecs = internals.codecs_of(self.transceiver)
+        codec = next(iter(self._negotiated_codecs), None)
         counted = internals.counters(self.transceiver.sender, self.transceiver.receiver)
         local, remote = internals.candidate_pair(self._ice)
         return MediaStats(
             state=self.state,
-            codec=f"{codecs[0].name}/{codecs[0].clockRate}" if codecs and self.remote_text else None,
+            codec=None if codec is None else f"{codec.name}/{codec.clockRate}",
             direction=internals.current_direction(self.transceiver),
             packets_sent=counted.packets_sent,
             bytes_sent=counted.bytes_sent,

@@ -201,7 +201,7 @@ class RtcMedia(MediaSession):
             raise MediaNegotiationError("an answer without an offer")
         index = self._out.index
         role = internals.dtls_role(leg.transceiver) if leg.remote_text is not None else None
-        mended = mend_answer(answer, leg.offer_text or "", codecs=self.options.codecs, index=index, role=role)
+        mended = mend_answer(answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role)
         await leg.accept(mended, identity_of(answer, index)[0] or "")
         leg.remote_text = answer
 
@@ -248,8 +248,7 @@ class RtcMedia(MediaSession):
         return leg
 
     def _moved(self, leg: Leg, offer: str, index: int) -> bool:
-        """Whether an offer comes with other ICE credentials or another certificate than the leg's peer
-        has."""
+        """Whether an offer comes with other ICE credentials or another certificate than before."""
         if leg.remote_text is None:
             return False
         return identity_of(leg.remote_text, self._out.index) != identity_of(offer, index)
@@ -341,9 +340,10 @@ class RtcMedia(MediaSession):
                 self.callbacks.on_state(state)
 
     def _tell_error(self, error: MediaError) -> None:
-        logger.warning("%s", error)
         if self.callbacks.on_error is not None:
             self.callbacks.on_error(error)
+        else:
+            logger.warning("%s", error)
 
     def _tell_candidates(self) -> None:
         if self.callbacks.on_candidate is None or self._local is None:

@@ -60,8 +60,10 @@ def spread_session_attributes(description: Description, offer: Description | Non
 
 
 def settle_mids(description: Description, offer: Description | None) -> None:
-    """Every m-line has a mid: in an answer that of the offer's m-line in the same place, whatever the peer
-    wrote."""
+    """Every m-line has a mid.
+
+    In an answer it is that of the offer's m-line in the same place, whatever the peer wrote.
+    """
     for index, section in enumerate(description.media):
         if offer is not None and index < len(offer.media):
             section.put("mid", offer.media[index].get("mid") or str(index))

@@ -416,6 +416,25 @@ async def test_the_codec_changes_in_the_middle_of_a_call() -> None:
             assert detect_tones(bytes(back.pcm[-rate // 2 :]), [600, 1000], rate=rate) == [600]
 
 
+async def test_a_payload_type_stays_and_a_pending_offer_is_not_heard() -> None:
+    a, b = media(codecs=("opus",)), media()
+    async with closing(a, b):
+        await negotiate(
+            a, b, offer=lambda s: s.replace("SAVPF 96", "SAVPF 111").replace("rtpmap:96", "rtpmap:111")
+        )
+        await connected(a, b)
+        await flowing(a, b)
+        b.options.codecs = ("PCMU", "opus")
+        offer = await b.create_offer()
+        assert "RTP/SAVPF 0 111\r\n" in offer
+        assert "a=rtpmap:111 opus/48000/2" in offer
+        assert b.stats().codec == "opus/48000"
+        await flowing(a, b)
+        assert b.stats().packets_discarded == 0
+        await b.apply_answer(await a.create_answer(offer))
+        await flowing(a, b)
+
+
 async def test_no_common_codec() -> None:
     a, b = media(codecs=("opus",)), media(codecs=("PCMU",))
     async with closing(a, b):
