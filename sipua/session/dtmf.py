@@ -113,4 +113,6 @@ def send_dtmf(
     headers = header_list(extra_headers)
     if session.is_ended() or session.status not in (State.WAITING_FOR_ACK, State.CONFIRMED):
         raise InvalidStateError("send_dtmf", session.status.value)
+    if session._dtmf is None:
+        session._dtmf = Queue(session)
     return session._dtmf.add(text, duration, gap, headers)

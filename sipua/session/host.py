@@ -35,6 +35,9 @@ class SentRequest(Protocol):
     """As it was last sent."""
     transaction: ClientTransaction | None
 
+    def retire(self, receiver: Receiver) -> None:
+        """The call is over: what still comes is for `receiver`."""
+
     def cancel(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Send a CANCEL, now or after the first provisional response (:rfc:`3261#section-9.1`)."""
 
@@ -63,6 +66,9 @@ class SessionHost(Protocol):
 
     def respond(self, transaction: ServerTransaction, response: Response) -> None:
         """Answer a request."""
+
+    def release(self, transaction: ServerTransaction) -> None:
+        """The call is over: let go of what its INVITE's transaction keeps."""
 
     def new_media(self, options: MediaOptions | dict[str, Any], factory: Any = None) -> MediaSession:
         """The media of a call. `factory` is the call's own, when it has one."""

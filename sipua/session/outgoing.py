@@ -18,6 +18,7 @@ from sipua.sip import Dialog, ParseError, Request, Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sipua.session.host import SessionHost
     from sipua.session.session import RTCSession
 
 logger = logging.getLogger("sipua.session")
@@ -280,3 +281,46 @@ def _bad_answer(session: RTCSession, error: Exception, cause: Cause = Cause.BAD_
     """An answered call whose media cannot work: hang up, and say why."""
     session.emit("media_failed", events.MediaFailed(error))
     terminate.finish(session, Event.FAILURE, originator="system", cause=cause, reason=str(error), status=488)
+
+
+# --- after the call -------------------------------------------------------------------------------------
+
+
+class _Leftovers:
+    """What still comes for an INVITE whose call is over: 2xx that want their ACK, of this branch or another.
+
+    It lives as long as the transaction, 32 s, and so it keeps the ACKs and nothing else of the call.
+    """
+
+    __slots__ = ("_acks", "_host")
+
+    def __init__(self, host: SessionHost, acks: dict[str, Request]) -> None:
+        self._host = host
+        self._acks = acks
+
+    def __call__(self, result: Response | NoResponse) -> None:
+        if isinstance(result, NoResponse) or not 200 <= result.code < 300:
+            return
+        tag = result.to_tag or ""
+        ack = self._acks.get(tag)
+        if ack is None:
+            some = next(iter(self._acks.values()))  # From, To, Call-ID and CSeq are those of the INVITE
+            try:
+                dialog = Dialog.from_uac(some, result)
+            except ParseError:
+                return
+            ack = self._acks[tag] = dialog.ack(some)
+            self._host.send_ack(ack)
+            self._host.send_request(dialog.request("BYE"), lambda answer: None, next_cseq=dialog.next_cseq)
+        else:
+            self._host.send_ack(ack)
+
+
+def _nothing(result: Response | NoResponse) -> None:
+    """For an INVITE that was never answered with 2xx: nothing can come any more."""
+
+
+def retire(session: RTCSession) -> None:
+    """The call is over; the INVITE's transaction may live on."""
+    if session._invite is not None:
+        session._invite.retire(_Leftovers(session._host, session._acks) if session._acks else _nothing)

@@ -248,8 +248,8 @@ class TransactionLayer:
             transaction.receive(ack, now)
             return
         # The ACK to a 2xx is a transaction of its own; only its dialog tells whose it is.
-        transaction = context.acks.get((ack.call_id, ack.to_tag, ack.cseq.sequence))
-        if transaction is not None and transaction.request.from_tag == ack.from_tag:
+        transaction = context.acks.get((ack.call_id, ack.from_tag, ack.to_tag, ack.cseq.sequence))
+        if transaction is not None:
             transaction.receive(ack, now)
         else:
             context.events.append(AckReceived(None, ack))

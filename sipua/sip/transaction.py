@@ -47,7 +47,7 @@ class Context:
         self.servers: dict[ServerKey, ServerTransaction] = {}
         #: by Call-ID, From tag and CSeq: the same request by another way
         self.merged: dict[ServerKey, ServerTransaction] = {}
-        #: by Call-ID, To tag and CSeq number: INVITEs answered with 2xx
+        #: by Call-ID, tags and CSeq number: INVITEs answered with 2xx
         self.acks: dict[ServerKey, ServerTransaction] = {}
 
 
@@ -124,7 +124,17 @@ class Transaction:
         self._node: Node[Any]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.method} {self.state} {self.request.branch}>"
+        branch = self.request.branch if hasattr(self, "request") else "(released)"
+        return f"<{type(self).__name__} {self.method} {self.state} {branch}>"
+
+    def release(self) -> None:
+        """Let go of the messages of an INVITE that has its 2xx and its ACK.
+
+        It lives on for 64*T1 (:rfc:`6026`), only to recognise what comes again, and a busy user agent has
+        thousands of those. There is no `request` afterwards.
+        """
+        if self.state is State.ACCEPTED and hasattr(self, "request"):
+            del self.request
 
     @property
     def state(self) -> State:

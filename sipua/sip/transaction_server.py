@@ -112,6 +112,12 @@ class ServerTransaction(Transaction):
         if self._node.state is State.ACCEPTED:
             self._stop_repeat()
 
+    def release(self) -> None:
+        """See `Transaction.release`. Does nothing before the ACK has come: until then the 2xx is repeated."""
+        if self.is_acknowledged:
+            super().release()
+            self.last_response = self.user = None
+
     def receive(self, request: Request, now: float) -> None:
         """The request again, or the ACK to what was answered. For the layer."""
         self._step(Input.ACK if request.method == "ACK" else Input.REQUEST, now, request)
@@ -137,7 +143,8 @@ class ServerTransaction(Transaction):
         tag = self._to_tag
         if tag is None or not response.headers.get("To", "").endswith(f";tag={tag}"):
             tag = response.to_tag  # the user's own; to find that out takes parsing
-        key = (self.request.call_id, tag, self.request.cseq.sequence)
+        request = self.request
+        key = (request.call_id, request.from_tag, tag, request.cseq.sequence)
         self._ack_key = key
         self._context.acks[key] = self
 

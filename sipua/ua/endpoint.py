@@ -100,6 +100,11 @@ class Endpoint:
         transaction.respond(response, self.loop.time())
         self.flush()
 
+    def release(self, transaction: ServerTransaction | ClientTransaction) -> None:
+        """Let go of what an answered INVITE keeps; not while somebody is told about transactions."""
+        if self.on_transaction is None:
+            transaction.release()
+
     def flush(self) -> None:
         """Send what is to be sent, tell what is to be told, until there is nothing more; set the alarm."""
         if self._flushing:
@@ -254,6 +259,14 @@ class RequestSender:
         if self.transaction is not None:
             self.transaction.cancel(self._endpoint.loop.time(), headers=headers)
             self._endpoint.flush()
+
+    def retire(self, receiver: Receiver) -> None:
+        """What still comes is for `receiver`; let go of all the rest."""
+        self._receiver = receiver
+        self._next_cseq = None
+        transaction, self.transaction = self.transaction, None
+        if transaction is not None:
+            self._endpoint.release(transaction)
 
     def give_up(self, cause: Cause, response: Response | None = None) -> None:
         """Tell that there is no (usable) final response."""

@@ -437,6 +437,10 @@ class UA(Emitter):
         """Answer a request."""
         self.endpoint.respond(transaction, response)
 
+    def release(self, transaction: ServerTransaction) -> None:
+        """Let go of what an answered INVITE keeps."""
+        self.endpoint.release(transaction)
+
     def new_media(
         self, options: MediaOptions | Mapping[str, Any], factory: MediaFactory | None = None
     ) -> MediaSession:

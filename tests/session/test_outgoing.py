@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -541,3 +543,52 @@ async def test_200_whose_contact_is_not_legible_fails_the_call() -> None:
         assert caught.value.cause is Cause.DIALOG_ERROR
         await wire.settle(40)
         assert ua.counts()["sessions"] == 0
+
+
+async def test_2xx_that_come_after_the_call_are_acknowledged_and_hung_up() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        invite = await wire.request("INVITE")
+        wire.reply(invite, 200, sdp=ANSWER)
+        ack = await wire.request("ACK")
+        gone = call.terminate()
+        wire.reply(await wire.request("BYE"), 200)
+        await gone
+        wire.reply(invite, 200, sdp=ANSWER)
+        assert str(await wire.request("ACK")) == str(ack)
+        wire.reply(invite, 200, tag="late", sdp=ANSWER)
+        late = await wire.request("ACK")
+        assert (late.to_tag, str(late.uri)) == ("late", "sip:late@192.0.2.1;transport=ws")
+        bye = await wire.request("BYE")
+        assert bye.to_tag == "late"
+        wire.reply(invite, 200, tag="late", sdp=ANSWER)
+        assert str(await wire.request("ACK")) == str(late)
+        wire.reply(bye, 200)
+        await wire.settle()
+        assert wire.nothing_sent()
+
+
+@pytest.mark.parametrize("direction", ["outgoing", "incoming"])
+async def test_transactions_that_outlive_a_call_hold_nothing_of_it(direction: str) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        if direction == "outgoing":
+            call = ua.call("bob")
+            wire.reply(await wire.request("INVITE"), 200, sdp=ANSWER)
+            await wire.request("ACK")
+        else:
+            ua.once("new_rtc_session", lambda event: event.session.answer())
+            wire.invite(ua)
+            wire.in_dialog("ACK", await wire.response(200), sequence=1)
+            (call,) = ua.sessions
+        await call.wait_confirmed()
+        gone = call.terminate()
+        wire.reply(await wire.request("BYE"), 200)
+        await gone
+        session = weakref.ref(call)
+        del call, gone
+        await wire.settle()
+        gc.collect()
+        assert session() is None
+        assert len(ua.endpoint.layer) == 1
