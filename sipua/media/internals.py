@@ -13,6 +13,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from aioice import ConnectionClosed
 from aioice.stun import TransactionError
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtp import RtcpByePacket
@@ -100,7 +101,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
     "aiortc.rtcdtlstransport.RtpRouter": ("register_receiver",),
     "aiortc.rtcicetransport.RTCIceTransport": ("_connection",),
     "aioice.ice.Connection": (
-        "_check_list",
+        "_emit_event",
         "_local_candidates",
         "_local_candidates_end",
         "_local_candidates_start",
@@ -108,6 +109,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_local_username",
         "_nominated",
         "_protocols",
+        "_queue",
         "_remote_candidates",
         "build_request",
         "gather_candidates",
@@ -440,3 +442,6 @@ def abandon(connection: Any) -> None:
         task = getattr(transport, "_TurnTransport__close_task", None)
         if task is not None:
             task.cancel()
+    # What would come after that: whoever waits for data or for the end is let go.
+    connection._queue.put_nowait(None)
+    connection._emit_event(ConnectionClosed())

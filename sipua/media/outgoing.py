@@ -75,8 +75,7 @@ class Outgoing:
     def answer(
         self, text: str, offer: RemoteOffer, candidate_filter: Callable[[str], bool] | None = None
     ) -> str:
-        """aiortc's answer as it is sent: one m-line for each of the offer, spelled as the offer spells
-        them."""
+        """aiortc's answer as it is sent: a line for each of the offer, spelled as the offer spells it."""
         description = self._prepare(text, candidate_filter)
         audio, offered = description.media[0], offer.original.media[offer.index]
         audio.lines[0] = " ".join([f"m=audio {audio.port}", offered.words[2], *audio.formats])

@@ -119,6 +119,9 @@ class WavFile(_FileSink):
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
             self._flush()
         except OSError as error:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
             raise self._failed(error) from None
 
     def write(self, pcm: bytes, rate: int) -> None:

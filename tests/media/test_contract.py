@@ -162,6 +162,15 @@ def test_nothing_private_is_used_that_is_not_listed() -> None:
             assert not foreign, f"{name} uses {foreign}; private parts belong into internals"
 
 
+def test_everything_listed_is_used() -> None:
+    table = inspect.getsource(internals).partition("PRIVATE_PARTS: dict")[2].partition("\n}\n")[0]
+    used = "".join((MEDIA / name).read_text() for name in ("internals.py", "ice.py", "gathering.py"))
+    used = used.replace(table, "")
+    stale = {name for name in NAMES if name.partition("__")[2] not in used or name not in used}
+    # Descriptions are named by their ends, see `_DESCRIPTIONS`.
+    assert not {name for name in stale if not name.endswith("Description")}
+
+
 def test_no_other_floor_touches_them() -> None:
     for path in MEDIA.parent.rglob("*.py"):
         if MEDIA not in path.parents:

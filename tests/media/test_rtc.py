@@ -653,6 +653,29 @@ async def test_close_in_the_middle_of_gathering() -> None:
         await asyncio.wait({offer})
 
 
+async def test_closing_is_bounded_when_a_relay_does_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipua.media.leg._CLOSE_TIMEOUT", 0.2)
+    a, b = media(), media()
+    await negotiate(a, b)
+    await connected(a, b)
+    protocol = a._leg._ice._protocols[0]  # type: ignore[union-attr]
+    monkeypatch.setattr(protocol, "close", asyncio.Event().wait)
+    started = time.monotonic()
+    await a.close()
+    assert time.monotonic() - started < 1
+    assert protocol.transport.is_closing()
+    await b.close()
+
+
+async def test_what_nobody_listens_to_does_not_pile_up() -> None:
+    a, b = media(audio=Tone()), media()
+    async with closing(a, b):
+        await negotiate(a, b)
+        await connected(a, b)
+        await until(lambda: b.stats().packets_received > 30)
+        assert b.connection.getReceivers()[0].track._queue.qsize() < 3
+
+
 async def test_closing_while_the_call_comes_up_leaves_nothing() -> None:
     async def call(seconds: float) -> None:
         a, b = media(), media()

@@ -144,6 +144,13 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.Mo
     assert seconds(path) == 1.0
 
 
+def test_a_disk_that_is_full_from_the_start() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(MediaFileError, match="/dev/full: recording stopped: no space left on device"):
+        WavFile("/dev/full").open()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_four_gigabytes_are_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WavFile, "MAX_DATA", 20000)
     sink = WavFile(tmp_path / "x.wav", 8000)
