@@ -18,7 +18,6 @@ from sipua.sip import Dialog, ParseError, Request, Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sipua.session.host import SessionHost
     from sipua.session.session import RTCSession
 
 logger = logging.getLogger("sipua.session")
@@ -121,14 +120,7 @@ def _on_provisional(session: RTCSession, response: Response) -> None:
     session.emit("progress", events.Progress("remote", response))
     sdp = sdp_of(response)
     if tag and sdp and not session._late_offer and session.status is State.PROCEEDING:
-        # Also in an unreliable response: it is the answer, or a preview of it (RFC 3261 §13.2.1)
-        _apply(
-            session,
-            sdp,
-            tag,
-            lambda: None,
-            lambda error: logger.warning("%s: early media: %s", session, error),
-        )
+        _apply_early(session, sdp, tag)
 
 
 def _early_dialog(session: RTCSession, response: Response, tag: str) -> None:
@@ -197,12 +189,26 @@ def _take(session: RTCSession, dialog: Dialog, response: Response) -> None:
         return  # a handler hung up
     tag = response.to_tag or ""
     sdp = sdp_of(response)
-    if sdp:
-        _apply(session, sdp, tag, lambda: _confirmed(session), lambda error: _bad_answer(session, error))
-    elif session._answer_branch is not None and session._answer_branch == tag:
-        _confirmed(session)  # the answer came in a provisional response
-    else:
+    if not sdp and session._answer_branch != tag:
         _bad_answer(session, MediaError("the 2xx has no answer"), Cause.MISSING_SDP)
+        return
+    media = session._media
+    assert media is not None
+
+    async def work() -> Applied:
+        outcome = Applied.UNCHANGED  # as it is when the answer came in a provisional response
+        if sdp:
+            changed = await change_sdp(session, "remote", "answer", sdp)
+            outcome = await media.apply_answer(changed, branch=tag)
+        chosen = await media.choose(tag)
+        return chosen if outcome is Applied.UNCHANGED else outcome
+
+    def applied(outcome: Applied) -> None:
+        if outcome is Applied.NEEDS_REOFFER:
+            logger.warning("%s: media could not follow the branch that answered", session)
+        _confirmed(session)
+
+    session._do(work(), applied, lambda error: _bad_answer(session, error))
 
 
 def _decline(session: RTCSession, dialog: Dialog, tag: str) -> None:
@@ -224,22 +230,18 @@ def _acknowledge(session: RTCSession, dialog: Dialog, sdp: str = "") -> None:
     session._host.send_ack(ack)
 
 
-def _apply(session: RTCSession, sdp: str, branch: str, then: Any, failed: Any) -> None:
-    """Let media use the answer of this branch."""
+def _apply_early(session: RTCSession, sdp: str, branch: str) -> None:
+    """Early media: also in an unreliable response it is the answer, or a preview of it (:rfc:`3261#section-13.2.1`)."""
     media = session._media
     assert media is not None
 
-    async def work() -> Applied:
-        changed = await change_sdp(session, "remote", "answer", sdp)
-        return await media.apply_answer(changed, branch=branch)
+    async def work() -> None:
+        await media.apply_answer(await change_sdp(session, "remote", "answer", sdp), branch=branch)
 
-    def applied(outcome: Applied) -> None:
+    def applied(_: None) -> None:
         session._answer_branch = branch
-        if outcome is Applied.NEEDS_REOFFER:
-            logger.warning("%s: media could not follow the branch that answered", session)
-        then()
 
-    session._do(work(), applied, failed)
+    session._do(work(), applied, lambda error: logger.warning("%s: early media: %s", session, error))
 
 
 def _answer_late_offer(session: RTCSession, dialog: Dialog, response: Response) -> None:
@@ -281,46 +283,3 @@ def _bad_answer(session: RTCSession, error: Exception, cause: Cause = Cause.BAD_
     """An answered call whose media cannot work: hang up, and say why."""
     session.emit("media_failed", events.MediaFailed(error))
     terminate.finish(session, Event.FAILURE, originator="system", cause=cause, reason=str(error), status=488)
-
-
-# --- after the call -------------------------------------------------------------------------------------
-
-
-class _Leftovers:
-    """What still comes for an INVITE whose call is over: 2xx that want their ACK, of this branch or another.
-
-    It lives as long as the transaction, 32 s, and so it keeps the ACKs and nothing else of the call.
-    """
-
-    __slots__ = ("_acks", "_host")
-
-    def __init__(self, host: SessionHost, acks: dict[str, Request]) -> None:
-        self._host = host
-        self._acks = acks
-
-    def __call__(self, result: Response | NoResponse) -> None:
-        if isinstance(result, NoResponse) or not 200 <= result.code < 300:
-            return
-        tag = result.to_tag or ""
-        ack = self._acks.get(tag)
-        if ack is None:
-            some = next(iter(self._acks.values()))  # From, To, Call-ID and CSeq are those of the INVITE
-            try:
-                dialog = Dialog.from_uac(some, result)
-            except ParseError:
-                return
-            ack = self._acks[tag] = dialog.ack(some)
-            self._host.send_ack(ack)
-            self._host.send_request(dialog.request("BYE"), lambda answer: None, next_cseq=dialog.next_cseq)
-        else:
-            self._host.send_ack(ack)
-
-
-def _nothing(result: Response | NoResponse) -> None:
-    """For an INVITE that was never answered with 2xx: nothing can come any more."""
-
-
-def retire(session: RTCSession) -> None:
-    """The call is over; the INVITE's transaction may live on."""
-    if session._invite is not None:
-        session._invite.retire(_Leftovers(session._host, session._acks) if session._acks else _nothing)

@@ -16,7 +16,7 @@ from sipua import events
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, MediaError
 from sipua.events import Cause
-from sipua.session import dtmf, incoming, info, outgoing, terminate
+from sipua.session import dtmf, incoming, info, leftovers, terminate
 from sipua.session.outcome import call_error
 from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
 
@@ -437,7 +437,7 @@ class RTCSession(Emitter):
     def _release(self) -> None:
         """Let the transaction of the INVITE, which outlives the call by 32 s, hold nothing of it."""
         if self._invite is not None:
-            outgoing.retire(self)
+            leftovers.retire(self)
         elif self._transaction is not None:
             self._host.release(self._transaction)
         self._invite = self._transaction = None

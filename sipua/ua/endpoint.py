@@ -267,6 +267,7 @@ class RequestSender:
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             self._endpoint.release(transaction)
+            del self.request
 
     def give_up(self, cause: Cause, response: Response | None = None) -> None:
         """Tell that there is no (usable) final response."""
