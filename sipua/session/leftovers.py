@@ -28,6 +28,7 @@ class Leftovers:
         self._acks = tuple(ack.frame() for ack in acks)
 
     def __call__(self, result: Response | NoResponse) -> None:
+        """Acknowledge a 2xx, and hang up one of a branch that is new."""
         if isinstance(result, NoResponse) or not 200 <= result.code < 300:
             return
         acks = [ack for text in self._acks if isinstance(ack := parse_message(text), Request)]

@@ -1,4 +1,4 @@
-"""Registration and calls with real servers: Asterisk, a B2BUA, and Kamailio, a proxy that passes numbers to Asterisk."""
+"""Registration and calls with real servers: Asterisk, a B2BUA, and Kamailio, a proxy before it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from sipua.events import NewRTCSession
+    from sipua.events import NewMessage, NewRTCSession
     from tests.lab.peers import AsteriskPeer, KamailioPeer, Peer
 
 SPEECH = "examples/audio/speech.wav"
 
 
 @contextlib.asynccontextmanager
-async def registered(server: Peer, user: str = "alice", *, secure: bool = False, **options: Any) -> AsyncIterator[UA]:
+async def registered(
+    server: Peer, user: str = "alice", *, secure: bool = False, **options: Any
+) -> AsyncIterator[UA]:
     """An account of the lab, registered."""
     account = server.accounts[user]
     if secure:
@@ -44,7 +46,10 @@ async def registered(server: Peer, user: str = "alice", *, secure: bool = False,
 
 async def auto_answer(ua: UA, **options: Any) -> None:
     """Answer every call to this user agent."""
-    ua.on("new_rtc_session", lambda event: event.session.answer(**options) if event.originator == "remote" else None)
+    ua.on(
+        "new_rtc_session",
+        lambda event: event.session.answer(**options) if event.originator == "remote" else None,
+    )
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["ws", "wss"])
@@ -69,7 +74,7 @@ async def test_registration_with_sha_256(asterisk: AsteriskPeer) -> None:
 
 
 async def test_wrong_password_is_refused(server: Peer) -> None:
-    with pytest.raises(RegistrationUnauthorized, match="40[13]"):
+    with pytest.raises(RegistrationUnauthorized, match=r"40[13]"):
         async with UA(server.accounts["alice"].uri, sockets=server.ws, password="wrong"):
             pass
 
@@ -114,9 +119,14 @@ async def test_echo_gives_the_speech_back(asterisk: AsteriskPeer, codec: str, tm
     await asterisk.idle()
 
 
-async def test_echo_over_wss_through_the_proxy(kamailio: KamailioPeer, asterisk: AsteriskPeer, tmp_path: Path) -> None:
+async def test_echo_over_wss_through_the_proxy(
+    kamailio: KamailioPeer, asterisk: AsteriskPeer, tmp_path: Path
+) -> None:
     recording = tmp_path / "echo.wav"
-    async with registered(kamailio, secure=True) as ua, ua.call("600", audio=SPEECH, record=recording) as call:
+    async with (
+        registered(kamailio, secure=True) as ua,
+        ua.call("600", audio=SPEECH, record=recording) as call,
+    ):
         await asyncio.sleep(6.5)
         assert call.stats().packets_lost == 0
     assert correlate(SPEECH, recording).correlation > 0.9
@@ -206,7 +216,9 @@ async def test_remote_hangup(server: Peer) -> None:
         ("613", CallUnavailable, Cause.SIP_FAILURE_CODE, {503, 500}),
     ],
 )
-async def test_refusals(server: Peer, number: str, error: type[Exception], cause: Cause, status: set[int]) -> None:
+async def test_refusals(
+    server: Peer, number: str, error: type[Exception], cause: Cause, status: set[int]
+) -> None:
     """A proxy turns the 503 of 613 into 500 (RFC 3261 §16.7)."""
     async with registered(server) as ua:
         with pytest.raises(error) as caught:
@@ -224,7 +236,11 @@ async def test_tone(asterisk: AsteriskPeer, tmp_path: Path) -> None:
 
 
 async def test_two_calls_at_once(asterisk: AsteriskPeer) -> None:
-    async with registered(asterisk) as ua, ua.call("600", audio=SPEECH) as one, ua.call("600", audio=SPEECH) as two:
+    async with (
+        registered(asterisk) as ua,
+        ua.call("600", audio=SPEECH) as one,
+        ua.call("600", audio=SPEECH) as two,
+    ):
         await asyncio.sleep(2)
         for call in (one, two):
             assert call.stats().packets_received > 50
@@ -233,7 +249,11 @@ async def test_two_calls_at_once(asterisk: AsteriskPeer) -> None:
 async def test_message_and_options(server: Peer) -> None:
     async with registered(server, "alice") as alice, registered(server, "bob") as bob:
         got: asyncio.Queue[str] = asyncio.Queue()
-        bob.on("new_message", lambda event: got.put_nowait(event.message.body) if event.originator == "remote" else None)
+
+        @bob.on("new_message")
+        def receive(event: NewMessage) -> None:
+            got.put_nowait(event.message.body)
+
         assert (await alice.send_message("bob", "hello, Bob")).code in (200, 202)
         assert await asyncio.wait_for(got.get(), 5) == "hello, Bob"
         assert (await alice.send_options(f"sip:{server.domain}")).code == 200

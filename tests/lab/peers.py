@@ -115,7 +115,7 @@ class AsteriskPeer(Peer):
         return (await self.ask("core show version")).split(" built")[0].strip()
 
     async def channels(self) -> list[str]:
-        """The names of the channels that are up: one per leg of a call. The one for MESSAGEs always is and is left out."""
+        """The names of the channels that are up: one per leg of a call (and not the one for MESSAGEs)."""
         listing = await self.ask("core show channels concise")
         names = [line.split("!")[0] for line in listing.splitlines() if "!" in line]
         return [name for name in names if not name.startswith("Message/")]
