@@ -28,6 +28,13 @@ class NoResponse:
 Receiver = Callable[["Response | NoResponse"], None]
 
 
+class TransactionUser(Protocol):
+    """What a transaction's `user` must be."""
+
+    def on_transaction_event(self, event: object) -> None:
+        """Something happened to the transaction."""
+
+
 class SentRequest(Protocol):
     """A request under way, through all its re-sendings with credentials."""
 
@@ -35,8 +42,8 @@ class SentRequest(Protocol):
     """As it was last sent."""
     transaction: ClientTransaction | None
 
-    def retire(self, receiver: Receiver) -> None:
-        """The call is over: what still comes is for `receiver`."""
+    def retire(self, user: TransactionUser | None) -> None:
+        """The call is over: what still comes is for `user`."""
 
     def cancel(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Send a CANCEL, now or after the first provisional response (:rfc:`3261#section-9.1`)."""

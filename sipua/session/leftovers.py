@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipua.session.host import NoResponse
-from sipua.sip import Dialog, ParseError, Request, Response, parse_message
+from sipua.sip import Dialog, ParseError, Request, Response, ResponseReceived, parse_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sipua.session.host import SessionHost
+    from sipua.session.host import NoResponse, SessionHost
     from sipua.session.session import RTCSession
 
 
@@ -27,10 +26,12 @@ class Leftovers:
         self._host = host
         self._acks = tuple(ack.frame() for ack in acks)
 
-    def __call__(self, result: Response | NoResponse) -> None:
+    def on_transaction_event(self, event: object) -> None:
         """Acknowledge a 2xx, and hang up one of a branch that is new."""
-        if isinstance(result, NoResponse) or not 200 <= result.code < 300:
-            return
+        if isinstance(event, ResponseReceived) and 200 <= event.response.code < 300:
+            self._acknowledge(event.response)
+
+    def _acknowledge(self, result: Response) -> None:
         acks = [ack for text in self._acks if isinstance(ack := parse_message(text), Request)]
         for ack in acks:
             if (ack.to_tag or "") == (result.to_tag or ""):
@@ -44,15 +45,15 @@ class Leftovers:
         ack = dialog.ack(acks[0])
         self._host.send_ack(ack)
         self._acks += (ack.frame(),)
-        self._host.send_request(dialog.request("BYE"), _nothing, next_cseq=dialog.next_cseq)
+        self._host.send_request(dialog.request("BYE"), _ignore, next_cseq=dialog.next_cseq)
 
 
-def _nothing(result: Response | NoResponse) -> None:
-    """For a request whose answer does not matter, or to which nothing can come any more."""
+def _ignore(result: Response | NoResponse) -> None:
+    """The answer to a BYE in a dialog that never was a call."""
 
 
 def retire(session: RTCSession) -> None:
     """The call is over; the INVITE's transaction may live on."""
     if session._invite is not None:
         acks = session._acks.values()
-        session._invite.retire(Leftovers(session._host, acks) if acks else _nothing)
+        session._invite.retire(Leftovers(session._host, acks) if acks else None)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sipua.errors import AuthenticationError, NotConnected, ParseError
 from sipua.events import Cause
-from sipua.session.host import NoResponse, Receiver
+from sipua.session.host import NoResponse, Receiver, TransactionUser
 from sipua.sip import (
     AckReceived,
     Request,
@@ -38,13 +38,6 @@ logger = logging.getLogger("sipua.sip")
 
 #: Frames at the debug level: every SIP message as it goes over the wire, without credentials.
 trace = logging.getLogger("sipua.trace")
-
-
-class TransactionUser(Protocol):
-    """What a transaction's `user` must be."""
-
-    def on_transaction_event(self, event: object) -> None:
-        """Something happened to the transaction."""
 
 
 class Endpoint:
@@ -260,14 +253,12 @@ class RequestSender:
             self.transaction.cancel(self._endpoint.loop.time(), headers=headers)
             self._endpoint.flush()
 
-    def retire(self, receiver: Receiver) -> None:
-        """What still comes is for `receiver`; let go of all the rest."""
-        self._receiver = receiver
-        self._next_cseq = None
+    def retire(self, user: TransactionUser | None) -> None:
+        """What still comes is for `user`; let go of all the rest."""
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
+            transaction.user = user
             self._endpoint.release(transaction)
-            del self.request
 
     def give_up(self, cause: Cause, response: Response | None = None) -> None:
         """Tell that there is no (usable) final response."""
