@@ -39,6 +39,16 @@ class SentRequest(Protocol):
         """Send a CANCEL, now or after the first provisional response (:rfc:`3261#section-9.1`)."""
 
 
+class DialogUser(Protocol):
+    """Whoever gets the requests of a dialog: a call, or a subscription outside of calls."""
+
+    def receive_request(self, transaction: ServerTransaction, request: Request) -> None:
+        """A request of the peer in the dialog, neither ACK nor CANCEL; it must be answered."""
+
+    def close(self) -> None:
+        """The user agent stops: nothing can be sent any more, stop all timers."""
+
+
 class SessionHost(Protocol):
     """The user agent, as its sessions see it."""
 
@@ -67,8 +77,11 @@ class SessionHost(Protocol):
     def new_media(self, options: MediaOptions | dict[str, Any], factory: Any = None) -> MediaSession:
         """The media of a call. `factory` is the call's own, when it has one."""
 
-    def add_dialog(self, dialog_id: tuple[str, str, str], session: Any) -> None:
-        """From now on in-dialog requests with this identification are the session's."""
+    def add_dialog(self, dialog_id: tuple[str, str, str], user: DialogUser) -> None:
+        """From now on in-dialog requests with this identification are the user's.
+
+        An empty remote tag stands for any: a NOTIFY that comes before the response which tells the tag.
+        """
 
     def remove_dialog(self, dialog_id: tuple[str, str, str]) -> None:
         """Such requests get 481 from now on."""

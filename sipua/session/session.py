@@ -17,7 +17,7 @@ from sipua import events
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, MediaError
 from sipua.events import Cause
-from sipua.session import dtmf, incoming, info, terminate
+from sipua.session import dtmf, incoming, indialog, info, terminate
 from sipua.session.outcome import call_error
 from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
 
@@ -296,6 +296,16 @@ class RTCSession(Emitter):
         if not self.is_ended():
             self.terminate()
         await asyncio.shield(self._gone)
+
+    # --- what the user agent asks for ----------------------------------------------------------------------
+
+    def receive_request(self, transaction: ServerTransaction, request: Request) -> None:
+        """A request in the call's dialog; called by the user agent."""
+        indialog.receive_request(self, transaction, request)
+
+    def close(self) -> None:
+        """The user agent stops; called by it."""
+        self._set_gone()
 
     # --- mailbox -------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sipua import events
 from sipua.errors import ParseError
-from sipua.session import incoming, indialog
+from sipua.session import incoming
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.session import RTCSession
 from sipua.sip import check_request, make_response
@@ -38,9 +38,11 @@ def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None
         return
     to_tag = request.to_tag
     if to_tag:
-        session = ua.find_dialog((request.call_id, to_tag, request.from_tag or ""))
-        if session is not None:
-            indialog.receive_request(session, transaction, request)
+        user = ua.find_dialog((request.call_id, to_tag, request.from_tag or ""))
+        if user is None and request.method == "NOTIFY":  # it may come before the response (RFC 6665 §4.4.1)
+            user = ua.find_dialog((request.call_id, to_tag, ""))
+        if user is not None:
+            user.receive_request(transaction, request)
         else:
             _refuse(ua, transaction, request, 481)
     elif not ua.identity.is_ours(request.uri):

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from sipua.emitter import Handler
-    from sipua.session.host import Receiver
+    from sipua.session.host import DialogUser, Receiver
     from sipua.sip import ServerTransaction
 
 logger = logging.getLogger("sipua.ua")
@@ -98,7 +98,7 @@ class UA(Emitter):
         self._transport: Transport | None = None
         self._registrator: Registrator | None = None
         self._sessions: set[RTCSession] = set()
-        self._dialogs: dict[tuple[str, str, str], RTCSession] = {}
+        self._dialogs: dict[tuple[str, str, str], DialogUser] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ready: asyncio.Future[None] | None = None
         self._failed_servers: dict[str, TransportError] = {}
@@ -173,6 +173,9 @@ class UA(Emitter):
         self.endpoint.close()
         for session in tuple(self._sessions):
             session._set_gone()
+        for user in tuple(self._dialogs.values()):
+            user.close()
+        self._dialogs.clear()
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=timeout)
         self._transport = self._registrator = None
@@ -459,13 +462,13 @@ class UA(Emitter):
         """A call that is not over."""
         self._sessions.add(session)
 
-    def find_dialog(self, dialog_id: tuple[str, str, str]) -> RTCSession | None:
-        """The session whose dialog this is."""
+    def find_dialog(self, dialog_id: tuple[str, str, str]) -> DialogUser | None:
+        """Whose dialog this is."""
         return self._dialogs.get(dialog_id)
 
-    def add_dialog(self, dialog_id: tuple[str, str, str], session: RTCSession) -> None:
-        """Requests in this dialog are the session's."""
-        self._dialogs[dialog_id] = session
+    def add_dialog(self, dialog_id: tuple[str, str, str], user: DialogUser) -> None:
+        """Requests in this dialog are the user's. An empty remote tag stands for any, with NOTIFY."""
+        self._dialogs[dialog_id] = user
 
     def remove_dialog(self, dialog_id: tuple[str, str, str]) -> None:
         """Requests in this dialog get 481."""
