@@ -36,6 +36,7 @@ from sipua.errors import (
     RequestTimeout,
     SipuaError,
     SubprotocolError,
+    TransferFailed,
     TransportError,
 )
 from sipua.events import Cause
@@ -83,6 +84,7 @@ __all__ = [
     "Response",
     "SipuaError",
     "SubprotocolError",
+    "TransferFailed",
     "TransportError",
     "WebSocketInterface",
     "__version__",

@@ -292,6 +292,84 @@ class NewDTMF:
 
 
 @dataclass(frozen=True, slots=True)
+class Refer:
+    """The peer asks to call somebody (:rfc:`3515`): `refer` says whom. `accept` or `reject` it."""
+
+    refer: Any
+    request: Request
+
+    def accept(self, **options: Any) -> Any:
+        """Follow it; returns the new call (see `IncomingRefer.accept`)."""
+        return self.refer.accept(**options)
+
+    def reject(self, status_code: int = 603, reason_phrase: str | None = None) -> None:
+        """Do not follow it."""
+        self.refer.reject(status_code, reason_phrase)
+
+
+@dataclass(frozen=True, slots=True)
+class Replaces:
+    """Somebody wants to take the peer's place in this call (:rfc:`3891`). `accept` or `reject` it."""
+
+    replacement: Any
+    request: Request
+
+    def accept(self, **options: Any) -> Any:
+        """Take the new call in place of this one; returns it (see `Replacement.accept`)."""
+        return self.replacement.accept(**options)
+
+    def reject(self, status_code: int = 486, reason_phrase: str | None = None) -> None:
+        """Refuse; this call goes on."""
+        self.replacement.reject(status_code, reason_phrase)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferRequestSucceeded:
+    """The peer takes our REFER: it will try."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class ReferRequestFailed:
+    """The peer does not take our REFER; `response` is None when there was none."""
+
+    response: Response | None
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class ReferStatus:
+    """How far the call that we asked for is: the status line of the response to its INVITE.
+
+    `request` is the NOTIFY that told it; None when the peer left us without an answer (`status_code` 408).
+    """
+
+    request: Request | None
+    status_code: int
+    reason_phrase: str
+    reason: str = ""
+
+    @property
+    def status_line(self) -> str:
+        """As in the NOTIFY, such as ``SIP/2.0 200 OK``."""
+        return f"SIP/2.0 {self.status_code} {self.reason_phrase}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """A NOTIFY in the call's dialog that belongs to no subscription, such as ``talk`` and ``hold``.
+
+    `event` is the package; `body` its content of type `content_type`.
+    """
+
+    event: str
+    content_type: str
+    body: bytes
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class NewInfo:
     """An INFO that is no DTMF, received or sent; `body` is its content of type `content_type`."""
 
