@@ -21,6 +21,7 @@ def new_request(
     body: bytes = b"",
     call_id: str | None = None,
     sequence: int = 1,
+    tag: str | None = None,
 ) -> Request:
     """A request that belongs to no dialog (:rfc:`3261#section-8.1.1`). `from_` and `to` are without tags.
 
@@ -32,7 +33,7 @@ def new_request(
         add("Route", value)
     add("Max-Forwards", "70")
     add("To", to)
-    add("From", f"{from_};tag={new_tag()}")
+    add("From", f"{from_};tag={tag or new_tag()}")
     add("Call-ID", call_id or new_call_id())
     add("CSeq", f"{sequence} {method}")
     for name, value in headers:
