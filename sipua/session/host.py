@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sipua.events import Cause
     from sipua.media.interface import MediaOptions, MediaSession
-    from sipua.sip import ClientTransaction, Request, Response, ServerTransaction
+    from sipua.sip import URI, ClientTransaction, Request, Response, ServerTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,12 @@ class SessionHost(Protocol):
 
     def send_ack(self, request: Request) -> None:
         """Send an ACK to a 2xx: a transaction of its own that has no answer."""
+
+    def call(self, target: str | URI, **options: Any) -> Any:
+        """Make a call; see `UA.call`."""
+
+    def normalize_target(self, target: str | URI) -> URI:
+        """What the application gave as a target, as a URI."""
 
     def respond(self, transaction: ServerTransaction, response: Response) -> None:
         """Answer a request."""

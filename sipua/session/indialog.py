@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipua import events
-from sipua.session import dtmf, renegotiate, terminate
+from sipua.session import dtmf, notify, renegotiate, terminate
 from sipua.session.reply import respond
 from sipua.session.states import Event, State, allowed
 from sipua.sip import OutOfOrder, ParseError
@@ -15,21 +15,24 @@ if TYPE_CHECKING:
     from sipua.session.session import RTCSession
     from sipua.sip import Request, ServerTransaction
 
+#: What has nothing to do with offer and answer, and need not wait for them.
+_URGENT = frozenset({"BYE", "OPTIONS", "INFO", "REFER", "NOTIFY", "SUBSCRIBE"})
+
 Handler = Callable[["RTCSession", "ServerTransaction", "Request"], None]
 
 
 def receive_request(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
     """Called by the user agent for each request in one of the session's dialogs, but ACK and CANCEL."""
-    session._post(
-        lambda: _handle(session, transaction, request), urgent=request.method in ("BYE", "OPTIONS", "INFO")
-    )
+    session._post(lambda: _handle(session, transaction, request), urgent=request.method in _URGENT)
 
 
 def _handle(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
     dialog = session._dialog
     if dialog is None or dialog.remote_tag != request.from_tag:
         dialog = session._early_dialogs.get(request.from_tag or "")
-    if dialog is None or session.status is State.ENDED:
+    usages = session._refers
+    beyond_call = bool(usages) and request.method in ("NOTIFY", "SUBSCRIBE")  # RFC 5057 §4.2
+    if dialog is None or (session.status is State.ENDED and not beyond_call):
         respond(session, transaction, request, 481)
         return
     try:
@@ -40,8 +43,11 @@ def _handle(session: RTCSession, transaction: ServerTransaction, request: Reques
     handler = HANDLERS.get(request.method)
     if handler is None:
         respond(session, transaction, request, 405)
-    else:
+        return
+    try:
         handler(session, transaction, request)
+    except ParseError as error:  # a header that only its handler reads
+        respond(session, transaction, request, error.status or 400, error.headers, error.phrase)
 
 
 def _on_bye(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
@@ -82,4 +88,7 @@ HANDLERS: dict[str, Handler] = {
     "OPTIONS": _on_options,
     "INFO": _on_info,
     "INVITE": renegotiate.on_reinvite,
+    "REFER": notify.on_refer,
+    "NOTIFY": notify.on_notify,
+    "SUBSCRIBE": notify.on_subscribe,
 }

@@ -17,16 +17,19 @@ from sipua import events
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, MediaError
 from sipua.events import Cause
-from sipua.session import dtmf, incoming, indialog, info, terminate
+from sipua.session import dtmf, incoming, indialog, info, refer, terminate
 from sipua.session.outcome import call_error
 from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
+from sipua.session.subscriptions import ReferUsages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
+    from sipua.emitter import Handler
     from sipua.media.interface import AudioPort, MediaSession, MediaStats
     from sipua.session.host import SentRequest, SessionHost
-    from sipua.sip import Address, Dialog, Request, Response, ServerTransaction
+    from sipua.session.refer import ReferSubscriber
+    from sipua.sip import URI, Address, Dialog, Replaces, Request, Response, ServerTransaction
 
 logger = logging.getLogger("sipua.session")
 
@@ -61,6 +64,9 @@ class RTCSession(Emitter):
             "new_dtmf",
             "new_info",
             "media_failed",
+            "refer",
+            "replaces",
+            "notify",
         }
     )
 
@@ -108,6 +114,7 @@ class RTCSession(Emitter):
         self._progress_asked = False
         self._no_answer_timeout: float | None = None
         self._bye_sent = False
+        self._refers: ReferUsages | None = None
         self._confirmed: asyncio.Future[None] = host.loop.create_future()
         self._over: asyncio.Future[None] = host.loop.create_future()
         self._gone: asyncio.Future[None] = host.loop.create_future()
@@ -257,6 +264,38 @@ class RTCSession(Emitter):
         """
         return dtmf.send_dtmf(self, tones, duration, inter_tone_gap, extra_headers)
 
+    def refer(
+        self,
+        target: str | URI | None = None,
+        *,
+        replaces: RTCSession | Replaces | None = None,
+        refer_sub: bool = True,
+        hang_up: bool = True,
+        extra_headers: Any = (),
+        event_handlers: Mapping[str, Handler] | None = None,
+    ) -> ReferSubscriber:
+        """Transfer the peer: ask it to call somebody else (:rfc:`3515`, :rfc:`5589`).
+
+        ::
+
+            await call.refer("carol")                  # blind
+            await call.refer(replaces=consultation)    # attended: the peer takes our place in that call
+
+        When it worked, this call (and the one that was replaced) is hung up, by us after 2 seconds if by nobody else.
+        When it did not, the calls are as they were.
+
+        :param target: whom the peer shall call; with `replaces`, the other end of that call when not given.
+        :param replaces: another call of ours that is up, which the peer's new call takes the place of (:rfc:`3891`).
+        :param refer_sub: False: do not tell us how it goes (:rfc:`4488`); a peer that knows this sends no NOTIFY, and
+            the result is that it tries.
+        :param hang_up: False leaves hanging up to the application.
+        :param event_handlers: handlers for the events of the `ReferSubscriber` that is returned.
+        :returns: awaitable for the result; `TransferFailed` when it did not work.
+        :raises InvalidStateError: this call, or the one to be replaced, is not up.
+        :raises InvalidTargetError: not a target.
+        """
+        return refer.refer(self, target, replaces, refer_sub, hang_up, extra_headers, event_handlers)
+
     def mute(self, *, audio: bool = True, video: bool = False) -> None:
         """Send silence instead of our audio. The peer is not told."""
         if audio and not self.audio.muted:
@@ -305,6 +344,8 @@ class RTCSession(Emitter):
 
     def close(self) -> None:
         """The user agent stops; called by it."""
+        if self._refers is not None:
+            self._refers.close()
         self._set_gone()
 
     # --- mailbox -------------------------------------------------------------------------------------------
@@ -425,8 +466,7 @@ class RTCSession(Emitter):
             return
         self._stop_work()
         self._mailbox.clear()
-        if self._dialog is not None:
-            self._host.remove_dialog(self._dialog.id)
+        self._leave_dialog()
         for dialog in self._early_dialogs.values():
             self._host.remove_dialog(dialog.id)
         self._early_dialogs.clear()
@@ -435,6 +475,16 @@ class RTCSession(Emitter):
             self._gone.set_result(None)
         else:
             self._host.spawn(self._close_media(self._media))
+
+    def _refer_usages(self) -> ReferUsages:
+        if self._refers is None:
+            self._refers = ReferUsages(self, self._leave_dialog)
+        return self._refers
+
+    def _leave_dialog(self) -> None:
+        """Nothing more is expected in the dialog, once the call is over and no subscription lives in it."""
+        if self._dialog is not None and self._state is State.ENDED and not self._refers:
+            self._host.remove_dialog(self._dialog.id)
 
     async def _close_media(self, media: MediaSession) -> None:
         try:

@@ -31,7 +31,7 @@ class StatusLine:
 
 def status_line(code: int, phrase: str | None = None) -> StatusLine:
     """A status line of ours; what must not be in a line is taken out of a foreign `phrase`."""
-    text = reason_phrase(code) if not phrase else phrase
+    text = phrase or reason_phrase(code)
     return StatusLine(code, "".join(character if character.isprintable() else " " for character in text))
 
 

@@ -150,7 +150,7 @@ def send_bye(session: RTCSession, headers: tuple[tuple[str, str], ...] = (), bod
         return
     session._bye_sent = True
     bye(session, session._dialog, session._set_gone, headers, body)
-    session._host.remove_dialog(session._dialog.id)
+    session._leave_dialog()
 
 
 def bye(
