@@ -47,7 +47,7 @@ def _handle(session: RTCSession, transaction: ServerTransaction, request: Reques
     try:
         handler(session, transaction, request)
     except ParseError as error:  # a header that only its handler reads
-        respond(session, transaction, request, error.status or 400, error.headers, error.phrase)
+        respond(session, transaction, request, error.status or 400, error.headers, phrase=error.phrase)
 
 
 def _on_bye(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:

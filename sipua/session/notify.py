@@ -28,7 +28,7 @@ def on_refer(session: RTCSession, transaction: ServerTransaction, request: Reque
         transaction,
         request,
         session,
-        lambda code, headers, phrase: respond(session, transaction, request, code, headers, phrase),
+        lambda code, headers, phrase: respond(session, transaction, request, code, headers, phrase=phrase),
     )
 
 

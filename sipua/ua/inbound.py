@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from sipua import events
 from sipua.errors import ParseError
-from sipua.session import incoming
+from sipua.session import incoming, replaces
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.session import RTCSession
 from sipua.sip import check_request, make_response
 from sipua.ua.outofdialog import IncomingMessage, IncomingOptions
+from sipua.ua.refer import ReferDialog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sipua.ua")
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
-EXTENSIONS = ("outbound", "gruu", "path")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "REFER", "NOTIFY")
+EXTENSIONS = ("outbound", "gruu", "path", "replaces", "norefersub")
 ALLOW = ("Allow", ", ".join(METHODS))
 SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
 #: What an INVITE may carry besides a session description.
@@ -35,6 +36,9 @@ def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None
         check_request(request, supported=EXTENSIONS, schemes=("sip", "sips", "tel"))
     except ParseError as error:
         _refuse(ua, transaction, request, error.status or 400, error.headers)
+        return
+    if request.method != "INVITE" and "Replaces" in request.headers:  # RFC 3891 §3
+        _refuse(ua, transaction, request, 400)
         return
     to_tag = request.to_tag
     if to_tag:
@@ -67,7 +71,11 @@ def _refuse(
 
 
 def _on_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None:
-    refusal = _refusal_of_invite(ua, request)
+    refusal = _refusal_of_content(request)
+    if refusal is None and "Replaces" in request.headers:
+        _on_replacing_invite(ua, transaction, request)
+        return
+    refusal = refusal or _refusal_of_call(ua)
     if refusal is not None:
         _refuse(ua, transaction, request, *refusal)
         return
@@ -80,12 +88,40 @@ def _on_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None
     incoming.ring(session)
 
 
-def _refusal_of_invite(ua: UA, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
+def _on_replacing_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None:
+    """One that wants to take the place of a call of ours; that call's handlers decide (:rfc:`3891#section-3`)."""
+    try:
+        wanted = request.replaces
+    except ParseError as error:
+        _refuse(ua, transaction, request, error.status or 400)
+        return
+    if wanted is None or "Join" in request.headers:  # RFC 3911 §4: never both
+        _refuse(ua, transaction, request, 400)
+        return
+    old = ua.find_call(wanted)
+    code = replaces.refusal(old, wanted) if isinstance(old, RTCSession) else old
+    if code is not None or not isinstance(old, RTCSession):
+        _refuse(ua, transaction, request, code or 481)
+        return
+    session = RTCSession(ua, "incoming")
+    ua.add_session(session)
+    incoming.receive_invite(
+        session, transaction, request, no_answer_timeout=ua.configuration.no_answer_timeout
+    )
+    event = events.NewRTCSession("remote", session, request)
+    replaces.receive(old, session, request, lambda: ua.emit("new_rtc_session", event))
+
+
+def _refusal_of_content(request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
     kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if request.body and kind not in _INVITE_BODIES:
         return 415, (("Accept", SDP_TYPE),)
     if not request.contact:
         return 400, ()
+    return None
+
+
+def _refusal_of_call(ua: UA) -> tuple[int, tuple[tuple[str, str], ...]] | None:
     limit = ua.configuration.max_calls
     if limit is not None and sum(not session.is_ended() for session in ua.sessions) >= limit:
         return 486, ()
@@ -109,8 +145,13 @@ def _on_options(ua: UA, transaction: ServerTransaction, request: Request) -> Non
     options.finish()
 
 
+def _on_refer(ua: UA, transaction: ServerTransaction, request: Request) -> None:
+    ReferDialog(ua).receive_refer(transaction, request)
+
+
 _OUT_OF_DIALOG: Mapping[str, Callable[[UA, ServerTransaction, Request], None]] = {
     "INVITE": _on_invite,
     "MESSAGE": _on_message,
     "OPTIONS": _on_options,
+    "REFER": _on_refer,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import deque
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from sipua import events
@@ -31,6 +32,7 @@ from sipua.sip import (
     Response,
 )
 from sipua.transport import Transport
+from sipua.ua import refer
 from sipua.ua.config import Configuration, UAOptions, configure, normalize_target
 from sipua.ua.endpoint import Endpoint, RequestSender
 from sipua.ua.identity import Identity
@@ -43,7 +45,8 @@ if TYPE_CHECKING:
 
     from sipua.emitter import Handler
     from sipua.session.host import DialogUser, Receiver
-    from sipua.sip import ServerTransaction
+    from sipua.session.refer import ReferSubscriber
+    from sipua.sip import Replaces, ServerTransaction
 
 logger = logging.getLogger("sipua.ua")
 
@@ -81,6 +84,7 @@ class UA(Emitter):
             "new_rtc_session",
             "new_message",
             "new_options",
+            "refer",
             "new_transaction",
             "transaction_destroyed",
         }
@@ -99,6 +103,7 @@ class UA(Emitter):
         self._registrator: Registrator | None = None
         self._sessions: set[RTCSession] = set()
         self._dialogs: dict[tuple[str, str, str], DialogUser] = {}
+        self._ended: deque[tuple[str, str, str]] = deque(maxlen=32)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ready: asyncio.Future[None] | None = None
         self._failed_servers: dict[str, TransportError] = {}
@@ -375,6 +380,27 @@ class UA(Emitter):
         headers = (("Accept", SDP_TYPE), ("Contact", self.contact()), *header_list(extra_headers))
         return self._send_out_of_dialog("OPTIONS", target, headers, content)
 
+    def refer(
+        self,
+        target: str | URI,
+        refer_to: str | URI | None = None,
+        *,
+        replaces: RTCSession | Replaces | None = None,
+        refer_sub: bool = True,
+        extra_headers: HeaderLike = (),
+        event_handlers: Mapping[str, Handler] | None = None,
+    ) -> ReferSubscriber:
+        """Ask `target`, with whom we have no call, to call `refer_to` (:rfc:`3515`): click to dial, for instance.
+
+        The other arguments, the result and the errors are those of `RTCSession.refer`. Of a target with several
+        devices, the first that takes it tells us how it goes.
+
+        :raises InvalidStateError: not started.
+        """
+        if self._transport is None:
+            raise InvalidStateError("refer", "stopped")
+        return refer.refer(self, target, refer_to, replaces, refer_sub, extra_headers, event_handlers)
+
     def _send_out_of_dialog(
         self, method: str, target: str | URI, headers: tuple[tuple[str, str], ...], body: bytes
     ) -> asyncio.Future[Response]:
@@ -466,6 +492,20 @@ class UA(Emitter):
         """Whose dialog this is."""
         return self._dialogs.get(dialog_id)
 
+    def find_call(self, replaces: Replaces) -> RTCSession | int:
+        """The call that a Replaces header is about; else the status that says it is not there.
+
+        481, and 603 for one that is over: then nobody shall ring for it (:rfc:`3891#section-3`).
+        """
+        for to_tag in (replaces.to_tag, "") if replaces.to_tag == "0" else (replaces.to_tag,):
+            for from_tag in (replaces.from_tag, "") if replaces.from_tag == "0" else (replaces.from_tag,):
+                id = (replaces.call_id, to_tag, from_tag)
+                if isinstance(user := self._dialogs.get(id), RTCSession):
+                    return user
+                if id in self._ended:
+                    return 603
+        return 481
+
     def add_dialog(self, dialog_id: tuple[str, str, str], user: DialogUser) -> None:
         """Requests in this dialog are the user's. An empty remote tag stands for any, with NOTIFY."""
         self._dialogs[dialog_id] = user
@@ -477,6 +517,8 @@ class UA(Emitter):
     def session_over(self, session: RTCSession) -> None:
         """The session has ended."""
         self._sessions.discard(session)
+        if session._dialog is not None:
+            self._ended.append(session._dialog.id)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task that `stop` waits for."""
