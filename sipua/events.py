@@ -7,10 +7,12 @@ Handlers get exactly one of these. `originator` says who did it: ``"local"`` thi
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sipua.sip import Request, Response
 
 Originator = Literal["local", "remote", "system"]
@@ -191,6 +193,13 @@ class SubscriptionAccepted:
 
     response: Response
     expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionDialogCreated:
+    """The first NOTIFY of a notifier made the subscription's dialog (:rfc:`6665#section-4.4.1`)."""
+
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,6 +421,41 @@ class Muted:
 
     audio: bool = False
     video: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A side has put the other on hold (``hold``), or takes it off again (``unhold``): told when it is agreed."""
+
+    originator: Originator
+
+
+@dataclass(slots=True)
+class Reinvite:
+    """A re-INVITE of the peer, before it is answered. What is not rejected is accepted if media can.
+
+    `callback`, if the handler sets it, is called without arguments once the change is in force.
+    """
+
+    request: Request
+    _refuse: Callable[[int, str | None, Any], None] = field(repr=False)
+    callback: Callable[[], Any] | None = None
+
+    def reject(
+        self, *, status_code: int = 403, reason_phrase: str | None = None, extra_headers: Any = ()
+    ) -> None:
+        """Refuse it; the call goes on as it is.
+
+        :param status_code: 300 to 699.
+        :raises ValueError: no such status code.
+        :raises InvalidStateError: it was answered already.
+        """
+        self._refuse(status_code, reason_phrase, extra_headers)
+
+
+@dataclass(slots=True)
+class Update(Reinvite):
+    """An UPDATE of the peer (:rfc:`3311`), before it is answered; see `Reinvite`."""
 
 
 @dataclass(frozen=True, slots=True)

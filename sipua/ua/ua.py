@@ -9,7 +9,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from sipua import events
-from sipua.emitter import Emitter
 from sipua.errors import (
     ConfigurationError,
     InvalidStateError,
@@ -24,6 +23,7 @@ from sipua.session.headers import HeaderLike, header_list
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.outcome import settle
 from sipua.session.session import RTCSession
+from sipua.session.timers import TimerPolicy
 from sipua.sip import (
     URI,
     Credentials,
@@ -35,8 +35,9 @@ from sipua.transport import Transport
 from sipua.ua import refer
 from sipua.ua.config import Configuration, UAOptions, configure, normalize_target
 from sipua.ua.endpoint import Endpoint, RequestSender
+from sipua.ua.eventing import EventPackages
 from sipua.ua.identity import Identity
-from sipua.ua.inbound import ALLOW, SUPPORTED, on_request
+from sipua.ua.inbound import ALLOW, on_request, supported_header
 from sipua.ua.registrator import Registrator
 from sipua.ua.requests import new_request
 
@@ -54,7 +55,7 @@ logger = logging.getLogger("sipua.ua")
 STOP_TIMEOUT = 5.0
 
 
-class UA(Emitter):
+class UA(EventPackages):
     """A SIP user agent over WebSocket (:rfc:`7118`).
 
     ::
@@ -85,6 +86,8 @@ class UA(Emitter):
             "new_message",
             "new_options",
             "refer",
+            "new_subscribe",
+            "sip_event",
             "new_transaction",
             "transaction_destroyed",
         }
@@ -108,8 +111,16 @@ class UA(Emitter):
         self._ready: asyncio.Future[None] | None = None
         self._failed_servers: dict[str, TransportError] = {}
         self._tracer: Callable[[str, str | bytes], None] | None = None
+        self.on("registered", lambda _: self._tell_event_users(connected=True))
         configuration = self.configuration
-        self._standard = (ALLOW, SUPPORTED, ("User-Agent", configuration.user_agent))
+        self.session_timers = TimerPolicy(
+            configuration.session_timers,
+            configuration.session_timers_refresh_method,
+            configuration.session_timers_force_refresher,
+            configuration.session_timers_expires,
+        )
+        supported = supported_header(session_timers=configuration.session_timers)
+        self._standard = (ALLOW, supported, ("User-Agent", configuration.user_agent))
 
     def __str__(self) -> str:
         return str(self.configuration.uri)
@@ -167,6 +178,7 @@ class UA(Emitter):
             waits.append(session._gone)
             if not session.is_ended():
                 session.terminate()
+        waits += [user.leave() for user in tuple(self.event_users)]
         if transport.is_connected and registrator.registered:
             waits.append(registrator.unregister())
         registrator.close()
@@ -176,6 +188,7 @@ class UA(Emitter):
         await transport.stop()
         self.endpoint.transport_lost()
         self.endpoint.close()
+        self._close_event_users()
         for session in tuple(self._sessions):
             session._set_gone()
         for user in tuple(self._dialogs.values()):
@@ -233,6 +246,7 @@ class UA(Emitter):
     def counts(self) -> dict[str, int]:
         """How much is held in memory: sessions, dialogs, transactions, deadlines, tasks. For tests and monitoring."""
         held = {"sessions": len(self._sessions), "dialogs": len(self._dialogs), "tasks": len(self._tasks)}
+        held["subscriptions"] = len(self.event_users)
         if self._transport is not None:
             layer = self.endpoint.layer
             held |= {"transactions": len(layer), "deadlines": layer.counts.deadlines}
@@ -285,6 +299,7 @@ class UA(Emitter):
         expires: int | None = None,
         no_answer_timeout: float | None = None,
         late_offer: bool = False,
+        session_timers_expires: int | None = None,
         media: MediaFactory | None = None,
         **media_options: Any,
     ) -> RTCSession:
@@ -295,11 +310,14 @@ class UA(Emitter):
         :param expires: give up after so many seconds, told to the peer in an Expires header.
         :param no_answer_timeout: seconds until an unanswered call is cancelled; the configuration's by default.
         :param late_offer: send the INVITE without an offer; the peer makes it.
+        :param session_timers_expires: the session interval to ask for (:rfc:`4028`), in seconds: 90 or more; the
+            configuration's by default.
         :param media: what makes the call's media; the configuration's by default.
         :param media_options: fields of `MediaOptions`: ``audio=``, ``record=``, ``echo=``, ``codecs=`` …
         :raises InvalidTargetError: not a target.
         :raises InvalidStateError: not started.
         :raises MediaFileError: a file to play or record to that cannot be used.
+        :raises ValueError: a session interval that is too short.
         """
         if self._transport is None:
             raise InvalidStateError("call", "stopped")
@@ -318,7 +336,13 @@ class UA(Emitter):
         if expires is not None:
             limit = min(limit, float(expires))
         outgoing.prepare(
-            session, request, media_options, media, late_offer=late_offer, no_answer_timeout=limit
+            session,
+            request,
+            media_options,
+            media,
+            late_offer=late_offer,
+            no_answer_timeout=limit,
+            session_timers_expires=session_timers_expires,
         )
         self.add_session(session)
         self.emit("new_rtc_session", events.NewRTCSession("local", session, request))
@@ -557,6 +581,7 @@ class UA(Emitter):
         self.emit("connected", events.Connected(url))
         if not self._registrator._wanted:
             self._set_ready(None)
+            self._tell_event_users(connected=True)
             return
         self._registrator.connected()
         first = self._registrator._done
@@ -575,6 +600,7 @@ class UA(Emitter):
         self.endpoint.transport_lost()
         if self._registrator is not None:
             self._registrator.connection_lost()
+        self._tell_event_users(connected=False)
         if error is not None:
             self._failed_servers[url] = error
             if len(self._failed_servers) >= len({server.url for server in self.configuration.sockets}):

@@ -1,0 +1,145 @@
+"""What the user agent offers of events: subscriptions, notifiers, publications (:rfc:`6665`, :rfc:`3903`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+from sipua.bodies import ACCEPT, encode_body
+from sipua.emitter import Emitter
+from sipua.errors import InvalidHeaderError, InvalidStateError
+from sipua.session.headers import HeaderLike, header_list
+from sipua.sip import Event, ParseError
+from sipua.ua.config import normalize_target
+from sipua.ua.subscription import Subscriber
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping
+
+    from sipua.bodies import Body
+    from sipua.emitter import Handler
+    from sipua.sip import URI
+    from sipua.ua.ua import UA
+
+#: What JsSIP asks for, too.
+SUBSCRIBE_EXPIRES = 900
+PUBLISH_EXPIRES = 3600
+
+
+class EventUser(Protocol):
+    """A subscription, notifier or publication, as the user agent sees it."""
+
+    def connected(self) -> None:
+        """There is a connection (again), and a registration on it if there is to be one."""
+
+    def connection_lost(self) -> None:
+        """The connection is gone."""
+
+    def leave(self) -> asyncio.Future[None]:
+        """The user agent stops: say goodbye. Done when that has happened."""
+
+    def close(self) -> None:
+        """Nothing more can be sent."""
+
+
+def read_event(event: str) -> Event:
+    """The package, perhaps with ``;id=``.
+
+    :raises InvalidHeaderError: it is none.
+    """
+    try:
+        return Event.parse(event)
+    except ParseError:
+        raise InvalidHeaderError(f"event={event!r}: not an event package such as presence") from None
+
+
+def seconds(name: str, value: object, least: int = 0) -> int:
+    """A duration as the application gives it.
+
+    :raises ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**32:
+        raise ValueError(f"{name}={value!r}: not a whole number of seconds of {least} or more")
+    return value
+
+
+class EventPackages(Emitter):
+    """The part of `UA` that is about events: who is told of what. Apart from the rest for its size only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.event_users: set[EventUser] = set()
+        """The subscriptions, notifiers and publications that are not over."""
+
+    def subscribe(
+        self,
+        target: str | URI,
+        event: str,
+        accept: str | None = None,
+        *,
+        expires: int = SUBSCRIBE_EXPIRES,
+        body: str | bytes | Body = b"",
+        content_type: str | None = None,
+        allow_events: str | None = None,
+        extra_headers: HeaderLike = (),
+        from_user_name: str | None = None,
+        from_display_name: str | None = None,
+        resubscribe: bool = True,
+        event_handlers: Mapping[str, Handler] | None = None,
+    ) -> Subscriber:
+        """Ask to be told of what happens at `target` (:rfc:`6665`). The SUBSCRIBE goes in the next turn.
+
+        :param event: the package, such as ``presence``, ``dialog``, ``message-summary``; perhaps with ``;id=``.
+        :param accept: content types that we read; the package's own by default.
+        :param expires: seconds that it is asked for, each time; 0 asks just for the present state.
+        :param body: a filter, with its `content_type`.
+        :param resubscribe: have it anew when it ends without being meant to.
+        :raises InvalidTargetError: not a target.
+        :raises InvalidHeaderError: not an event package, or a header that must not go on the wire.
+        :raises ValueError: not a duration, or a body without content type.
+        :raises InvalidStateError: not started.
+        """
+        ua = self._started("subscribe")
+        package = read_event(event)
+        accept = accept if accept is not None else ACCEPT.get(package.package)
+        own = [("Accept", accept)] if accept else []
+        if allow_events:
+            own.append(("Allow-Events", allow_events))
+        content, content_type = encode_body(body, content_type)
+        if content and not content_type:
+            raise ValueError("content_type: a body needs one")
+        subscriber = Subscriber(
+            ua,
+            normalize_target(target, ua.configuration.uri),
+            package,
+            expires=seconds("expires", expires),
+            headers=(*header_list(own), *header_list(extra_headers)),
+            from_value=ua.identity.from_value(user=from_user_name, display_name=from_display_name),
+            body=content,
+            content_type=content_type,
+            resubscribe=resubscribe,
+        )
+        for name, handler in (event_handlers or {}).items():
+            subscriber.on(name, handler)
+        subscriber.start_soon()
+        return subscriber
+
+    # --- for the user agent --------------------------------------------------------------------------------
+
+    def _started(self, operation: str) -> UA:
+        ua = cast("UA", self)
+        if ua._transport is None:
+            raise InvalidStateError(operation, "stopped")
+        return ua
+
+    def _tell_event_users(self, *, connected: bool) -> None:
+        for user in tuple(self.event_users):
+            if connected:
+                user.connected()
+            else:
+                user.connection_lost()
+
+    def _close_event_users(self) -> None:
+        for user in tuple(self.event_users):
+            user.close()
+        self.event_users.clear()
