@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    import random
 
     from sipua.events import Cause
     from sipua.media.interface import MediaOptions, MediaSession
+    from sipua.session.timers import TimerPolicy
     from sipua.sip import URI, ClientTransaction, Request, Response, ServerTransaction
 
 
@@ -53,6 +55,11 @@ class SessionHost(Protocol):
     """The user agent, as its sessions see it."""
 
     loop: asyncio.AbstractEventLoop
+    session_timers: TimerPolicy
+
+    @property
+    def rand(self) -> random.Random:
+        """Where chance comes from."""
 
     def contact(self, *, anonymous: bool = False) -> str:
         """The Contact header value for requests and responses that make or refresh a dialog."""

@@ -6,19 +6,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipua import events
-from sipua.session import dtmf, notify, renegotiate, terminate
+from sipua.session import dtmf, notify, reinvite, terminate, update
 from sipua.session.reply import respond
 from sipua.session.states import Event, State, allowed
 from sipua.sip import OutOfOrder, ParseError
 
 if TYPE_CHECKING:
     from sipua.session.session import RTCSession
-    from sipua.sip import Request, ServerTransaction
+    from sipua.sip import Dialog, Request, ServerTransaction
 
-#: What has nothing to do with offer and answer, and need not wait for them.
-_URGENT = frozenset({"BYE", "OPTIONS", "INFO", "REFER", "NOTIFY", "SUBSCRIBE"})
+#: What has nothing to do with offer and answer, and need not wait for them; and what is refused at once when it meets
+#: another offer, or waits for media by itself.
+_URGENT = frozenset({"BYE", "OPTIONS", "INFO", "REFER", "NOTIFY", "SUBSCRIBE", "INVITE", "UPDATE"})
 
 Handler = Callable[["RTCSession", "ServerTransaction", "Request"], None]
+Negotiator = Callable[["RTCSession", "Dialog", "ServerTransaction", "Request"], None]
 
 
 def receive_request(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
@@ -39,6 +41,10 @@ def _handle(session: RTCSession, transaction: ServerTransaction, request: Reques
         dialog.receive_request(request)
     except (OutOfOrder, ParseError) as error:
         respond(session, transaction, request, error.status or 400)
+        return
+    negotiate = NEGOTIATING.get(request.method)
+    if negotiate is not None:
+        negotiate(session, dialog, transaction, request)
         return
     handler = HANDLERS.get(request.method)
     if handler is None:
@@ -83,12 +89,21 @@ def _on_info(session: RTCSession, transaction: ServerTransaction, request: Reque
         session.emit("new_info", events.NewInfo("remote", content_type, request.body, request))
 
 
+def _on_prack(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
+    session._reliable.receive(transaction, request)
+
+
 HANDLERS: dict[str, Handler] = {
     "BYE": _on_bye,
     "OPTIONS": _on_options,
     "INFO": _on_info,
-    "INVITE": renegotiate.on_reinvite,
+    "PRACK": _on_prack,
     "REFER": notify.on_refer,
     "NOTIFY": notify.on_notify,
     "SUBSCRIBE": notify.on_subscribe,
+}
+
+NEGOTIATING: dict[str, Negotiator] = {
+    "INVITE": reinvite.on_reinvite,
+    "UPDATE": update.on_update,
 }

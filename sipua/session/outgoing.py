@@ -9,10 +9,11 @@ from sipua import events
 from sipua.errors import MediaError
 from sipua.events import Cause, cause_of_status
 from sipua.media.interface import Applied
-from sipua.session import terminate
+from sipua.session import hold, prack, reoffer, terminate
 from sipua.session.host import NoResponse
 from sipua.session.negotiation import change_sdp, media_failure, sdp_of, set_sdp, watch_media
 from sipua.session.states import Event, State
+from sipua.session.timers import check_interval
 from sipua.sip import Dialog, Request, Response
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def prepare(
     *,
     late_offer: bool,
     no_answer_timeout: float | None,
+    session_timers_expires: int | None = None,
 ) -> None:
     """Set the call up as far as possible without sending anything; what is wrong with its media is raised here."""
     session.request = request
@@ -40,6 +42,7 @@ def prepare(
     session._media = session._host.new_media(dict(media_options), media_factory)
     session._media.check()
     session._late_offer = late_offer
+    session._timer.wanted = check_interval(session_timers_expires)
     session._no_answer_timeout = no_answer_timeout
 
 
@@ -59,6 +62,9 @@ def start(session: RTCSession) -> None:
             sdp = await change_sdp(session, "local", "offer", await media.create_offer())
             session._sdp_body = sdp
             set_sdp(session.request, sdp)
+        for name, value in session._timer.request_headers():
+            if name not in session.request.headers:
+                session.request.headers.add(name, value)
         await session.emit_and_wait("sending", events.Sending(session.request))
 
     session._do(
@@ -71,10 +77,33 @@ def _send(session: RTCSession) -> None:
     if session._no_answer_timeout is not None:
         session._set_timer("no answer", session._no_answer_timeout, lambda: _no_answer(session))
 
+    _send_invite(session)
+
+
+def _send_invite(session: RTCSession) -> None:
     def received(result: Response | NoResponse) -> None:
         session._post(lambda: _on_result(session, result), urgent=isinstance(result, NoResponse))
 
     session._invite = session._host.send_request(session.request, received)
+
+
+def _with_longer_interval(session: RTCSession, refusal: Response) -> bool:
+    """After a 422: try again with the interval that somebody on the way insists on (:rfc:`4028#section-7.3`)."""
+    waiting = session.status in (State.INVITE_SENT, State.PROCEEDING)
+    if refusal.code != 422 or not waiting or not session._timer.raised(refusal):
+        return False
+    request = session.request.copy()
+    for name in ("Via", "Authorization", "Proxy-Authorization"):
+        request.headers.remove(name)
+    request.headers.set("CSeq", f"{request.cseq.sequence + 1} INVITE")
+    for name, value in session._timer.request_headers():
+        request.headers.set(name, value)
+    for dialog in session._early_dialogs.values():
+        session._host.remove_dialog(dialog.id)
+    session._early_dialogs.clear()
+    session.request = request
+    _send_invite(session)
+    return True
 
 
 def _no_answer(session: RTCSession) -> None:
@@ -90,7 +119,7 @@ def _on_result(session: RTCSession, result: Response | NoResponse) -> None:
         _on_provisional(session, result)
     elif result.code < 300:
         _on_accepted(session, result)
-    else:
+    elif not _with_longer_interval(session, result):
         session.response = result
         _on_refusal(session, cause_of_status(result.code), result)
 
@@ -117,9 +146,13 @@ def _on_provisional(session: RTCSession, response: Response) -> None:
     tag = response.to_tag
     if tag:
         _early_dialog(session, response, tag)
+    if prack.is_reliable(response):
+        _on_reliable(session, response, tag or "")
+        return
     session.emit("progress", events.Progress("remote", response))
     sdp = sdp_of(response)
-    if tag and sdp and not session._late_offer and session.status is State.PROCEEDING:
+    settled = tag in session._reliable_answers  # no description after that means anything (RFC 6337 §3.1.1)
+    if tag and sdp and not settled and not session._late_offer and session.status is State.PROCEEDING:
         # Also in an unreliable response: it is the answer, or a preview of it (RFC 3261 §13.2.1)
         _apply(
             session,
@@ -128,6 +161,37 @@ def _on_provisional(session: RTCSession, response: Response) -> None:
             lambda: None,
             lambda error: logger.warning("%s: early media: %s", session, error),
         )
+
+
+def _on_reliable(session: RTCSession, response: Response, tag: str) -> None:
+    """One that is repeated until our PRACK, which may have to carry an answer (:rfc:`3262#section-4`)."""
+    dialog = session._early_dialogs.get(tag)
+    if dialog is None or not prack.is_next(session, dialog, response):
+        return
+    session._peer.learn(response)
+    sdp = sdp_of(response) if tag not in session._reliable_answers else ""
+    if not sdp or not session._late_offer:
+        prack.send(session, dialog, response)
+    session.emit("progress", events.Progress("remote", response))
+    if not sdp or session.status is not State.PROCEEDING:
+        return
+
+    def failed(error: Exception) -> None:
+        media_failure(session, error, Cause.BAD_MEDIA_DESCRIPTION, 488)
+
+    def settled() -> None:
+        session._reliable_answers.add(tag)
+        session._renegotiation.next()
+
+    def answered(answer: str) -> None:
+        session._answer_branch = tag
+        settled()
+        prack.send(session, dialog, response, answer)
+
+    if session._late_offer:
+        session._do(_answer(session, sdp), answered, failed)
+    else:
+        _apply(session, sdp, tag, settled, failed)
 
 
 def _early_dialog(session: RTCSession, response: Response, tag: str) -> None:
@@ -184,8 +248,12 @@ def _take(session: RTCSession, dialog: Dialog, response: Response) -> None:
         session._host.remove_dialog(other.id)
     session._early_dialogs.clear()
     session._host.add_dialog(dialog.id, session)
+    session._peer.learn(response)
+    session._timer.answered(session.request, response)
     session._began()
-    if session._late_offer:
+    tag = response.to_tag or ""
+    settled = tag in session._reliable_answers
+    if session._late_offer and not settled:
         session.emit("accepted", events.Accepted("remote", response))
         _answer_late_offer(session, dialog, response)
         return
@@ -193,10 +261,12 @@ def _take(session: RTCSession, dialog: Dialog, response: Response) -> None:
     session.emit("accepted", events.Accepted("remote", response))
     if session.status is not State.CONFIRMED:
         return  # a handler hung up
-    tag = response.to_tag or ""
-    sdp = sdp_of(response)
+    sdp = "" if settled else sdp_of(response)
     if sdp:
         _apply(session, sdp, tag, lambda: _confirmed(session), lambda error: _bad_answer(session, error))
+    elif settled and session._answer_branch != tag:
+        _confirmed(session)  # settled by PRACK, and then another branch was heard
+        reoffer.ask(session, "renegotiate")
     elif session._answer_branch is not None and session._answer_branch == tag:
         _confirmed(session)  # the answer came in a provisional response
     else:
@@ -233,26 +303,20 @@ def _apply(session: RTCSession, sdp: str, branch: str, then: Any, failed: Any) -
 
     def applied(outcome: Applied) -> None:
         session._answer_branch = branch
-        if outcome is Applied.NEEDS_REOFFER:
-            logger.warning("%s: media could not follow the branch that answered", session)
         then()
+        if outcome is Applied.NEEDS_REOFFER and session.status is State.CONFIRMED and not session.is_ended():
+            reoffer.ask(session, "renegotiate")  # media could not follow the branch that answered
 
     session._do(work(), applied, failed)
 
 
 def _answer_late_offer(session: RTCSession, dialog: Dialog, response: Response) -> None:
     """The 2xx carries the offer; the ACK must carry the answer (RFC 3261 §13.2.1)."""
-    media = session._media
-    assert media is not None
     offer = sdp_of(response)
     if not offer:
         _acknowledge(session, dialog)
         _bad_answer(session, MediaError("neither the INVITE nor the 2xx has an offer"), Cause.MISSING_SDP)
         return
-
-    async def work() -> str:
-        changed = await change_sdp(session, "remote", "offer", offer)
-        return await change_sdp(session, "local", "answer", await media.create_answer(changed))
 
     def made(sdp: str) -> None:
         _acknowledge(session, dialog, sdp)
@@ -262,7 +326,14 @@ def _answer_late_offer(session: RTCSession, dialog: Dialog, response: Response) 
         _acknowledge(session, dialog)
         _bad_answer(session, error)
 
-    session._do(work(), made, failed)
+    session._do(_answer(session, offer), made, failed)
+
+
+async def _answer(session: RTCSession, offer: str) -> str:
+    """Our answer to an offer of the called side."""
+    assert session._media is not None
+    changed = await change_sdp(session, "remote", "offer", offer)
+    return await change_sdp(session, "local", "answer", await session._media.create_answer(changed))
 
 
 def _confirmed(session: RTCSession) -> None:
@@ -273,6 +344,7 @@ def _confirmed(session: RTCSession) -> None:
     ack = session._acks.get(session._dialog.remote_tag)
     session._set_confirmed()
     session.emit("confirmed", events.Confirmed("local", ack))
+    hold.first(session, "offer" if session._late_offer else "answer")
 
 
 def _bad_answer(session: RTCSession, error: Exception, cause: Cause = Cause.BAD_MEDIA_DESCRIPTION) -> None:

@@ -8,7 +8,6 @@ from sipua.sip import make_response
 
 if TYPE_CHECKING:
     from sipua.session.host import SessionHost
-    from sipua.session.session import RTCSession
     from sipua.sip import Dialog, Request, ServerTransaction
 
 
@@ -29,8 +28,8 @@ def respond(
     request: Request,
     code: int,
     headers: tuple[tuple[str, str], ...] = (),
-    *,
     phrase: str | None = None,
+    *,
     sdp: str = "",
 ) -> None:
     """Answer an in-dialog request."""
@@ -50,6 +49,6 @@ def respond(
     session._host.respond(transaction, response)
 
 
-def retry_later(session: RTCSession, code: int) -> tuple[tuple[str, str], ...]:
+def retry_later(session: DialogOwner, code: int) -> tuple[tuple[str, str], ...]:
     """The Retry-After that a 500 to an offer which came too early must have."""
     return (("Retry-After", str(session._host.rand.randint(0, MAX_RETRY_AFTER))),) if code == 500 else ()

@@ -17,16 +17,20 @@ from sipua import events
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, MediaError
 from sipua.events import Cause
-from sipua.session import dtmf, incoming, indialog, info, refer, terminate
+from sipua.session import dtmf, incoming, indialog, info, refer, reoffer, terminate, update
 from sipua.session.outcome import call_error
+from sipua.session.peer import Peer
+from sipua.session.reliable import ReliableResponses
+from sipua.session.renegotiation import Renegotiation, may_offer
 from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
 from sipua.session.subscriptions import ReferUsages
+from sipua.session.timers import SessionTimer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from sipua.emitter import Handler
-    from sipua.media.interface import AudioPort, MediaSession, MediaStats
+    from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats
     from sipua.session.host import SentRequest, SessionHost
     from sipua.session.refer import ReferSubscriber
     from sipua.sip import URI, Address, Dialog, Replaces, Request, Response, ServerTransaction
@@ -64,6 +68,10 @@ class RTCSession(Emitter):
             "new_dtmf",
             "new_info",
             "media_failed",
+            "hold",
+            "unhold",
+            "reinvite",
+            "update",
             "refer",
             "replaces",
             "notify",
@@ -119,6 +127,12 @@ class RTCSession(Emitter):
         self._over: asyncio.Future[None] = host.loop.create_future()
         self._gone: asyncio.Future[None] = host.loop.create_future()
         self._dtmf = dtmf.Queue(self)
+        self._peer = Peer()
+        self._renegotiation = Renegotiation(self)
+        self._timer = SessionTimer(self, update.refresh)
+        self._reliable = ReliableResponses(self)
+        self._rseqs: dict[tuple[str, int], int] = {}  # the last RSeq of each dialog and INVITE
+        self._reliable_answers: set[str | None] = set()  # branches whose description is settled by a PRACK
 
     # --- what it is ----------------------------------------------------------------------------------------
 
@@ -183,6 +197,14 @@ class RTCSession(Emitter):
         """What this side keeps from the peer, per medium."""
         return {"audio": self._media is not None and self._media.audio.muted, "video": False}
 
+    def is_on_hold(self) -> dict[str, bool]:
+        """Who holds: ``local``, this side; ``remote``, the peer. What is not agreed yet does not count."""
+        return {"local": self._renegotiation.local_hold, "remote": self._renegotiation.remote_hold}
+
+    def is_ready_to_re_offer(self) -> bool:
+        """Whether `hold`, `unhold` or `renegotiate` would begin at once; else they wait for their turn."""
+        return not self.is_ended() and may_offer(self) and self._renegotiation.is_idle
+
     def __str__(self) -> str:
         who = self.remote_identity.uri if hasattr(self, "remote_identity") else "?"
         return f"call {self.direction} {who} ({self._state.value})"
@@ -195,27 +217,36 @@ class RTCSession(Emitter):
         reason_phrase: str | None = None,
         *,
         early_media: bool = False,
+        reliable: bool | None = None,
         extra_headers: Any = (),
         **media_options: Any,
     ) -> asyncio.Future[None]:
         """Send a provisional response to an incoming call; with `early_media` one that carries the answer.
 
         :param status_code: 101 to 199.
+        :param reliable: repeat it until the peer acknowledges it (:rfc:`3262`). By default so if the peer requires
+            it, and for `early_media` if it can.
         :param media_options: as for `answer`, with `early_media`.
         :raises InvalidStateError: not an incoming call, or already answered.
-        :raises ValueError: no such status code.
+        :raises ValueError: no such status code; `reliable` with a peer that cannot.
         """
-        return incoming.progress(self, status_code, reason_phrase, early_media, extra_headers, media_options)
+        return incoming.progress(
+            self, status_code, reason_phrase, early_media, reliable, extra_headers, media_options
+        )
 
-    def answer(self, *, extra_headers: Any = (), **media_options: Any) -> asyncio.Future[None]:
+    def answer(
+        self, *, extra_headers: Any = (), session_timers_expires: int | None = None, **media_options: Any
+    ) -> asyncio.Future[None]:
         """Take the incoming call: make the answer, send the 200.
 
+        :param session_timers_expires: the longest session interval (:rfc:`4028`), in seconds: 90 or more.
         :param media_options: fields of `MediaOptions` (``audio=``, ``record=``, ``echo=`` …) and ``media=``, a factory.
         :returns: done when the call is confirmed; a `CallFailed` when it fails before.
         :raises InvalidStateError: not an incoming call, or answered or over already.
         :raises MediaFileError: a file to play or record to that cannot be used.
+        :raises ValueError: a session interval that is too short.
         """
-        return incoming.answer(self, extra_headers, media_options)
+        return incoming.answer(self, extra_headers, session_timers_expires, media_options)
 
     def terminate(
         self,
@@ -295,6 +326,52 @@ class RTCSession(Emitter):
         :raises InvalidTargetError: not a target.
         """
         return refer.refer(self, target, replaces, refer_sub, hang_up, extra_headers, event_handlers)
+
+    def hold(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:
+        """Put the peer on hold: it is not listened to any more (:rfc:`3264#section-8.4`).
+
+        What is asked for while a negotiation is going on waits for its turn. When the peer refuses it, or does not
+        answer, the call is as it was.
+
+        :param use_update: by UPDATE (:rfc:`3311`) if the peer takes it, instead of re-INVITE.
+        :returns: done when the peer has agreed, or when it is on hold already; `RequestFailed` when it refuses,
+            `RequestTimeout` without an answer, `InvalidStateError` when the call ends before.
+        :raises InvalidStateError: the call was not answered, or is over.
+        """
+        return reoffer.ask(self, "hold", hold=True, use_update=use_update, extra_headers=extra_headers)
+
+    def unhold(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:
+        """End `hold`; see there."""
+        return reoffer.ask(self, "unhold", hold=False, use_update=use_update, extra_headers=extra_headers)
+
+    def renegotiate(
+        self,
+        *,
+        use_update: bool = False,
+        direction: Direction | None = None,
+        ice_restart: bool = False,
+        late_offer: bool = False,
+        extra_headers: Any = (),
+    ) -> asyncio.Future[None]:
+        """Offer the media anew, by re-INVITE (:rfc:`3261#section-14`) or UPDATE; see `hold` for what comes of it.
+
+        :param use_update: by UPDATE if the peer takes it. Before the call is answered it must be, and the first offer
+            must have been answered reliably (:rfc:`3262#section-5`).
+        :param direction: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``: what this side wants from now on.
+        :param ice_restart: find a new path for the media (:rfc:`8445#section-9`).
+        :param late_offer: let the peer make the offer.
+        :raises InvalidStateError: the call was not answered, or is over.
+        :raises ValueError: no such direction, or an UPDATE with `late_offer`.
+        """
+        return reoffer.ask(
+            self,
+            "renegotiate",
+            direction=direction,
+            use_update=use_update,
+            ice_restart=ice_restart,
+            late_offer=late_offer,
+            extra_headers=extra_headers,
+        )
 
     def mute(self, *, audio: bool = True, video: bool = False) -> None:
         """Send silence instead of our audio. The peer is not told."""
@@ -441,6 +518,7 @@ class RTCSession(Emitter):
     def _set_confirmed(self) -> None:
         if not self._confirmed.done():
             self._confirmed.set_result(None)
+            self._renegotiation.rest()
 
     def _set_over(self, event: events.Ended | events.Failed) -> None:
         """Tell that the call is over: once, whatever else still has to be exchanged."""
@@ -450,6 +528,7 @@ class RTCSession(Emitter):
         for name in tuple(self._timers):
             self._clear_timer(name)
         self._dtmf.stop()
+        self._renegotiation.stop()
         self._over.set_result(None)
         if isinstance(event, events.Failed):
             self.failure = event

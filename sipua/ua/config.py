@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from sipua._version import __version__
 from sipua.errors import ConfigurationError, InvalidHeaderError, InvalidTargetError
 from sipua.session.headers import HeaderLike, header_list
+from sipua.session.timers import MINIMUM
 from sipua.sip import URI
 from sipua.transport import Connector, WebSocketInterface
 
@@ -44,6 +45,7 @@ class UAOptions(TypedDict, total=False):
     session_timers: bool
     session_timers_refresh_method: str
     session_timers_force_refresher: bool
+    session_timers_expires: int
     no_answer_timeout: float
     register: bool
     register_expires: int
@@ -89,6 +91,8 @@ class Configuration:
     session_timers: bool = True
     session_timers_refresh_method: str = "UPDATE"
     session_timers_force_refresher: bool = False
+    session_timers_expires: int = 1800
+    """The session interval to ask for (:rfc:`4028`): 90 or more."""
     no_answer_timeout: float = 60.0
     """Time after which an unanswered call is given up: incoming ones with 408, outgoing ones with CANCEL."""
     register: bool = True
@@ -264,6 +268,13 @@ def _count(key: str, value: object) -> int:
     return value
 
 
+def _session_interval(key: str, value: object) -> int:
+    seconds = _whole_seconds(key, value)
+    if seconds < MINIMUM:
+        raise ConfigurationError(key, value, f"less than {MINIMUM} seconds (RFC 4028 section 5)")
+    return seconds
+
+
 def _refresh_method(key: str, value: object) -> str:
     if value not in ("UPDATE", "INVITE"):
         raise ConfigurationError(key, value, "neither UPDATE nor INVITE")
@@ -313,6 +324,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "session_timers": _flag,
     "session_timers_refresh_method": _refresh_method,
     "session_timers_force_refresher": _flag,
+    "session_timers_expires": _session_interval,
     "no_answer_timeout": _seconds,
     "register": _flag,
     "register_expires": _whole_seconds,

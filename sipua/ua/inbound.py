@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sipua import events
 from sipua.errors import ParseError
-from sipua.session import incoming, replaces
+from sipua.session import incoming, replaces, timers
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.session import RTCSession
 from sipua.sip import check_request, make_response
@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sipua.ua")
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE", "REFER", "NOTIFY")
-EXTENSIONS = ("outbound", "gruu", "path", "replaces", "norefersub")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "MESSAGE", "REFER", "NOTIFY")
+EXTENSIONS = ("outbound", "gruu", "path", "replaces", "norefersub", "timer", "100rel")
 ALLOW = ("Allow", ", ".join(METHODS))
-SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
 #: What an INVITE may carry besides a session description.
 _INVITE_BODIES = frozenset({SDP_TYPE, "multipart/mixed", "multipart/alternative", "multipart/related"})
+
+
+def supported_header(*, session_timers: bool) -> tuple[str, str]:
+    """The Supported header; session timers may be switched off."""
+    return "Supported", ", ".join(name for name in EXTENSIONS if session_timers or name != "timer")
 
 
 def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None:
@@ -71,7 +75,7 @@ def _refuse(
 
 
 def _on_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None:
-    refusal = _refusal_of_content(request)
+    refusal = _refusal_of_content(ua, request)
     if refusal is None and "Replaces" in request.headers:
         _on_replacing_invite(ua, transaction, request)
         return
@@ -112,13 +116,16 @@ def _on_replacing_invite(ua: UA, transaction: ServerTransaction, request: Reques
     replaces.receive(old, session, request, lambda: ua.emit("new_rtc_session", event))
 
 
-def _refusal_of_content(request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
+def _refusal_of_content(ua: UA, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
     kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if request.body and kind not in _INVITE_BODIES:
         return 415, (("Accept", SDP_TYPE),)
     if not request.contact:
         return 400, ()
-    return None
+    try:
+        return timers.refusal(ua.session_timers, request)
+    except ParseError:
+        return 400, ()
 
 
 def _refusal_of_call(ua: UA) -> tuple[int, tuple[tuple[str, str], ...]] | None:

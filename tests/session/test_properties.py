@@ -1,6 +1,7 @@
 """Two user agents, a network that delays, duplicates, reorders and cuts, and two people who press buttons at random.
 
-When it is quiet again, both sides agree on whether there is a call, and nothing is left of what is over.
+When it is quiet again, both sides agree on whether there is a call, on who holds it and on what was negotiated, and
+nothing is left of what is over.
 """
 
 from __future__ import annotations
@@ -131,9 +132,25 @@ class Person:
             call.progress(183, early_media=True)
         elif button == "digit":
             call.send_dtmf("5")
+        elif button in ("hold", "unhold"):
+            getattr(call, button)()
+        elif button in ("hold by UPDATE", "unhold by UPDATE"):
+            getattr(call, button.split()[0])(use_update=True)
+        elif button == "renegotiate":
+            call.renegotiate()
+        elif button == "late renegotiate":
+            call.renegotiate(late_offer=True)
 
 
-BUTTONS = ("call", "late", "answer", "answer", "hang up", "early", "digit")
+RENEGOTIATION = (
+    "hold",
+    "unhold",
+    "hold by UPDATE",
+    "unhold by UPDATE",
+    "renegotiate",
+    "late renegotiate",
+)
+BUTTONS = ("call", "late", "answer", "answer", "hang up", "early", "digit", *RENEGOTIATION)
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(("a", "b")),
@@ -146,6 +163,21 @@ STEPS = st.lists(
 FAULTS = st.fixed_dictionaries(
     {"delay": st.sampled_from((0.0, 0.3)), "duplicate": st.sampled_from((0.0, 0.2))}
 )
+
+
+def assert_agreement(one: RTCSession, other: RTCSession) -> None:
+    """What one side has sent is what the other has, and both draw the same conclusions from it."""
+    held, holds = one.is_on_hold(), other.is_on_hold()
+    assert (held["local"], held["remote"]) == (holds["remote"], holds["local"])
+    assert one.media is not None
+    assert other.media is not None
+    assert one.media.local_description == other.media.remote_description
+    assert other.media.local_description == one.media.remote_description
+    for call in (one, other):
+        assert call.media is not None
+        assert not call.media.has_pending_offer
+        assert call.media.direction == ("sendonly" if call.is_on_hold()["local"] else "sendrecv")
+        assert call.is_ready_to_re_offer()
 
 
 async def play(
@@ -174,10 +206,13 @@ async def play(
         assert all(call.is_ended() == (call.status.name == "ENDED") for call in sides)
         if lossless:
             assert len({call.is_ended() for call in sides}) == 1, [str(call) for call in sides]
+            if len(sides) == 2 and not sides[0].is_ended():
+                assert_agreement(*sides)
     for person in people.values():
         alive = sum(not call.is_ended() for call in person.calls)
         held = person.ua.counts()
-        assert held == {"sessions": alive, "dialogs": alive, "tasks": 0, "transactions": 0, "deadlines": 0}
+        assert (held.pop("sessions"), held.pop("dialogs")) == (alive, alive)
+        assert not any(held.values()), held
     for person in people.values():
         await person.ua.stop(timeout=1)
         assert not person.ua.sessions
@@ -209,3 +244,24 @@ def test_connections_that_break_leave_nothing_behind(
 ) -> None:
     """What was lost with a connection may leave one side in a call; but nothing half done is left anywhere."""
     run_simulated(play(steps, faults, seed, lossless=False))
+
+
+HOLDING_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("a", "b")),
+        st.sampled_from((*RENEGOTIATION, *RENEGOTIATION, "digit", "hang up")),
+        st.sampled_from((0.0, 0.005, 0.05, 0.3, 1.0, 5.0)),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps=HOLDING_STEPS, faults=FAULTS, seed=st.integers(0, 2**16))
+def test_two_who_renegotiate_agree_in_the_end(
+    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int
+) -> None:
+    """A call that is up, and both hold, resume and offer anew as they like: glare of every kind."""
+    begin = [("a", "call", 5.0), ("b", "answer", 10.0)]
+    run_simulated(play([*begin, *steps], faults, seed, lossless=True))
