@@ -10,6 +10,7 @@ from sipua.errors import InvalidHeaderError, InvalidStateError
 from sipua.session.headers import HeaderLike, header_list
 from sipua.sip import Event, ParseError
 from sipua.ua.config import normalize_target
+from sipua.ua.publication import Publication
 from sipua.ua.subscription import Subscriber
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class EventPackages(Emitter):
         content, content_type = encode_body(body, content_type)
         if content and not content_type:
             raise ValueError("content_type: a body needs one")
+        if content_type:
+            header_list([("Content-Type", content_type)])
         subscriber = Subscriber(
             ua,
             normalize_target(target, ua.configuration.uri),
@@ -123,6 +126,44 @@ class EventPackages(Emitter):
             subscriber.on(name, handler)
         subscriber.start_soon()
         return subscriber
+
+    def publish(
+        self,
+        event: str,
+        body: str | bytes | Body,
+        content_type: str | None = None,
+        *,
+        target: str | URI | None = None,
+        expires: int = PUBLISH_EXPIRES,
+        extra_headers: HeaderLike = (),
+    ) -> Publication:
+        """Publish our state (:rfc:`3903`), and keep it published. The PUBLISH goes in the next turn.
+
+        :param event: the package, such as ``presence``.
+        :param body: the state: a value of `sipua.bodies`, or text with its `content_type`.
+        :param target: whose state it is; our own address by default.
+        :param expires: seconds that it is asked for, each time.
+        :raises InvalidTargetError: not a target.
+        :raises InvalidHeaderError: not an event package, or a header that must not go on the wire.
+        :raises ValueError: not a duration, an empty body, or one without content type.
+        :raises InvalidStateError: not started.
+        """
+        ua = self._started("publish")
+        content, kind = encode_body(body, content_type)
+        if not content or not kind:
+            raise ValueError("body: needed to publish anything, with its content_type")
+        header_list([("Content-Type", kind)])
+        publication = Publication(
+            ua,
+            normalize_target(target if target is not None else ua.configuration.uri, ua.configuration.uri),
+            read_event(event),
+            content,
+            kind,
+            expires=seconds("expires", expires, 1),
+            headers=header_list(extra_headers),
+        )
+        publication.start_soon()
+        return publication
 
     # --- for the user agent --------------------------------------------------------------------------------
 
