@@ -263,7 +263,7 @@ async def test_subscription_that_was_not_wanted_is_served_all_the_same() -> None
 async def test_peer_that_never_tells_the_end(first: str | None, seconds: float) -> None:
     """RFC 6665 §4.1.2.4: no NOTIFY at all for timer N, or none before the subscription runs out."""
     wire = Wire()
-    async with user_agent(wire) as ua:
+    async with user_agent(wire, session_timers=False) as ua:
         call, invite = await up(wire, ua)
         transfer, _ = await referred(wire, call)
         log = Log(transfer)
