@@ -283,7 +283,7 @@ async def test_peer_that_never_tells_the_end(first: str | None, seconds: float) 
 @pytest.mark.parametrize("body", ["", "SIP/2.0 100 Trying"])
 async def test_subscription_that_ends_without_result(body: str) -> None:
     wire = Wire()
-    async with user_agent(wire) as ua:
+    async with user_agent(wire, session_timers=False) as ua:
         call, invite = await up(wire, ua)
         transfer, _ = await referred(wire, call)
         notify(wire, invite, body, "terminated;reason=giveup")
