@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 DECLINE = 603
 
 
+def dialog_ids(replaces: Replaces) -> tuple[tuple[str, str, str], ...]:
+    """The dialogs that a Replaces header may mean: Call-ID, local tag, remote tag (:rfc:`3891#section-3`).
+
+    A tag of zero may be no tag (:rfc:`2543`). The tags the wrong way round come last: that is how JsSIP writes them for
+    a call that it received, and all three parts must be known to somebody in the call either way.
+    """
+    to_tag, from_tag = replaces.to_tag, replaces.from_tag
+    pairs = [(to_tag, from_tag), (to_tag, ""), ("", from_tag), ("", ""), (from_tag, to_tag)]
+    return tuple(
+        (replaces.call_id, local, remote)
+        for local, remote in pairs
+        if (local or to_tag == "0") and (remote or from_tag == "0")
+    )
+
+
 def refusal(session: RTCSession, replaces: Replaces) -> int | None:
     """The status that refuses the replacement of this call; None when the application may decide.
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sipua.emitter import Handler
     from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats
     from sipua.session.host import SentRequest, SessionHost
-    from sipua.session.refer import ReferSubscriber
+    from sipua.session.subscriber import ReferSubscriber
     from sipua.sip import URI, Address, Dialog, Replaces, Request, Response, ServerTransaction
 
 logger = logging.getLogger("sipua.session")

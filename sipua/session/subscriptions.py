@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sipua.session.host import SessionHost
     from sipua.session.notifier import ReferNotifier
-    from sipua.session.refer import ReferSubscriber
+    from sipua.session.subscriber import ReferSubscriber
     from sipua.sip import Dialog, Event, Request, ServerTransaction, SubscriptionState
 
 PACKAGE = "refer"

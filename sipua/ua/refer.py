@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from sipua.errors import ParseError
 from sipua.session import referred
 from sipua.session.headers import HeaderLike, header_list
-from sipua.session.refer import ReferSubscriber, refer_headers, refer_to_value
+from sipua.session.refer import refer_headers, refer_to_value
 from sipua.session.reply import respond
+from sipua.session.subscriber import ReferSubscriber
 from sipua.session.subscriptions import PACKAGE, ReferUsages
 from sipua.sip import Dialog, OutOfOrder, make_response
 from sipua.ua.requests import new_request

@@ -22,6 +22,7 @@ from sipua.session import outgoing
 from sipua.session.headers import HeaderLike, header_list
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.outcome import settle
+from sipua.session.replaces import dialog_ids
 from sipua.session.session import RTCSession
 from sipua.session.timers import TimerPolicy
 from sipua.sip import (
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     from sipua.emitter import Handler
     from sipua.session.host import DialogUser, Receiver
-    from sipua.session.refer import ReferSubscriber
+    from sipua.session.subscriber import ReferSubscriber
     from sipua.sip import Replaces, ServerTransaction
 
 logger = logging.getLogger("sipua.ua")
@@ -521,14 +522,11 @@ class UA(EventPackages):
 
         481, and 603 for one that is over: then nobody shall ring for it (:rfc:`3891#section-3`).
         """
-        for to_tag in (replaces.to_tag, "") if replaces.to_tag == "0" else (replaces.to_tag,):
-            for from_tag in (replaces.from_tag, "") if replaces.from_tag == "0" else (replaces.from_tag,):
-                id = (replaces.call_id, to_tag, from_tag)
-                if isinstance(user := self._dialogs.get(id), RTCSession):
-                    return user
-                if id in self._ended:
-                    return 603
-        return 481
+        ids = dialog_ids(replaces)
+        for id in ids:
+            if isinstance(user := self._dialogs.get(id), RTCSession):
+                return user
+        return 603 if any(id in self._ended for id in ids) else 481
 
     def add_dialog(self, dialog_id: tuple[str, str, str], user: DialogUser) -> None:
         """Requests in this dialog are the user's. An empty remote tag stands for any, with NOTIFY."""

@@ -13,7 +13,7 @@ from sipua import (
     RTCSession,
     TransferFailed,
 )
-from sipua.session.refer import ReferSubscriber
+from sipua.session.subscriber import ReferSubscriber
 from sipua.sip import Replaces, Request
 from tests.session.test_indialog import up
 from tests.wire import ANSWER, Log, Wire, user_agent
@@ -291,6 +291,27 @@ async def test_subscription_that_ends_without_result(body: str) -> None:
         with pytest.raises(TransferFailed, match="giveup"):
             await transfer
         assert call.is_established()
+
+
+async def test_peer_that_calls_each_notify_the_last() -> None:
+    """SIP.js: ``terminated`` without reason from the first NOTIFY on; and JsSIP sends none with a Contact."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call, invite = await up(wire, ua)
+        transfer, refer = await referred(wire, call)
+        log = Log(transfer)
+        for sequence, status in enumerate(("100 Trying", "180 Ringing", "200 OK"), start=1):
+            wire.from_callee(
+                "NOTIFY",
+                invite,
+                sequence=sequence,
+                extra=f"Event: refer;id={refer.cseq.sequence}\r\nSubscription-State: terminated\r\n"
+                "Content-Type: message/sipfrag\r\n",
+                body=f"SIP/2.0 {status}",
+            )
+            await wire.response(200, "NOTIFY")
+        await transfer
+        assert log.names == ["trying", "progress", "accepted"]
 
 
 async def test_result_before_the_end_of_the_subscription() -> None:

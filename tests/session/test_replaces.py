@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sipua import UA, Cause, ConfigurationError, InvalidStateError, RTCSession
-from sipua.session.replaces import Replacement
-from sipua.sip import Request, Response
+from sipua.session.replaces import Replacement, dialog_ids
+from sipua.sip import Replaces, Request, Response
 from tests.session.test_indialog import up
 from tests.wire import ANSWER, Log, Wire, user_agent
 
@@ -228,6 +228,23 @@ async def test_unknown_dialog(header: str) -> None:
         ua.on("new_rtc_session", lambda event: pytest.fail("it must not ring"))
         wire.invite(ua, extra=header.format(call_id=invite.call_id))
         await wire.response(481, "INVITE")
+
+
+@pytest.mark.parametrize("extra", ["", ";early-only"])
+async def test_tags_the_wrong_way_round(extra: str) -> None:
+    """As JsSIP writes them for a call that it received."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call, invite = await up(wire, ua)
+        call.on("replaces", lambda event: event.accept())
+        wire.invite(ua, extra=f"Replaces: {invite.call_id};to-tag=peer;from-tag={invite.from_tag}{extra}\r\n")
+        await wire.response(486 if extra else 200, "INVITE")
+
+
+def test_tag_of_zero_is_no_tag() -> None:
+    """RFC 3891 §6.1: as of an RFC 2543 peer."""
+    assert dialog_ids(Replaces("c", "a", "0")) == (("c", "a", "0"), ("c", "a", ""), ("c", "0", "a"))
+    assert dialog_ids(Replaces("c", "a", "b")) == (("c", "a", "b"), ("c", "b", "a"))
 
 
 async def test_call_that_is_over() -> None:
