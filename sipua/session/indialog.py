@@ -34,6 +34,9 @@ def _handle(session: RTCSession, transaction: ServerTransaction, request: Reques
         dialog = session._early_dialogs.get(request.from_tag or "")
     usages = session._refers
     beyond_call = bool(usages) and request.method in ("NOTIFY", "SUBSCRIBE")  # RFC 5057 §4.2
+    if session._bye_sent and request.method == "BYE":  # both hang up at once (RFC 5407 §3.2.1)
+        respond(session, transaction, request, 200)
+        return
     if dialog is None or (session.status is State.ENDED and not beyond_call):
         respond(session, transaction, request, 481)
         return

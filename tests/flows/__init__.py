@@ -1,5 +1,5 @@
 """Call flows as data (see `sipua.testing.flow`), figure by figure."""
 
-from tests.flows import rfc3665
+from tests.flows import rfc3665, rfc5407
 
-MODULES = (rfc3665,)
+MODULES = (rfc3665, rfc5407)
