@@ -60,6 +60,8 @@ class UAOptions(TypedDict, total=False):
     connect_timeout: float
     keep_alive_interval: float | None
     max_calls: int | None
+    allow_events: Sequence[str]
+    subscription_min_expires: int
     media: MediaFactory | None
     media_options: Mapping[str, Any]
 
@@ -106,6 +108,11 @@ class Configuration:
     extra_headers: tuple[tuple[str, str], ...] = ()
     """Headers for every REGISTER."""
     user_agent: str = f"sipua/{__version__}"
+    allow_events: tuple[str, ...] = ()
+    """The event packages that others may subscribe to, told in Allow-Events (:rfc:`6665#section-8.2.2`); a SUBSCRIBE
+    for another gets 489. Without any, all are told to the handlers of ``new_subscribe``."""
+    subscription_min_expires: int = 1
+    """A SUBSCRIBE for less seconds than this gets 423."""
     max_calls: int | None = None
     """With so many calls up, the next incoming one gets 486; None: no limit."""
     keep_alive_interval: float | None = 25.0
@@ -239,6 +246,15 @@ def _ha1(key: str, value: object) -> str:
     return value.lower()
 
 
+def _packages(key: str, value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, Sequence) and not isinstance(value, str) else None
+    if names is None or not all(
+        isinstance(n, str) and re.fullmatch(r"[\w\-!%*+`'~.]+", n, re.ASCII) for n in names
+    ):
+        raise ConfigurationError(key, value, "not a list of event packages such as presence")
+    return tuple(names)
+
+
 def _flag(key: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ConfigurationError(key, value, "neither True nor False")
@@ -335,6 +351,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "extra_headers": _headers,
     "user_agent": _text,
     "max_calls": _count,
+    "allow_events": _packages,
+    "subscription_min_expires": _whole_seconds,
     "keep_alive_interval": _seconds,
     "media": _callable,
     "media_options": _mapping,

@@ -8,8 +8,9 @@ from sipua.bodies import ACCEPT, encode_body
 from sipua.emitter import Emitter
 from sipua.errors import InvalidHeaderError, InvalidStateError
 from sipua.session.headers import HeaderLike, header_list
-from sipua.sip import Event, ParseError
+from sipua.sip import Event, ParseError, Request
 from sipua.ua.config import normalize_target
+from sipua.ua.notifier import DEFAULT_EXPIRES, Notifier
 from sipua.ua.publication import Publication
 from sipua.ua.subscription import Subscriber
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from sipua.bodies import Body
     from sipua.emitter import Handler
-    from sipua.sip import URI
+    from sipua.sip import URI, Response
+    from sipua.ua.inbound_events import IncomingSubscribe
     from sipua.ua.ua import UA
 
 #: What JsSIP asks for, too.
@@ -71,6 +73,8 @@ class EventPackages(Emitter):
         super().__init__()
         self.event_users: set[EventUser] = set()
         """The subscriptions, notifiers and publications that are not over."""
+        self.subscribes: dict[int, IncomingSubscribe] = {}
+        """SUBSCRIBEs that wait for an answer, by the id of their request."""
 
     def subscribe(
         self,
@@ -126,6 +130,79 @@ class EventPackages(Emitter):
             subscriber.on(name, handler)
         subscriber.start_soon()
         return subscriber
+
+    def notify(
+        self,
+        subscribe: IncomingSubscribe | Request,
+        content_type: str | None = None,
+        *,
+        body: str | bytes | Body = b"",
+        pending: bool = False,
+        expires: int = DEFAULT_EXPIRES,
+        allow_events: str | None = None,
+        extra_headers: HeaderLike = (),
+    ) -> Notifier:
+        """Take a subscription that ``new_subscribe`` told: the 200 goes now, the first NOTIFY in the next turn.
+
+        :param subscribe: the event's `subscribe`, or its `request`.
+        :param content_type: of what will be told; values of `sipua.bodies` know their own.
+        :param body: the state to tell first, and again after each refresh.
+        :param pending: somebody has yet to allow it: see `Notifier.set_active_state`.
+        :param expires: the longest duration that is granted, in seconds.
+        :param extra_headers: for each NOTIFY.
+        :raises InvalidStateError: it was answered already.
+        :raises ValueError: not a duration, or a body without content type.
+        """
+        ua = self._started("notify")
+        if isinstance(subscribe, Request):
+            found = self.subscribes.get(id(subscribe))
+            if found is None:
+                raise InvalidStateError("notify", "answered")
+            subscribe = found
+        content, kind = encode_body(body, content_type)
+        if content and not kind:
+            raise ValueError("content_type: a body needs one")
+        own = [("Content-Type", kind)] if kind else []
+        header_list(own)
+        notifier = Notifier(
+            ua,
+            subscribe,
+            content,
+            kind,
+            pending=pending,
+            max_expires=seconds("expires", expires, 1),
+            headers=(
+                *header_list([("Allow-Events", allow_events)] if allow_events else []),
+                *header_list(extra_headers),
+            ),
+        )
+        subscribe.take(notifier)
+        return notifier
+
+    def send_notify(
+        self,
+        target: str | URI,
+        event: str,
+        body: str | bytes | Body = b"",
+        content_type: str | None = None,
+        *,
+        extra_headers: HeaderLike = (),
+    ) -> asyncio.Future[Response]:
+        """Send a NOTIFY that nobody subscribed to, as some telephones understand it (``check-sync``, ``talk`` …).
+
+        :rfc:`6665` does not know such; the answer may well be 481. Arguments and result are as in `UA.send_message`.
+        """
+        ua = self._started("send_notify")
+        content, kind = encode_body(body, content_type)
+        headers = [
+            ("Event", str(read_event(event))),
+            ("Subscription-State", "active"),
+            ("Contact", ua.contact()),
+            *header_list(extra_headers),
+        ]
+        if kind:
+            headers += header_list([("Content-Type", kind)])
+        return ua._send_out_of_dialog("NOTIFY", target, tuple(headers), content)
 
     def publish(
         self,

@@ -11,6 +11,7 @@ from sipua.session import incoming, replaces, timers
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.session import RTCSession
 from sipua.sip import check_request, make_response
+from sipua.ua.inbound_events import on_notify, on_subscribe
 from sipua.ua.outofdialog import IncomingMessage, IncomingOptions
 from sipua.ua.refer import ReferDialog
 
@@ -22,7 +23,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sipua.ua")
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "MESSAGE", "REFER", "NOTIFY")
+METHODS = (
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "INFO",
+    "UPDATE",
+    "PRACK",
+    "MESSAGE",
+    "REFER",
+    "SUBSCRIBE",
+    "NOTIFY",
+)
 EXTENSIONS = ("outbound", "gruu", "path", "replaces", "norefersub", "timer", "100rel")
 ALLOW = ("Allow", ", ".join(METHODS))
 #: What an INVITE may carry besides a session description.
@@ -161,4 +175,6 @@ _OUT_OF_DIALOG: Mapping[str, Callable[[UA, ServerTransaction, Request], None]] =
     "MESSAGE": _on_message,
     "OPTIONS": _on_options,
     "REFER": _on_refer,
+    "SUBSCRIBE": on_subscribe,
+    "NOTIFY": on_notify,
 }

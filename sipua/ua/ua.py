@@ -39,6 +39,7 @@ from sipua.ua.endpoint import Endpoint, RequestSender
 from sipua.ua.eventing import EventPackages
 from sipua.ua.identity import Identity
 from sipua.ua.inbound import ALLOW, on_request, supported_header
+from sipua.ua.inbound_events import allow_events
 from sipua.ua.registrator import Registrator
 from sipua.ua.requests import new_request
 
@@ -121,7 +122,12 @@ class UA(EventPackages):
             configuration.session_timers_expires,
         )
         supported = supported_header(session_timers=configuration.session_timers)
-        self._standard = (ALLOW, supported, ("User-Agent", configuration.user_agent))
+        self._standard = (
+            ALLOW,
+            supported,
+            *allow_events(self),
+            ("User-Agent", configuration.user_agent),
+        )
 
     def __str__(self) -> str:
         return str(self.configuration.uri)
