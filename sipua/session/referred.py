@@ -28,6 +28,8 @@ logger = logging.getLogger("sipua.session")
 
 #: Seconds that the one who transferred us has to hang up, once the new call is up, before we do.
 HANG_UP_AFTER = 32.0
+#: Seconds that coroutines may take to decide before the REFER is answered without them.
+ANSWER_AFTER = 5.0
 #: The refusal when nobody listens, or the application names none.
 DECLINE = 603
 
@@ -51,15 +53,15 @@ class Listener(Protocol):
     def has_handlers(self, event: str) -> bool:
         """Whether anybody listens."""
 
-    def emit(self, event: str, payload: Any) -> None:
-        """Tell."""
+    def emit_then(self, event: str, payload: Any, then: Callable[[], None]) -> None:
+        """Tell, and call `then` when the handlers are done."""
 
 
 class IncomingRefer:
     """The wish of a peer that we call somebody. `accept` or `reject` it, now or later.
 
-    What is not decided when the handlers return is answered 202, and the peer is told that it is pending; after 3
-    minutes it is declined.
+    What is not decided when the handlers are done, or after 5 seconds, is answered 202, and the peer is told that it is
+    pending; after 3 minutes it is declined.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class IncomingRefer:
         self._silent = _wants_no_subscription(request)
         self._answered = False
         self._decision = ""
+        self._limit = usages.owner._host.loop.call_later(ANSWER_AFTER, self.settle)
 
     @property
     def uri(self) -> URI:
@@ -112,8 +115,8 @@ class IncomingRefer:
         :returns: the new call, which ``new_rtc_session`` tells, too.
         :raises InvalidStateError: already decided, or the user agent was stopped.
         """
-        self._decide("accept")
         headers = (*self._reference.headers, *header_list(extra_headers))
+        self._decide("accept")
         try:
             call: RTCSession = self._usages.owner._host.call(self.uri, extra_headers=headers, **options)
         except Exception:
@@ -140,13 +143,13 @@ class IncomingRefer:
             raise ValueError(f"status_code={status_code}: not between 300 and 699")
         self._decide("reject")
         if not self._answered:
-            self._answered = True
+            self._answer()
             respond(self._usages.owner, self._transaction, self.request, status_code, phrase=reason_phrase)
         elif self._notifier is not None:
             self._notifier.finish(status_line(status_code, reason_phrase))
 
     def settle(self) -> None:
-        """The handlers have returned: answer, for the REFER cannot wait for a person."""
+        """The handlers are done, or take too long: answer, for the REFER cannot wait for a person."""
         if not self._answered:
             self._take()
             if self._notifier is not None:
@@ -157,13 +160,17 @@ class IncomingRefer:
             raise InvalidStateError(what, self._decision)
         self._decision = f"{what}ed"
 
+    def _answer(self) -> None:
+        self._answered = True
+        self._limit.cancel()
+
     def _take(self) -> None:
         """202, and a subscription unless the peer wants none."""
         owner = self._usages.owner
         headers = (("Contact", owner.contact), *owner._host.standard_headers())
         if self._silent:
             headers = (*headers, ("Refer-Sub", "false"))
-        self._answered = True
+        self._answer()
         respond(owner, self._transaction, self.request, 202, headers)
         if not self._silent:
             self._notifier = ReferNotifier(self._usages, self._usages.event_of(self.request), self._expired)
@@ -241,5 +248,4 @@ def receive_refer(
         refuse(DECLINE, (), None)
         return
     refer = IncomingRefer(usages(), transaction, request, found, session)
-    listener.emit("refer", events.Refer(refer, request))
-    refer.settle()
+    listener.emit_then("refer", events.Refer(refer, request), refer.settle)

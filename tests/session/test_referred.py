@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from sipua import ConfigurationError, InvalidStateError, RTCSession
+from sipua import ConfigurationError, InvalidHeaderError, InvalidStateError, RTCSession
 from sipua.session.referred import IncomingRefer
 from sipua.sip import Request
 from tests.session.test_indialog import up
@@ -268,6 +269,8 @@ async def test_attended_transfer() -> None:
         assert asked[0].replaces.call_id == "a@b"
         assert asked[0].referred_by is not None
         assert asked[0].session is call
+        with pytest.raises(InvalidHeaderError):
+            asked[0].accept(extra_headers=["Via: x"])
         asked[0].accept()
         await notified(wire, "100 Trying", "active;expires")
         new = await wire.request("INVITE")
@@ -322,6 +325,30 @@ async def test_rejected_later() -> None:
                 decide()
         with pytest.raises(ValueError, match="200"):
             asked[0].reject(200)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 10])
+async def test_a_coroutine_decides(seconds: float) -> None:
+    """It has some seconds before the REFER is answered without it."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call, invite = await up(wire, ua)
+
+        @call.on("refer")
+        async def handle(event: Any) -> None:
+            await asyncio.sleep(seconds)
+            event.reject(488)
+
+        refer(wire, invite)
+        if seconds < 5:
+            await wire.response(488, "REFER")
+        else:
+            await wire.response(100, "REFER")
+            await wire.response(202, "REFER")
+            await notified(wire, "100 Trying", "pending;expires")
+            await notified(wire, "488 Not Acceptable Here", "terminated;reason=noresource")
+        await wire.settle(60)
+        assert wire.nothing_sent()
 
 
 async def test_never_decided() -> None:
@@ -550,6 +577,24 @@ async def test_subscribe_begins_nothing(extra: str, code: int) -> None:
         subscribe(wire, invite, extra, 1)
         await wire.response(code, "SUBSCRIBE")
         assert call.is_established()
+
+
+async def test_stop_in_the_middle() -> None:
+    """Nothing goes on when the user agent is stopped, whatever was under way."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call, invite = await up(wire, ua)
+        asked = listen(call)
+        refer(wire, invite)
+        await wire.response(202)
+        wire.from_callee("BYE", invite, sequence=2)
+        await wire.settle()
+        assert ua.counts()["dialogs"] == 1
+    assert ua.counts()["dialogs"] == 0
+    with pytest.raises(InvalidStateError):
+        asked[0].accept()
+    asked[0].reject()
+    await asyncio.sleep(300)
 
 
 async def test_subscription_that_runs_out_while_it_still_rings() -> None:
