@@ -84,7 +84,7 @@ class ReliableResponses:
         if waited * 2 <= GIVE_UP:
             session._set_timer("PRACK", interval, lambda: self._transmit(item, interval * 2, waited * 2))
         else:
-            session._set_timer("PRACK", interval, self._give_up)
+            session._set_timer("PRACK", T1 * (GIVE_UP + 1 - waited), self._give_up)  # 64*T1 in all
 
     def _give_up(self) -> None:
         if not self._session.is_ended() and allowed(self._session.status, Event.FAILURE):

@@ -41,6 +41,9 @@ class Leg:
     """The final response to that."""
     rack: str = ""
     """What a PRACK would acknowledge."""
+    confirmed: bool = False
+    refused: bool = False
+    """Whether its first INVITE was refused: nothing but the ACK belongs to it any more."""
 
 
 class ScriptedPeer:
@@ -77,6 +80,8 @@ class ScriptedPeer:
                 if message.cseq.method == "INVITE":
                     if message.code >= 200:
                         leg.final = message.code
+                        leg.confirmed = leg.confirmed or message.code < 300
+                        leg.refused = not leg.confirmed
                         leg.remote_tag = message.to_tag or leg.remote_tag
                     if message.rseq is not None:
                         leg.rack = f"{message.rseq} {message.cseq}"
@@ -188,6 +193,8 @@ class ScriptedPeer:
             legs = [leg for leg in legs if leg.call_id == self._named[arrow.dialog].call_id]
         if arrow.tag is not None:
             legs = [leg for leg in legs if leg.local_tag == arrow.tag]
+        if method != "ACK":
+            legs = [leg for leg in legs if not leg.refused]
         if legs:
             return legs[-1]
         number = next(self._numbers)
