@@ -557,8 +557,12 @@ class RTCSession(Emitter):
 
     def _refer_usages(self) -> ReferUsages:
         if self._refers is None:
-            self._refers = ReferUsages(self, self._leave_dialog)
+            self._refers = ReferUsages(self, busy=self._keep_dialog, idle=self._leave_dialog)
         return self._refers
+
+    def _keep_dialog(self) -> None:
+        assert self._dialog is not None
+        self._host.add_dialog(self._dialog.id, self)
 
     def _leave_dialog(self) -> None:
         """Nothing more is expected in the dialog, once the call is over and no subscription lives in it."""

@@ -35,10 +35,14 @@ class ReferOwner(Protocol):
 
 
 class ReferUsages:
-    """All refer subscriptions of one dialog. `idle()` is called when there is none left."""
+    """All refer subscriptions of one dialog.
 
-    def __init__(self, owner: ReferOwner, idle: Callable[[], None]) -> None:
+    `busy()` is called when the peer may refresh one of them in the dialog, `idle()` when there is none left.
+    """
+
+    def __init__(self, owner: ReferOwner, *, busy: Callable[[], None], idle: Callable[[], None]) -> None:
         self.owner = owner
+        self._busy = busy
         self._idle = idle
         self._subscribers: list[ReferSubscriber] = []
         self._notifiers: list[ReferNotifier] = []
@@ -54,6 +58,7 @@ class ReferUsages:
     def add_notifier(self, notifier: ReferNotifier) -> None:
         """A REFER of the peer was accepted."""
         self._notifiers.append(notifier)
+        self._busy()
 
     def event_of(self, refer: Request) -> str:
         """The Event value for the peer's REFER: with an id from the second on (:rfc:`3515#section-2.4.6`)."""

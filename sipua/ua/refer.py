@@ -32,7 +32,7 @@ class ReferDialog:
 
     def __init__(self, ua: UA) -> None:
         self.contact = ua.contact()
-        self.usages = ReferUsages(self, self._forget)
+        self.usages = ReferUsages(self, busy=self._register_dialog, idle=self._forget)
         self._host: SessionHost = ua
         self._ua = ua
         self._dialog: Dialog | None = None
@@ -84,17 +84,14 @@ class ReferDialog:
             )
 
         def usages() -> ReferUsages:
-            dialog = Dialog.from_uas(request, transaction.to_tag)
-            dialog.confirm()
-            self._take(dialog)
+            self._dialog = Dialog.from_uas(request, transaction.to_tag)
+            self._dialog.confirm()
             return self.usages
 
         if not request.contact:
             refuse(400, (), "Missing Contact")
             return
         referred.receive_refer(usages, ua, transaction, request, None, refuse)
-        if not self.usages:  # refused, or without a subscription
-            self._forget()
 
     # --- the dialog ------------------------------------------------------------------------------------------
 
@@ -128,7 +125,11 @@ class ReferDialog:
 
     def _take(self, dialog: Dialog) -> None:
         self._dialog = dialog
-        self._register(dialog.id)
+        self._register_dialog()
+
+    def _register_dialog(self) -> None:
+        assert self._dialog is not None
+        self._register(self._dialog.id)
 
     def _register(self, id: tuple[str, str, str]) -> None:
         self._ids.append(id)

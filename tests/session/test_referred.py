@@ -579,6 +579,29 @@ async def test_subscribe_begins_nothing(extra: str, code: int) -> None:
         assert call.is_established()
 
 
+async def test_call_that_ends_before_the_coroutine_decides() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call, invite = await up(wire, ua)
+
+        @call.on("refer")
+        async def handle(event: Any) -> None:
+            await asyncio.sleep(1)
+            event.accept()
+
+        refer(wire, invite)
+        wire.from_callee("BYE", invite, sequence=2)
+        await wire.response(200, "BYE")
+        await wire.response(202, "REFER")
+        await notified(wire, "100 Trying", "active;expires")
+        await wire.request("INVITE")
+        subscribe(wire, invite, "Event: refer\r\nExpires: 0\r\n", 3)
+        await wire.response(200, "SUBSCRIBE")
+        await notified(wire, "100 Trying", "terminated;reason=timeout")
+        await wire.settle()
+        assert ua.counts()["dialogs"] == 0
+
+
 async def test_stop_in_the_middle() -> None:
     """Nothing goes on when the user agent is stopped, whatever was under way."""
     wire = Wire()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sipua import Cause, InvalidStateError, InvalidTargetError, TransferFailed
@@ -193,10 +195,11 @@ async def test_asked_without_subscription() -> None:
         await wire.request("INVITE")
 
 
-async def test_subscription_is_ended_by_the_peer() -> None:
+@pytest.mark.parametrize("seconds", [0, 1])
+async def test_subscription_is_ended_by_the_peer(seconds: float) -> None:
     wire = Wire()
     async with user_agent(wire) as ua:
-        ua.on("refer", lambda event: None)
+        ua.on("refer", lambda event: asyncio.sleep(seconds))
         ask(wire, ua.contact_uri, CAROL)
         accepted = await wire.response(202, "REFER")
         wire.reply(await wire.request("NOTIFY"), 200)
