@@ -179,19 +179,19 @@ def _on_reliable(session: RTCSession, response: Response, tag: str) -> None:
     def failed(error: Exception) -> None:
         media_failure(session, error, Cause.BAD_MEDIA_DESCRIPTION, 488)
 
-    def settled() -> None:
+    def settle() -> None:
+        session._answer_branch = tag
         session._reliable_answers.add(tag)
-        session._renegotiation.next()
 
     def answered(answer: str) -> None:
-        session._answer_branch = tag
-        settled()
+        settle()
         prack.send(session, dialog, response, answer)
 
     if session._late_offer:
         session._do(_answer(session, sdp), answered, failed)
     else:
-        _apply(session, sdp, tag, settled, failed)
+        settle()  # the peer may go on as soon as it has our PRACK; what it sends waits for media here
+        _apply(session, sdp, tag, lambda: None, failed)
 
 
 def _early_dialog(session: RTCSession, response: Response, tag: str) -> None:
