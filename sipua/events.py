@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sipua.sip import Request, Response
+    from sipua.sip import URI, Address, Request, Response
 
 Originator = Literal["local", "remote", "system"]
 
@@ -498,6 +498,26 @@ class Replaces:
     def reject(self, status_code: int = 486, reason_phrase: str | None = None) -> None:
         """Refuse; this call goes on."""
         self.replacement.reject(status_code, reason_phrase)
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """The call was redirected (:rfc:`3261#section-8.1.3.4`): `follow` it, or else it fails.
+
+    `targets` are the Contacts of the 3xx that can be called and were not, the preferred one first.
+    """
+
+    response: Response
+    targets: tuple[Address, ...]
+    redirection: Any
+
+    def follow(self, *targets: Address | URI | str) -> None:
+        """Call these one after the other until one answers; all of `targets` unless some are given."""
+        self.redirection.follow(targets)
+
+    def reject(self) -> None:
+        """Do not follow it, even if the call was made with ``follow_redirects``."""
+        self.redirection.reject()
 
 
 @dataclass(frozen=True, slots=True)

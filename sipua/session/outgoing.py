@@ -33,6 +33,7 @@ def prepare(
     late_offer: bool,
     no_answer_timeout: float | None,
     session_timers_expires: int | None = None,
+    follow_redirects: bool = False,
 ) -> None:
     """Set the call up as far as possible without sending anything; what is wrong with its media is raised here."""
     session.request = request
@@ -44,6 +45,7 @@ def prepare(
     session._late_offer = late_offer
     session._timer.wanted = check_interval(session_timers_expires)
     session._no_answer_timeout = no_answer_timeout
+    session._redirection.automatic = follow_redirects
 
 
 def start(session: RTCSession) -> None:
@@ -92,18 +94,31 @@ def _with_longer_interval(session: RTCSession, refusal: Response) -> bool:
     waiting = session.status in (State.INVITE_SENT, State.PROCEEDING)
     if refusal.code != 422 or not waiting or not session._timer.raised(refusal):
         return False
+    request = next_invite(session)
+    for name, value in session._timer.request_headers():
+        request.headers.set(name, value)
+    session.request = request
+    _send_invite(session)
+    return True
+
+
+def next_invite(session: RTCSession) -> Request:
+    """The INVITE once more, after a final response to it: the early dialogs that it made are gone."""
     request = session.request.copy()
     for name in ("Via", "Authorization", "Proxy-Authorization"):
         request.headers.remove(name)
     request.headers.set("CSeq", f"{request.cseq.sequence + 1} INVITE")
-    for name, value in session._timer.request_headers():
-        request.headers.set(name, value)
     for dialog in session._early_dialogs.values():
         session._host.remove_dialog(dialog.id)
     session._early_dialogs.clear()
+    return request
+
+
+def send_redirected(session: RTCSession, request: Request) -> None:
+    """Send the INVITE to another target."""
+    session._advance(Event.INVITE_OUT)
     session.request = request
     _send_invite(session)
-    return True
 
 
 def _no_answer(session: RTCSession) -> None:
@@ -114,17 +129,19 @@ def _on_result(session: RTCSession, result: Response | NoResponse) -> None:
     if session._invite is not None:
         session.request = session._invite.request
     if isinstance(result, NoResponse):
-        _on_refusal(session, result.cause, result.response)
+        if not session._redirection.on_failure(result):
+            refused(session, result.cause, result.response)
     elif result.code < 200:
         _on_provisional(session, result)
     elif result.code < 300:
         _on_accepted(session, result)
-    elif not _with_longer_interval(session, result):
+    elif not _with_longer_interval(session, result) and not session._redirection.on_failure(result):
         session.response = result
-        _on_refusal(session, cause_of_status(result.code), result)
+        refused(session, cause_of_status(result.code), result)
 
 
-def _on_refusal(session: RTCSession, cause: Cause, response: Response | None) -> None:
+def refused(session: RTCSession, cause: Cause, response: Response | None) -> None:
+    """The INVITE did not bring a call about."""
     if session.status is State.ENDED:
         return
     session._advance(Event.REFUSED_IN)

@@ -20,6 +20,7 @@ from sipua.events import Cause
 from sipua.session import dtmf, incoming, indialog, info, refer, reoffer, terminate, update
 from sipua.session.outcome import call_error
 from sipua.session.peer import Peer
+from sipua.session.redirect import Redirection
 from sipua.session.reliable import ReliableResponses
 from sipua.session.renegotiation import Renegotiation, may_offer
 from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
@@ -74,6 +75,7 @@ class RTCSession(Emitter):
             "update",
             "refer",
             "replaces",
+            "redirect",
             "notify",
         }
     )
@@ -130,6 +132,7 @@ class RTCSession(Emitter):
         self._peer = Peer()
         self._renegotiation = Renegotiation(self)
         self._timer = SessionTimer(self, update.refresh)
+        self._redirection = Redirection(self)
         self._reliable = ReliableResponses(self)
         self._rseqs: dict[tuple[str, int], int] = {}  # the last RSeq of each dialog and INVITE
         self._reliable_answers: set[str | None] = set()  # branches whose description is settled by a PRACK

@@ -9,6 +9,8 @@ from sipua.sip import URI, Request, new_call_id, new_tag
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sipua.ua.ua import UA
+
 
 def new_request(
     method: str,
@@ -39,3 +41,32 @@ def new_request(
     for name, value in headers:
         add(name, value)
     return request
+
+
+def new_invite(
+    ua: UA,
+    uri: URI,
+    headers: tuple[tuple[str, str], ...],
+    *,
+    anonymous: bool,
+    user: str | None,
+    display_name: str | None,
+    expires: int | None,
+) -> Request:
+    """The INVITE of a call. An anonymous one tells who we are to our own servers only (:rfc:`3325#section-9.2`)."""
+    own = list(ua.standard_headers())
+    if anonymous:
+        from_ = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+        own += [("P-Preferred-Identity", ua.identity.from_value()), ("Privacy", "id")]
+    else:
+        from_ = ua.identity.from_value(user=user, display_name=display_name)
+    if expires is not None:
+        own.append(("Expires", str(expires)))
+    return new_request(
+        "INVITE",
+        uri,
+        from_=from_,
+        to=f"<{uri}>",
+        route=ua.identity.route(),
+        headers=(("Contact", ua.contact(anonymous=anonymous)), *own, *headers),
+    )

@@ -25,13 +25,6 @@ from sipua.session.outcome import settle
 from sipua.session.replaces import dialog_ids
 from sipua.session.session import RTCSession
 from sipua.session.timers import TimerPolicy
-from sipua.sip import (
-    URI,
-    Credentials,
-    DigestClient,
-    Request,
-    Response,
-)
 from sipua.transport import Transport
 from sipua.ua import refer
 from sipua.ua.config import Configuration, UAOptions, configure, normalize_target
@@ -41,7 +34,7 @@ from sipua.ua.identity import Identity
 from sipua.ua.inbound import ALLOW, on_request, supported_header
 from sipua.ua.inbound_events import allow_events
 from sipua.ua.registrator import Registrator
-from sipua.ua.requests import new_request
+from sipua.ua.requests import new_invite, new_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -49,7 +42,7 @@ if TYPE_CHECKING:
     from sipua.emitter import Handler
     from sipua.session.host import DialogUser, Receiver
     from sipua.session.subscriber import ReferSubscriber
-    from sipua.sip import Replaces, ServerTransaction
+    from sipua.sip import URI, Replaces, Request, Response, ServerTransaction
 
 logger = logging.getLogger("sipua.ua")
 
@@ -152,7 +145,7 @@ class UA(EventPackages):
         self.endpoint = Endpoint(
             transport,
             sent_by=self.identity.sent_by,
-            authenticator=self._authenticator(),
+            authenticator=self.identity.authenticator(self.rand),
             on_request=lambda transaction, request: on_request(self, transaction, request),
             rand=self.rand,
         )
@@ -306,6 +299,7 @@ class UA(EventPackages):
         expires: int | None = None,
         no_answer_timeout: float | None = None,
         late_offer: bool = False,
+        follow_redirects: bool = False,
         session_timers_expires: int | None = None,
         media: MediaFactory | None = None,
         **media_options: Any,
@@ -316,6 +310,7 @@ class UA(EventPackages):
         :param anonymous: hide who calls (:rfc:`3323`).
         :param expires: give up after so many seconds, told to the peer in an Expires header.
         :param no_answer_timeout: seconds until an unanswered call is cancelled; the configuration's by default.
+        :param follow_redirects: call who is named in a 3xx, unless the ``redirect`` event's handlers decide otherwise.
         :param late_offer: send the INVITE without an offer; the peer makes it.
         :param session_timers_expires: the session interval to ask for (:rfc:`4028`), in seconds: 90 or more; the
             configuration's by default.
@@ -328,7 +323,8 @@ class UA(EventPackages):
         """
         if self._transport is None:
             raise InvalidStateError("call", "stopped")
-        request = self._new_invite(
+        request = new_invite(
+            self,
             normalize_target(target, self.configuration.uri),
             header_list(extra_headers),
             anonymous=anonymous,
@@ -350,39 +346,13 @@ class UA(EventPackages):
             late_offer=late_offer,
             no_answer_timeout=limit,
             session_timers_expires=session_timers_expires,
+            follow_redirects=follow_redirects,
         )
         self.add_session(session)
         self.emit("new_rtc_session", events.NewRTCSession("local", session, request))
         # In the next turn, so that handlers registered on what this returns miss nothing.
         self.loop.call_soon(session._post, lambda: outgoing.start(session))
         return session
-
-    def _new_invite(
-        self,
-        uri: URI,
-        headers: tuple[tuple[str, str], ...],
-        *,
-        anonymous: bool,
-        user: str | None,
-        display_name: str | None,
-        expires: int | None,
-    ) -> Request:
-        own = list(self._standard)
-        if anonymous:
-            from_ = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-            own += [("P-Preferred-Identity", self.identity.from_value()), ("Privacy", "id")]
-        else:
-            from_ = self.identity.from_value(user=user, display_name=display_name)
-        if expires is not None:
-            own.append(("Expires", str(expires)))
-        return new_request(
-            "INVITE",
-            uri,
-            from_=from_,
-            to=f"<{uri}>",
-            route=self.identity.route(),
-            headers=(("Contact", self.contact(anonymous=anonymous)), *own, *headers),
-        )
 
     def send_message(
         self,
@@ -559,21 +529,6 @@ class UA(EventPackages):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: a task failed", self, exc_info=error)
-
-    def _authenticator(self) -> DigestClient | None:
-        configuration = self.configuration
-        if not (configuration.password is not None or configuration.ha1 or configuration.authorization_jwt):
-            return None
-        return DigestClient(
-            Credentials(
-                username=configuration.authentication_user,
-                password=configuration.password,
-                ha1=configuration.ha1,
-                realm=configuration.realm,
-                bearer=configuration.authorization_jwt,
-            ),
-            rand=self.rand,
-        )
 
     # --- connection ----------------------------------------------------------------------------------------
 
