@@ -13,7 +13,7 @@ from sipua.session.headers import header_list
 from sipua.session.negotiation import SDP_TYPE, change_sdp, sdp_of
 from sipua.session.renegotiation import REFUSALS, Phase, Step
 from sipua.session.reply import respond, retry_later
-from sipua.session.states import Event, State, allowed
+from sipua.session.states import ESTABLISHED, Event, State, allowed
 from sipua.sip import AckReceived, AckTimedOut, Cancelled, TransportFailed
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class IncomingRequest:
             (
                 ("Contact", session.contact),
                 *session._host.standard_headers(),
-                *session._timer.answer_headers(self.request),
+                *(session._timer.answer_headers(self.request) if session.status in ESTABLISHED else ()),
             ),
             sdp=sdp,
         )

@@ -157,7 +157,7 @@ class Reoffer:
             headers=(
                 ("Contact", session.contact),
                 *session._host.standard_headers(),
-                *session._timer.request_headers(),
+                *(session._timer.request_headers() if session.status in ESTABLISHED else ()),
                 *self._headers,
             ),
         )
@@ -232,7 +232,8 @@ class Reoffer:
         self._dialog.refresh(response)
         session._peer.learn(response)
         assert self._sent is not None
-        session._timer.answered(self._sent.request, response)
+        if session.status in ESTABLISHED:  # before, there is no session to refresh
+            session._timer.answered(self._sent.request, response)
         sdp = sdp_of(response) or self._early_answer
         if self._method == "INVITE" and not (self._late_offer and sdp and not self._taken):
             self._acknowledge()

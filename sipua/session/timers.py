@@ -127,7 +127,9 @@ class SessionTimer:
             self._start(max(expires.delta, FLOOR), ours=expires.refresher != "uas")
             return
         asked = _session_expires(request)
-        if asked is None or "timer" in self._session._peer.supported:
+        if asked is None:
+            return
+        if "timer" in self._session._peer.supported:
             self.stop()  # the peer wants none
         else:
             self._start(asked.delta, ours=True)  # the peer knows of none: then the refreshes are ours

@@ -98,12 +98,17 @@ class End:
 class Person:
     """Somebody with a user agent, and the calls on it."""
 
-    def __init__(self, name: str, end: End, other: str) -> None:
+    def __init__(self, name: str, end: End, other: str, **options: Any) -> None:
         self.end = end
         self.other = other
         self.calls: list[RTCSession] = []
         self.ua = UA(
-            f"sip:{name}@example.com", sockets=end, register=False, media=SlowMedia, no_answer_timeout=40
+            f"sip:{name}@example.com",
+            sockets=end,
+            register=False,
+            media=SlowMedia,
+            no_answer_timeout=40,
+            **options,
         )
         self.ua.on("new_rtc_session", lambda event: self.calls.append(event.session))
 
@@ -180,17 +185,25 @@ def assert_agreement(one: RTCSession, other: RTCSession) -> None:
         assert call.is_ready_to_re_offer()
 
 
-async def play(
-    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int, *, lossless: bool
-) -> None:
-    rand = random.Random(seed)
-    SlowMedia.rand = random.Random(seed)
+async def connect(rand: random.Random, faults: dict[str, float], **options: Any) -> dict[str, Person]:
+    """Two people, and the network between them."""
     ends = End(rand, faults), End(rand, faults)
     ends[0].other, ends[1].other = ends[1], ends[0]
-    people = {"a": Person("alice", ends[0], "bob"), "b": Person("bob", ends[1], "alice")}
+    people = {
+        "a": Person("alice", ends[0], "bob", **options),
+        "b": Person("bob", ends[1], "alice", **options),
+    }
     for person in people.values():
         person.ua.start()
         await person.ua.ready()
+    return people
+
+
+async def play(
+    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int, *, lossless: bool
+) -> None:
+    SlowMedia.rand = random.Random(seed)
+    people = await connect(random.Random(seed), faults)
     for who, button, pause in steps:
         people[who].press(button)
         await asyncio.sleep(pause)
@@ -265,3 +278,45 @@ def test_two_who_renegotiate_agree_in_the_end(
     """A call that is up, and both hold, resume and offer anew as they like: glare of every kind."""
     begin = [("a", "call", 5.0), ("b", "answer", 10.0)]
     run_simulated(play([*begin, *steps], faults, seed, lossless=True))
+
+
+REFRESHING_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("a", "b")),
+        st.sampled_from(RENEGOTIATION),
+        st.sampled_from((0.0, 1.0, 20.0, 40.0, 45.0, 50.0)),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    steps=REFRESHING_STEPS,
+    faults=FAULTS,
+    seed=st.integers(0, 2**16),
+    method=st.sampled_from(("UPDATE", "INVITE")),
+)
+def test_no_refresh_is_ever_missed(
+    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int, method: str
+) -> None:
+    """The shortest session timer there may be, and people who are always in its way: the call goes on for all that."""
+
+    async def scenario() -> None:
+        SlowMedia.rand = random.Random(seed)
+        options = {"session_timers_expires": 90, "session_timers_refresh_method": method}
+        people = await connect(random.Random(seed), faults, **options)
+        for who, button, pause in [("a", "call", 5.0), ("b", "answer", 10.0), *steps]:
+            people[who].press(button)
+            await asyncio.sleep(pause)
+        await asyncio.sleep(600)
+        one, other = (person.calls[0] for person in people.values())
+        assert one.is_established()
+        assert other.is_established()
+        held, holds = one.is_on_hold(), other.is_on_hold()
+        assert (held["local"], held["remote"]) == (holds["remote"], holds["local"])
+        for person in people.values():
+            await person.ua.stop(timeout=1)
+
+    run_simulated(scenario())

@@ -205,8 +205,11 @@ async def test_early_update_before_the_called_side_answers() -> None:
         early = await wire.response(183)
         wire.in_dialog("PRACK", early, sequence=2, extra=f"RAck: {early.rseq} 1 INVITE\r\n")
         await wire.response(200, "PRACK")
-        wire.in_dialog("UPDATE", early, sequence=3, extra=SDP_TYPE, body=directed(OFFER, "inactive"))
-        assert direction_of(await wire.response(200, "UPDATE")) == "inactive"
+        extra = SDP_TYPE + "Session-Expires: 100\r\n"
+        wire.in_dialog("UPDATE", early, sequence=3, extra=extra, body=directed(OFFER, "inactive"))
+        updated = await wire.response(200, "UPDATE")
+        assert direction_of(updated) == "inactive"
+        assert "Session-Expires" not in updated.headers  # there is no session yet
         done = calls[0].hold(use_update=True)
         update = await wire.request("UPDATE")
         calls[0].answer()
