@@ -123,6 +123,7 @@ async def play(steps: list[tuple[str, str, str, float]], delay: float, seed: int
                 media=SignallingOnlyMedia,
                 session_timers=False,
                 no_answer_timeout=40,
+                register_expires=86400,
             )
             people[name] = Person(name, await stack.enter_async_context(ua), rand)
         for who, button, other, pause in steps:
