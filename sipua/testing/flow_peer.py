@@ -65,7 +65,7 @@ class ScriptedPeer:
         """A message of an agent."""
         contact = str(message.contact[0].uri) if message.contact else ""
         if isinstance(message, Request):
-            if message.method not in ("ACK", "CANCEL"):
+            if message.method != "ACK":
                 self._received.append((agent, message))
             for leg in self._legs:
                 if leg.call_id == message.call_id and leg.local_tag == message.to_tag and contact:
@@ -125,7 +125,8 @@ class ScriptedPeer:
         found = [
             request
             for agent, request in self._received
-            if agent == arrow.receiver and method in ("", request.method)
+            if agent == arrow.receiver
+            and (method == request.method or (not method and request.method != "CANCEL"))
         ]
         assert found, f"{self.name} has no request of {arrow.receiver} to answer with {arrow.what}"
         waiting = [request for request in found if id(request) not in self._answered]

@@ -55,6 +55,9 @@ class Call:
 
     number: int
 
+    def __str__(self) -> str:
+        return f"call {self.number}"
+
 
 @dataclass(frozen=True, init=False)
 class Press:
