@@ -160,6 +160,7 @@ def _on_provisional(session: RTCSession, response: Response) -> None:
     session._advance(Event.PROVISIONAL)
     if session.status is State.CANCELING or response.code == 100:
         return
+    session.provisional = response
     tag = response.to_tag
     if tag:
         _early_dialog(session, response, tag)

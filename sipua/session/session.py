@@ -18,6 +18,7 @@ from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, MediaError
 from sipua.events import Cause
 from sipua.session import dtmf, incoming, indialog, info, refer, reoffer, terminate, update
+from sipua.session.identities import Identities
 from sipua.session.outcome import call_error
 from sipua.session.peer import Peer
 from sipua.session.redirect import Redirection
@@ -44,7 +45,7 @@ T = TypeVar("T")
 MEDIA_WORK_LIMIT = 20.0
 
 
-class RTCSession(Emitter):
+class RTCSession(Identities, Emitter):
     """A call. Made by `UA.call` or told by the ``new_rtc_session`` event, never by the application.
 
     ``async with`` on it waits until the call is confirmed, and hangs up on leaving; a call that does not come
@@ -82,7 +83,7 @@ class RTCSession(Emitter):
 
     def __init__(self, host: SessionHost, direction: Literal["incoming", "outgoing"]) -> None:
         super().__init__()
-        self.direction = direction
+        self.direction: Literal["incoming", "outgoing"] = direction
         """``"incoming"`` or ``"outgoing"``."""
         self.data: dict[str, Any] = {}
         """For the application; not used here."""
@@ -98,6 +99,8 @@ class RTCSession(Emitter):
         """The INVITE that began it (as it was last sent)."""
         self.response: Response | None = None
         """The final response to the INVITE."""
+        self.provisional: Response | None = None
+        """The latest provisional response to our INVITE, but 100."""
         self.local_identity: Address
         self.remote_identity: Address
         self.contact = ""

@@ -154,7 +154,7 @@ class Address(Value, sipmessage.Address, what="address", pattern=_ADDRESS):  # t
     def name(self: Any) -> str:
         """The display name, without quotes."""
         quoted, bare = self._match.group(1, 2)
-        raw: str = bare.strip(" \t") if quoted is None else quoted[1:-1]
+        raw: str = (bare or "").strip(" \t") if quoted is None else quoted[1:-1]
         return raw if raw.isascii() and "\\" not in raw else grammar.readable(grammar.unquote(quoted or raw))
 
     def _write(self) -> str:

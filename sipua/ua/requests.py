@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from sipua.errors import InvalidHeaderError
 from sipua.sip import URI, Request, new_call_id, new_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sipua.ua.ua import UA
+
+#: What may stand in Privacy (:rfc:`3323#section-4.2`).
+_PRIVACY = re.compile(r"[a-z\-]+(;[a-z\-]+)*")
 
 
 def new_request(
@@ -49,6 +54,7 @@ def new_invite(
     headers: tuple[tuple[str, str], ...],
     *,
     anonymous: bool,
+    privacy: str | None,
     user: str | None,
     display_name: str | None,
     expires: int | None,
@@ -57,9 +63,14 @@ def new_invite(
     own = list(ua.standard_headers())
     if anonymous:
         from_ = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-        own += [("P-Preferred-Identity", ua.identity.from_value()), ("Privacy", "id")]
+        own.append(("P-Preferred-Identity", ua.identity.from_value()))
+        privacy = privacy or "id"
     else:
         from_ = ua.identity.from_value(user=user, display_name=display_name)
+    if privacy:
+        if not _PRIVACY.fullmatch(privacy):
+            raise InvalidHeaderError(f"privacy={privacy!r}: not a list of words such as header;id")
+        own.append(("Privacy", privacy))
     if expires is not None:
         own.append(("Expires", str(expires)))
     return new_request(

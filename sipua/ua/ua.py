@@ -294,6 +294,7 @@ class UA(EventPackages):
         extra_headers: HeaderLike = (),
         event_handlers: Mapping[str, Handler] | None = None,
         anonymous: bool = False,
+        privacy: str | None = None,
         from_user_name: str | None = None,
         from_display_name: str | None = None,
         expires: int | None = None,
@@ -308,6 +309,7 @@ class UA(EventPackages):
 
         :param target: a user name or number at our own domain, or a SIP, SIPS or tel URI.
         :param anonymous: hide who calls (:rfc:`3323`).
+        :param privacy: what the network shall hide, such as ``header;id``; ``id`` by default when anonymous.
         :param expires: give up after so many seconds, told to the peer in an Expires header.
         :param no_answer_timeout: seconds until an unanswered call is cancelled; the configuration's by default.
         :param follow_redirects: call who is named in a 3xx, unless the ``redirect`` event's handlers decide otherwise.
@@ -328,6 +330,7 @@ class UA(EventPackages):
             normalize_target(target, self.configuration.uri),
             header_list(extra_headers),
             anonymous=anonymous,
+            privacy=privacy,
             user=from_user_name,
             display_name=from_display_name,
             expires=expires,
