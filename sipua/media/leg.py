@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sipua.media.interface import Direction, MediaOptions, MediaState
+    from sipua.media.numbering import Numbering
     from sipua.media.port import CallAudio
 
 __all__ = ["Leg"]
@@ -68,6 +69,7 @@ class Leg:
         self._on_track = on_track
         self._loop = asyncio.get_running_loop()
         self._saved: internals.Snapshot | None = None
+        self._numbering: Numbering | None = None
         self._direction: Direction = options.direction
         self._timer: asyncio.TimerHandle | None = None
         self._started: float | None = None
@@ -107,15 +109,19 @@ class Leg:
         """Whether our offer waits for an answer."""
         return self.pc.signalingState == "have-local-offer"
 
-    async def offer(self, direction: Direction) -> str:
-        """aiortc's offer, complete with candidates."""
+    async def offer(self, direction: Direction, numbering: Numbering | None = None) -> str:
+        """aiortc's offer, complete with candidates; not the first of the call, it keeps to its `numbering`."""
         self._assert_open("create_offer")
+        self._numbering = numbering
         if not self.pending:
             self._saved = internals.snapshot(self.pc, self.transceiver)
         self.transceiver.direction = self._direction = direction
         self._prefer(self.options.codecs)
         try:
-            await self.pc.setLocalDescription(await self.pc.createOffer())
+            offer = await self.pc.createOffer()
+            if numbering is not None:
+                offer = internals.renumber(self.transceiver, offer, numbering)
+            await self.pc.setLocalDescription(offer)
         except BaseException:
             self.rollback()
             raise
@@ -186,7 +192,7 @@ class Leg:
         """Another leg with the same offer, on the same sockets, for an answer from somebody else."""
         leg = Leg(self.options, self._audio, self._on_state, self._on_track, base=self)
         try:
-            await leg.offer(self._direction)
+            await leg.offer(self._direction, self._numbering)
         except BaseException:
             await leg.close()
             raise

@@ -122,7 +122,7 @@ class Browsers:
         finally:
             await self.order("close", user)
 
-    async def order(self, command: str, phone: str, timeout: float = LIMIT, **fields: Any) -> Any:
+    async def order(self, command: str, phone: str, **fields: Any) -> Any:
         """Let the driver carry something out; returns the result, raises `BrowserError`."""
         order: Future[Any] = Future()
         with self._lock:
@@ -132,9 +132,9 @@ class Browsers:
         assert self._driver.stdin is not None
         try:
             print(line, file=self._driver.stdin, flush=True)
-            return await asyncio.wait_for(asyncio.wrap_future(order), timeout)
+            return await asyncio.wait_for(asyncio.wrap_future(order), LIMIT)
         except TimeoutError:
-            raise BrowserError(f"{phone}: {command!r} was not done within {timeout:g} s") from None
+            raise BrowserError(f"{phone}: {command!r} was not done within {LIMIT:g} s") from None
         except OSError as error:
             raise BrowserError(f"the browser is gone: {error}") from error
 
@@ -188,7 +188,7 @@ class BrowserPhone:
 
     async def do(self, command: str, *values: Any) -> Any:
         """A command of browser/www/phone.js."""
-        return await self._browsers.order(command, self.user, **{"with": values})
+        return await self._browsers.order(command, self.user, values=values)
 
     async def heard(self) -> bytes:
         """What came since the command ``listen``: PCM at 8000 Hz."""

@@ -2,7 +2,7 @@
 //
 //   {"id": 1, "do": "open", "phone": "bob", "library": "jssip" | "sipjs", "options": {...}}   done when it is registered
 //   {"id": 2, "do": "close", "phone": "bob"}
-//   {"id": 3, "do": "call", "phone": "bob", "with": ["alice"]}                               a command of www/phone.js
+//   {"id": 3, "do": "call", "phone": "bob", "values": ["alice"]}                               a command of www/phone.js
 //
 // On stdout: {"id": 3, "result": ...} or {"id": 3, "error": "..."}; what happens: {"phone": "bob", "event": "ended", ...};
 // first of all {"event": "ready", "versions": {...}}. Each phone is a page of its own in one headless Chromium.
@@ -70,7 +70,7 @@ async function carryOut(order) {
   if (order.do in orders) return orders[order.do](order);
   const page = phones.get(order.phone);
   if (!page) throw new Error(`there is no phone ${order.phone}`);
-  return page.evaluate(([name, values]) => window.phone[name](...values), [order.do, order.with ?? []]);
+  return page.evaluate(([name, values]) => window.phone[name](...values), [order.do, order.values ?? []]);
 }
 
 // From the packages themselves: the code of SIP.js 0.21.2 says that it is 0.21.1.

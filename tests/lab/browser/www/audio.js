@@ -7,6 +7,7 @@ export class Audio {
   #context = new AudioContext({ sampleRate: RATE });
   #ready = this.#context.audioWorklet.addModule('listener.js');
   #blocks = new Map(); // remote track: what it brought while somebody listens
+  #playing = new Set();
   #kept = []; // what must not be collected as garbage while it sounds
 
   constructor(frequency) {
@@ -36,9 +37,10 @@ export class Audio {
     return canvas.captureStream(10).getVideoTracks()[0];
   }
 
-  // Chromium decodes only what is played, so the track is played as well as listened to.
+  // Chromium decodes only what is played, so the track is played as well as listened to. After a hold it comes again.
   async play(track) {
-    if (track.kind !== 'audio') return;
+    if (track.kind !== 'audio' || this.#playing.has(track)) return;
+    this.#playing.add(track);
     const stream = new MediaStream([track]);
     const player = document.createElement('audio');
     player.srcObject = stream;

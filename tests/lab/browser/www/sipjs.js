@@ -179,7 +179,13 @@ class SipjsPhone extends Phone {
   async #hold(call, hold) {
     // It is also looked at when the other side sends a re-INVITE meanwhile.
     call.sessionDescriptionHandlerOptionsReInvite = { hold };
-    await answered('re-INVITE', (requestDelegate) => call.invite({ requestDelegate }));
+    const ask = () => answered('re-INVITE', (requestDelegate) => call.invite({ requestDelegate }));
+    // While the ACK of the other side's re-INVITE is on the way SIP.js refuses to send one.
+    await ask().catch(async (error) => {
+      if (!/ongoing re-INVITE/.test(error.message)) throw error;
+      await pause(500);
+      await ask();
+    });
     const media = call.sessionDescriptionHandler;
     media.enableReceiverTracks(!hold);
     media.enableSenderTracks(!hold);
