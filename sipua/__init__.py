@@ -38,6 +38,7 @@ from sipua.errors import (
     RequestTimeout,
     SipuaError,
     SubprotocolError,
+    TransferFailed,
     TransportError,
 )
 from sipua.events import Cause
@@ -117,6 +118,7 @@ __all__ = [
     "SipuaError",
     "SubprotocolError",
     "Tone",
+    "TransferFailed",
     "TransportError",
     "WavFile",
     "WebSocketInterface",

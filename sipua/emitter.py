@@ -74,6 +74,25 @@ class Emitter:
             except Exception:
                 logger.exception("%s: a handler of %r raised", self, event)
 
+    def emit_then(self, event: str, payload: Any, then: Callable[[], None]) -> None:
+        """Call the handlers of `event`, and `then` when all are done: at once, unless some are coroutines."""
+        pending = self._call(event, payload)
+        if not pending:
+            then()
+            return
+
+        async def finish() -> None:
+            for outcome in pending:
+                try:
+                    await outcome
+                except Exception:
+                    logger.exception("%s: a handler of %r raised", self, event)
+            then()
+
+        task = asyncio.ensure_future(finish())
+        self._handler_tasks.add(task)
+        task.add_done_callback(self._handler_done)
+
     def _call(self, event: str, payload: Any) -> list[Any]:
         pairs = self._handlers.get(event)
         if not pairs:

@@ -19,6 +19,7 @@
     ├── RequestFailed                          .cause .status_code .response; final answer ≥ 300 or none
     │   ├── RegistrationFailed
     │   │   └── RegistrationUnauthorized
+    │   ├── TransferFailed                     a REFER that was refused, or whose call did not come about
     │   └── RequestTimeout (TimeoutError)
     ├── CallFailed                             .cause .status_code .response; a call that did not come about
     │   ├── CallBusy                           486, 600
@@ -82,6 +83,7 @@ __all__ = [
     "RequestTimeout",
     "SipuaError",
     "SubprotocolError",
+    "TransferFailed",
     "TransportError",
 ]
 
@@ -171,6 +173,13 @@ class RegistrationFailed(RequestFailed):
 
 class RegistrationUnauthorized(RegistrationFailed):
     """The registrar did not accept user name and password."""
+
+
+class TransferFailed(RequestFailed):
+    """A REFER that was refused, or whose call did not come about.
+
+    `status_code` is that of the refusal, or what the new call ended with; None when nothing was heard.
+    """
 
 
 class RequestTimeout(RequestFailed, TimeoutError):

@@ -7,11 +7,13 @@ Handlers get exactly one of these. `originator` says who did it: ``"local"`` thi
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from sipua.sip import Request, Response
+    from collections.abc import Callable
+
+    from sipua.sip import URI, Address, Request, Response
 
 Originator = Literal["local", "remote", "system"]
 
@@ -161,6 +163,146 @@ class NewOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class NewSubscribe:
+    """Somebody wants to be told of `event`, a package such as ``presence`` (:rfc:`6665#section-4.2`).
+
+    Take it with `UA.notify`, or reject `subscribe`; one that nobody takes gets 489.
+    """
+
+    event: str
+    subscribe: Any
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class SipEvent:
+    """A NOTIFY that nobody subscribed to. It gets 200 unless `notify` is rejected.
+
+    `event` is its package; `content` its body as one of `sipua.bodies`, None when it is none of these.
+    """
+
+    event: str
+    notify: Any
+    request: Request
+    content: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionAccepted:
+    """The SUBSCRIBE was answered with 2xx: the subscription is for `expires` seconds."""
+
+    response: Response
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionDialogCreated:
+    """The first NOTIFY of a notifier made the subscription's dialog (:rfc:`6665#section-4.4.1`)."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionPending:
+    """There is a subscription, and somebody still has to allow it."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionActive:
+    """The subscription was allowed."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionNotify:
+    """A NOTIFY of a subscription.
+
+    `content` is its body as one of `sipua.bodies`; None when it is none of these, or cannot be read.
+    """
+
+    is_final: bool
+    request: Request
+    body: str
+    content_type: str
+    content: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionForked:
+    """The SUBSCRIBE reached one more notifier: `subscriber` is the subscription there (:rfc:`6665#section-4.4.1`)."""
+
+    subscriber: Any
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionTerminated:
+    """A subscription is over.
+
+    `reason` and `retry_after` are the notifier's (:rfc:`6665#section-4.1.3`), as far as it said. With `resubscribing`
+    the user agent subscribes anew by itself, as soon as that makes sense. `message` is the NOTIFY or response that
+    ended it.
+    """
+
+    originator: Originator
+    cause: Cause
+    reason: str | None = None
+    retry_after: float | None = None
+    resubscribing: bool = False
+    message: Request | Response | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeReceived:
+    """A SUBSCRIBE of a subscriber of ours: the first one, a refresh, or the end (`is_unsubscribe`).
+
+    A NOTIFY must follow each: the last body is repeated, unless the handler calls `Notifier.notify` itself.
+    """
+
+    is_unsubscribe: bool
+    request: Request
+    body: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierTerminated:
+    """A subscription to us is over."""
+
+    originator: Originator
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The server holds what we published for `expires` seconds more, under this entity tag."""
+
+    response: Response
+    expires: float
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishFailed:
+    """A PUBLISH did not succeed. The next try is in `retry_after` seconds; None: there is none."""
+
+    cause: Cause
+    response: Response | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """What we published is gone: removed by us, or expired."""
+
+    response: Response | None = None
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewTransaction:
     """A client or server transaction was made."""
 
@@ -282,12 +424,145 @@ class Muted:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A side has put the other on hold (``hold``), or takes it off again (``unhold``): told when it is agreed."""
+
+    originator: Originator
+
+
+@dataclass(slots=True)
+class Reinvite:
+    """A re-INVITE of the peer, before it is answered. What is not rejected is accepted if media can.
+
+    `callback`, if the handler sets it, is called without arguments once the change is in force.
+    """
+
+    request: Request
+    _refuse: Callable[[int, str | None, Any], None] = field(repr=False)
+    callback: Callable[[], Any] | None = None
+
+    def reject(
+        self, *, status_code: int = 403, reason_phrase: str | None = None, extra_headers: Any = ()
+    ) -> None:
+        """Refuse it; the call goes on as it is.
+
+        :param status_code: 300 to 699.
+        :raises ValueError: no such status code.
+        :raises InvalidStateError: it was answered already.
+        """
+        self._refuse(status_code, reason_phrase, extra_headers)
+
+
+@dataclass(slots=True)
+class Update(Reinvite):
+    """An UPDATE of the peer (:rfc:`3311`), before it is answered; see `Reinvite`."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewDTMF:
     """One DTMF tone (``0``–``9``, ``*``, ``#``, ``A``–``D``), received or sent; `duration` is in milliseconds."""
 
     originator: Originator
     tone: str
     duration: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Refer:
+    """The peer asks to call somebody (:rfc:`3515`): `refer` says whom. `accept` or `reject` it."""
+
+    refer: Any
+    request: Request
+
+    def accept(self, **options: Any) -> Any:
+        """Follow it; returns the new call (see `IncomingRefer.accept`)."""
+        return self.refer.accept(**options)
+
+    def reject(self, status_code: int = 603, reason_phrase: str | None = None) -> None:
+        """Do not follow it."""
+        self.refer.reject(status_code, reason_phrase)
+
+
+@dataclass(frozen=True, slots=True)
+class Replaces:
+    """Somebody wants to take the peer's place in this call (:rfc:`3891`). `accept` or `reject` it."""
+
+    replacement: Any
+    request: Request
+
+    def accept(self, **options: Any) -> Any:
+        """Take the new call in place of this one; returns it (see `Replacement.accept`)."""
+        return self.replacement.accept(**options)
+
+    def reject(self, status_code: int = 486, reason_phrase: str | None = None) -> None:
+        """Refuse; this call goes on."""
+        self.replacement.reject(status_code, reason_phrase)
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """The call was redirected (:rfc:`3261#section-8.1.3.4`): `follow` it, or else it fails.
+
+    `targets` are the Contacts of the 3xx that can be called and were not, the preferred one first.
+    """
+
+    response: Response
+    targets: tuple[Address, ...]
+    redirection: Any
+
+    def follow(self, *targets: Address | URI | str) -> None:
+        """Call these one after the other until one answers; all of `targets` unless some are given."""
+        self.redirection.follow(targets)
+
+    def reject(self) -> None:
+        """Do not follow it, even if the call was made with ``follow_redirects``."""
+        self.redirection.reject()
+
+
+@dataclass(frozen=True, slots=True)
+class ReferRequestSucceeded:
+    """The peer takes our REFER: it will try."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class ReferRequestFailed:
+    """The peer does not take our REFER; `response` is None when there was none."""
+
+    response: Response | None
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class ReferStatus:
+    """How far the call that we asked for is: the status line of the response to its INVITE.
+
+    `request` is the NOTIFY that told it; None when the peer left us without an answer (`status_code` 408).
+    """
+
+    request: Request | None
+    status_code: int
+    reason_phrase: str
+    reason: str = ""
+
+    @property
+    def status_line(self) -> str:
+        """As in the NOTIFY, such as ``SIP/2.0 200 OK``."""
+        return f"SIP/2.0 {self.status_code} {self.reason_phrase}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """A NOTIFY in the call's dialog that belongs to no subscription, such as ``talk`` and ``hold``.
+
+    `event` is the package; `body` its content of type `content_type`.
+    """
+
+    event: str
+    content_type: str
+    body: bytes
     request: Request
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    import random
 
     from sipua.events import Cause
     from sipua.media.interface import MediaOptions, MediaSession
-    from sipua.sip import ClientTransaction, Request, Response, ServerTransaction
+    from sipua.session.timers import TimerPolicy
+    from sipua.sip import URI, ClientTransaction, Request, Response, ServerTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,25 @@ class SentRequest(Protocol):
         """Send a CANCEL, now or after the first provisional response (:rfc:`3261#section-9.1`)."""
 
 
+class DialogUser(Protocol):
+    """Whoever gets the requests of a dialog: a call, or a subscription outside of calls."""
+
+    def receive_request(self, transaction: ServerTransaction, request: Request) -> None:
+        """A request of the peer in the dialog, neither ACK nor CANCEL; it must be answered."""
+
+    def close(self) -> None:
+        """The user agent stops: nothing can be sent any more, stop all timers."""
+
+
 class SessionHost(Protocol):
     """The user agent, as its sessions see it."""
 
     loop: asyncio.AbstractEventLoop
+    session_timers: TimerPolicy
+
+    @property
+    def rand(self) -> random.Random:
+        """Where chance comes from."""
 
     def contact(self, *, anonymous: bool = False) -> str:
         """The Contact header value for requests and responses that make or refresh a dialog."""
@@ -71,6 +88,12 @@ class SessionHost(Protocol):
     def send_ack(self, request: Request) -> None:
         """Send an ACK to a 2xx: a transaction of its own that has no answer."""
 
+    def call(self, target: str | URI, **options: Any) -> Any:
+        """Make a call; see `UA.call`."""
+
+    def normalize_target(self, target: str | URI) -> URI:
+        """What the application gave as a target, as a URI."""
+
     def respond(self, transaction: ServerTransaction, response: Response) -> None:
         """Answer a request."""
 
@@ -80,8 +103,11 @@ class SessionHost(Protocol):
     def new_media(self, options: MediaOptions | dict[str, Any], factory: Any = None) -> MediaSession:
         """The media of a call. `factory` is the call's own, when it has one."""
 
-    def add_dialog(self, dialog_id: tuple[str, str, str], session: Any) -> None:
-        """From now on in-dialog requests with this identification are the session's."""
+    def add_dialog(self, dialog_id: tuple[str, str, str], user: DialogUser) -> None:
+        """From now on in-dialog requests with this identification are the user's.
+
+        An empty remote tag stands for any: a NOTIFY that comes before the response which tells the tag.
+        """
 
     def remove_dialog(self, dialog_id: tuple[str, str, str]) -> None:
         """Such requests get 481 from now on."""

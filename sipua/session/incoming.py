@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sipua import events
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.events import Cause
-from sipua.session import terminate
+from sipua.session import hold, terminate
 from sipua.session.headers import header_list
 from sipua.session.negotiation import change_sdp, media_failure, sdp_of, set_sdp, watch_media
+from sipua.session.peer import option_tags
+from sipua.session.renegotiation import Phase
 from sipua.session.states import Event, State, allowed
+from sipua.session.timers import check_interval
 from sipua.sip import AckReceived, AckTimedOut, Cancelled, Dialog, ParseError, TransportFailed, make_response
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sipua.media.interface import MediaSession
+    from sipua.session.reliable import Carries
     from sipua.session.session import RTCSession
     from sipua.sip import Request, ServerTransaction
 
@@ -33,6 +37,7 @@ def receive_invite(
     session.local_identity = request.to_address
     session.remote_identity = request.from_address
     session.contact = session._host.contact()
+    session._peer.learn(request)
     session._transaction = transaction
     transaction.user = _InviteUser(session)
     session._dialog = Dialog.from_uas(request, transaction.to_tag)
@@ -93,6 +98,7 @@ def progress(
     status_code: int,
     reason_phrase: str | None,
     early_media: bool,
+    reliable: bool | None,
     extra_headers: Any,
     media_options: Mapping[str, Any],
 ) -> asyncio.Future[None]:
@@ -101,6 +107,8 @@ def progress(
         raise InvalidStateError("progress", session.status.value)
     if not 101 <= status_code <= 199:
         raise ValueError(f"status_code={status_code}: not between 101 and 199")
+    if reliable and "100rel" not in session._peer.supported | option_tags(session.request, "Require"):
+        raise ValueError("reliable=True: the peer does not know 100rel")
     headers = header_list(extra_headers)
     done: asyncio.Future[None] = session._host.loop.create_future()
     session._progress_asked = True
@@ -108,7 +116,11 @@ def progress(
         _make_media(session, media_options)
 
     def sent() -> None:
-        _provisional(session, status_code, reason_phrase, headers, session._sdp_body if early_media else "")
+        sdp = session._sdp_body if early_media else ""
+        if reliable is None and sdp and "100rel" in session._peer.supported:
+            _provisional(session, status_code, reason_phrase, headers, sdp, reliable=True)
+        else:
+            _provisional(session, status_code, reason_phrase, headers, sdp, reliable=reliable)
         done.set_result(None)
 
     def act() -> None:
@@ -128,15 +140,28 @@ def progress(
 
 
 def _provisional(
-    session: RTCSession, code: int, phrase: str | None, headers: tuple[tuple[str, str], ...], sdp: str = ""
+    session: RTCSession,
+    code: int,
+    phrase: str | None,
+    headers: tuple[tuple[str, str], ...],
+    sdp: str = "",
+    *,
+    reliable: bool | None = None,
 ) -> None:
     transaction = session._transaction
     assert transaction is not None
     response = make_response(session.request, code, phrase, to_tag=transaction.to_tag, headers=headers)
     response.headers.add("Contact", session.contact)
-    if sdp:
+    settled = session._reliable.is_settled
+    if sdp and not settled:
         set_sdp(response, sdp)
-    session._host.respond(transaction, response)
+    if reliable or "100rel" in option_tags(session.request, "Require"):
+        for pair in session._host.standard_headers():
+            response.headers.add(*pair)
+        carries: Carries = "" if settled or not sdp else "answer" if sdp_of(session.request) else "offer"
+        session._reliable.send(response, carries)
+    else:
+        session._host.respond(transaction, response)
     session.emit("progress", events.Progress("local", response))
 
 
@@ -149,11 +174,17 @@ def _break(future: asyncio.Future[None], error: Exception) -> None:
 # --- answer -----------------------------------------------------------------------------------------------
 
 
-def answer(session: RTCSession, extra_headers: Any, media_options: Mapping[str, Any]) -> asyncio.Future[None]:
+def answer(
+    session: RTCSession,
+    extra_headers: Any,
+    session_timers_expires: int | None,
+    media_options: Mapping[str, Any],
+) -> asyncio.Future[None]:
     """What `RTCSession.answer` does."""
     if session.direction != "incoming" or not allowed(session.status, Event.ANSWER) or session.is_ended():
         raise InvalidStateError("answer", session.status.value)
     session._extra_headers = header_list(extra_headers)
+    session._timer.wanted = check_interval(session_timers_expires)
     if session._media is None:
         _make_media(session, media_options)
     session._advance(Event.ANSWER)
@@ -190,11 +221,26 @@ def _answer(session: RTCSession) -> None:
     if session.status is not State.ANSWERING:
         return
     if session._sdp_body:  # sent in a provisional response; the 2xx repeats it (RFC 3261 §13.2.1)
-        _accept(session)
+        _accept_when_settled(session)
     else:
         session._do(
-            _describe(session), lambda sdp: _accept(session), lambda error: _refuse_media(session, error)
+            _describe(session),
+            lambda sdp: _accept_when_settled(session),
+            lambda error: _refuse_media(session, error),
         )
+
+
+def _accept_when_settled(session: RTCSession) -> None:
+    """A 2xx waits for the PRACK of a description (:rfc:`3262#section-3`), and for an UPDATE that is under way."""
+
+    def act() -> None:
+        if session.status is State.ANSWERING:
+            if session._renegotiation.phase is Phase.IDLE:
+                _accept(session)
+            else:
+                session._renegotiation.when_idle(act)
+
+    session._reliable.when_acknowledged(act)
 
 
 def _refuse_media(session: RTCSession, error: Exception) -> None:
@@ -212,9 +258,11 @@ def _accept(session: RTCSession) -> None:
     response = make_response(session.request, 200, to_tag=transaction.to_tag)
     headers = response.headers
     headers.add("Contact", session.contact)
-    for name, value in session._host.standard_headers() + session._extra_headers:
+    timer = session._timer.answer_headers(session.request)
+    for name, value in (*session._host.standard_headers(), *timer, *session._extra_headers):
         headers.add(name, value)
-    set_sdp(response, session._sdp_body)
+    if not session._reliable.is_settled:
+        set_sdp(response, session._sdp_body)
     session.response = response
     session._began()
     session._host.respond(transaction, response)
@@ -234,7 +282,7 @@ def _on_ack(session: RTCSession, ack: Request) -> None:
     session._advance(Event.ACK_IN)
     assert session._dialog is not None
     session._dialog.confirm(None)
-    if sdp_of(session.request):
+    if sdp_of(session.request) or session._reliable.is_settled:
         _confirmed(session, ack)
         return
     sdp = sdp_of(ack)
@@ -259,10 +307,21 @@ def _bad_late_answer(session: RTCSession, error: Exception, cause: Cause) -> Non
     terminate.finish(session, Event.FAILURE, originator="system", cause=cause, reason=str(error), status=488)
 
 
-def _confirmed(session: RTCSession, ack: Request) -> None:
+def _confirmed(session: RTCSession, ack: Request | None) -> None:
     if session.status is State.CONFIRMED and not session.is_ended():
         session._set_confirmed()
         session.emit("confirmed", events.Confirmed("remote", ack))
+        hold.first(session, "offer" if sdp_of(session.request) else "answer")
+
+
+def overtaken(session: RTCSession) -> None:
+    """A re-INVITE came before the ACK to our 2xx: it says the same (:rfc:`5407#section-3.1.4`)."""
+    assert session._transaction is not None
+    assert session._dialog is not None
+    session._transaction.acknowledged()
+    session._advance(Event.ACK_IN)
+    session._dialog.confirm(None)
+    _confirmed(session, None)
 
 
 def _no_ack(session: RTCSession) -> None:

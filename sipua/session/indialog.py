@@ -6,30 +6,38 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipua import events
-from sipua.session import dtmf, renegotiate, terminate
+from sipua.session import dtmf, notify, reinvite, terminate, update
 from sipua.session.reply import respond
 from sipua.session.states import Event, State, allowed
 from sipua.sip import OutOfOrder, ParseError
 
 if TYPE_CHECKING:
     from sipua.session.session import RTCSession
-    from sipua.sip import Request, ServerTransaction
+    from sipua.sip import Dialog, Request, ServerTransaction
+
+#: What has nothing to do with offer and answer, and need not wait for them; and what is refused at once when it meets
+#: another offer, or waits for media by itself.
+_URGENT = frozenset({"BYE", "OPTIONS", "INFO", "REFER", "NOTIFY", "SUBSCRIBE", "INVITE", "UPDATE"})
 
 Handler = Callable[["RTCSession", "ServerTransaction", "Request"], None]
+Negotiator = Callable[["RTCSession", "Dialog", "ServerTransaction", "Request"], None]
 
 
 def receive_request(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
     """Called by the user agent for each request in one of the session's dialogs, but ACK and CANCEL."""
-    session._post(
-        lambda: _handle(session, transaction, request), urgent=request.method in ("BYE", "OPTIONS", "INFO")
-    )
+    session._post(lambda: _handle(session, transaction, request), urgent=request.method in _URGENT)
 
 
 def _handle(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
     dialog = session._dialog
     if dialog is None or dialog.remote_tag != request.from_tag:
         dialog = session._early_dialogs.get(request.from_tag or "")
-    if dialog is None or session.status is State.ENDED:
+    usages = session._refers
+    beyond_call = bool(usages) and request.method in ("NOTIFY", "SUBSCRIBE")  # RFC 5057 §4.2
+    if session._bye_sent and request.method == "BYE":  # both hang up at once (RFC 5407 §3.2.1)
+        respond(session, transaction, request, 200)
+        return
+    if dialog is None or (session.status is State.ENDED and not beyond_call):
         respond(session, transaction, request, 481)
         return
     try:
@@ -37,11 +45,18 @@ def _handle(session: RTCSession, transaction: ServerTransaction, request: Reques
     except (OutOfOrder, ParseError) as error:
         respond(session, transaction, request, error.status or 400)
         return
+    negotiate = NEGOTIATING.get(request.method)
+    if negotiate is not None:
+        negotiate(session, dialog, transaction, request)
+        return
     handler = HANDLERS.get(request.method)
     if handler is None:
         respond(session, transaction, request, 405)
-    else:
+        return
+    try:
         handler(session, transaction, request)
+    except ParseError as error:  # a header that only its handler reads
+        respond(session, transaction, request, error.status or 400, error.headers, phrase=error.phrase)
 
 
 def _on_bye(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
@@ -77,9 +92,21 @@ def _on_info(session: RTCSession, transaction: ServerTransaction, request: Reque
         session.emit("new_info", events.NewInfo("remote", content_type, request.body, request))
 
 
+def _on_prack(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
+    session._reliable.receive(transaction, request)
+
+
 HANDLERS: dict[str, Handler] = {
     "BYE": _on_bye,
     "OPTIONS": _on_options,
     "INFO": _on_info,
-    "INVITE": renegotiate.on_reinvite,
+    "PRACK": _on_prack,
+    "REFER": notify.on_refer,
+    "NOTIFY": notify.on_notify,
+    "SUBSCRIBE": notify.on_subscribe,
+}
+
+NEGOTIATING: dict[str, Negotiator] = {
+    "INVITE": reinvite.on_reinvite,
+    "UPDATE": update.on_update,
 }

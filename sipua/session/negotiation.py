@@ -56,6 +56,13 @@ async def change_sdp(
     return event.sdp
 
 
+async def answer_offer(session: RTCSession, offer: str) -> str:
+    """Our answer to an offer of the peer."""
+    assert session._media is not None
+    changed = await change_sdp(session, "remote", "offer", offer)
+    return await change_sdp(session, "local", "answer", await session._media.create_answer(changed))
+
+
 def watch_media(session: RTCSession, media: MediaSession) -> None:
     """Pass on what media tells; end the call when its path has failed."""
 

@@ -6,21 +6,30 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from sipua import events
-from sipua.errors import MediaError
 from sipua.events import Cause, cause_of_status
-from sipua.media.interface import Applied
-from sipua.session import terminate
+from sipua.session import accepted, prack, terminate
 from sipua.session.host import NoResponse
-from sipua.session.negotiation import change_sdp, media_failure, sdp_of, set_sdp, watch_media
+from sipua.session.negotiation import (
+    answer_offer,
+    change_sdp,
+    media_failure,
+    sdp_of,
+    set_sdp,
+    watch_media,
+)
 from sipua.session.states import Event, State
+from sipua.session.timers import check_interval
 from sipua.sip import Dialog, ParseError, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sipua.session.session import RTCSession
 
 logger = logging.getLogger("sipua.session")
+
+#: So many places may ring at once; what more there are may still answer.
+MAX_BRANCHES = 32
 
 
 def prepare(
@@ -31,6 +40,8 @@ def prepare(
     *,
     late_offer: bool,
     no_answer_timeout: float | None,
+    session_timers_expires: int | None = None,
+    follow_redirects: bool = False,
 ) -> None:
     """Set the call up as far as possible without sending anything; what is wrong with its media is raised here."""
     session.request = request
@@ -40,7 +51,9 @@ def prepare(
     session._media = session._host.new_media(dict(media_options), media_factory)
     session._media.check()
     session._late_offer = late_offer
+    session._timer.wanted = check_interval(session_timers_expires)
     session._no_answer_timeout = no_answer_timeout
+    session._redirection.automatic = follow_redirects
 
 
 def start(session: RTCSession) -> None:
@@ -59,6 +72,9 @@ def start(session: RTCSession) -> None:
             sdp = await change_sdp(session, "local", "offer", await media.create_offer())
             session._sdp_body = sdp
             set_sdp(session.request, sdp)
+        for name, value in session._timer.request_headers():
+            if name not in session.request.headers:
+                session.request.headers.add(name, value)
         await session.emit_and_wait("sending", events.Sending(session.request))
 
     session._do(
@@ -71,10 +87,46 @@ def _send(session: RTCSession) -> None:
     if session._no_answer_timeout is not None:
         session._set_timer("no answer", session._no_answer_timeout, lambda: _no_answer(session))
 
+    _send_invite(session)
+
+
+def _send_invite(session: RTCSession) -> None:
     def received(result: Response | NoResponse) -> None:
         session._post(lambda: _on_result(session, result), urgent=isinstance(result, NoResponse))
 
     session._invite = session._host.send_request(session.request, received)
+
+
+def _with_longer_interval(session: RTCSession, refusal: Response) -> bool:
+    """After a 422: try again with the interval that somebody on the way insists on (:rfc:`4028#section-7.3`)."""
+    waiting = session.status in (State.INVITE_SENT, State.PROCEEDING)
+    if refusal.code != 422 or not waiting or not session._timer.raised(refusal):
+        return False
+    request = next_invite(session)
+    for name, value in session._timer.request_headers():
+        request.headers.set(name, value)
+    session.request = request
+    _send_invite(session)
+    return True
+
+
+def next_invite(session: RTCSession) -> Request:
+    """The INVITE once more, after a final response to it: the early dialogs that it made are gone."""
+    request = session.request.copy()
+    for name in ("Via", "Authorization", "Proxy-Authorization"):
+        request.headers.remove(name)
+    request.headers.set("CSeq", f"{request.cseq.sequence + 1} INVITE")
+    for dialog in session._early_dialogs.values():
+        session._host.remove_dialog(dialog.id)
+    session._early_dialogs.clear()
+    return request
+
+
+def send_redirected(session: RTCSession, request: Request) -> None:
+    """Send the INVITE to another target."""
+    session._advance(Event.INVITE_OUT)
+    session.request = request
+    _send_invite(session)
 
 
 def _no_answer(session: RTCSession) -> None:
@@ -85,17 +137,19 @@ def _on_result(session: RTCSession, result: Response | NoResponse) -> None:
     if session._invite is not None:
         session.request = session._invite.request
     if isinstance(result, NoResponse):
-        _on_refusal(session, result.cause, result.response)
+        if not session._redirection.on_failure(result):
+            refused(session, result.cause, result.response)
     elif result.code < 200:
         _on_provisional(session, result)
     elif result.code < 300:
-        _on_accepted(session, result)
-    else:
+        accepted.on_accepted(session, result)
+    elif not _with_longer_interval(session, result) and not session._redirection.on_failure(result):
         session.response = result
-        _on_refusal(session, cause_of_status(result.code), result)
+        refused(session, cause_of_status(result.code), result)
 
 
-def _on_refusal(session: RTCSession, cause: Cause, response: Response | None) -> None:
+def refused(session: RTCSession, cause: Cause, response: Response | None) -> None:
+    """The INVITE did not bring a call about."""
     if session.status is State.ENDED:
         return
     session._advance(Event.REFUSED_IN)
@@ -114,124 +168,54 @@ def _on_provisional(session: RTCSession, response: Response) -> None:
     session._advance(Event.PROVISIONAL)
     if session.status is State.CANCELING or response.code == 100:
         return
+    session.provisional = response
     tag = response.to_tag
     if tag:
         _early_dialog(session, response, tag)
+    if prack.is_reliable(response):
+        _on_reliable(session, response, tag or "")
+        return
     session.emit("progress", events.Progress("remote", response))
     sdp = sdp_of(response)
-    if tag and sdp and not session._late_offer and session.status is State.PROCEEDING:
-        _apply_early(session, sdp, tag)
+    settled = tag in session._reliable_answers  # no description after that means anything (RFC 6337 §3.1.1)
+    if tag and sdp and not settled and not session._late_offer and session.status is State.PROCEEDING:
+        # Also in an unreliable response: it is the answer, or a preview of it (RFC 3261 §13.2.1)
+        _apply_early(session, sdp, tag, lambda error: logger.warning("%s: early media: %s", session, error))
 
 
-def _early_dialog(session: RTCSession, response: Response, tag: str) -> None:
+def _on_reliable(session: RTCSession, response: Response, tag: str) -> None:
+    """One that is repeated until our PRACK, which may have to carry an answer (:rfc:`3262#section-4`)."""
     dialog = session._early_dialogs.get(tag)
-    try:
-        if dialog is not None:
-            dialog.refresh(response)
-            return
-        dialog = Dialog.from_uac(session.request, response)
-    except ParseError as error:
-        # Without a (legible) Contact there is no dialog; the response still says that it rings.
-        logger.debug("%s: %s", session, error)
+    if dialog is None or not prack.is_next(session, dialog, response):
         return
-    session._early_dialogs[tag] = dialog
-    session._host.add_dialog(dialog.id, session)
-
-
-# --- 2xx --------------------------------------------------------------------------------------------------
-
-
-def _on_accepted(session: RTCSession, response: Response) -> None:
-    tag = response.to_tag or ""
-    known = session._acks.get(tag)
-    if known is not None:  # a repeated 2xx: the ACK was lost (RFC 3261 §13.2.2.4)
-        session._host.send_ack(known)
+    session._peer.learn(response)
+    sdp = sdp_of(response) if tag not in session._reliable_answers else ""
+    if not sdp or not session._late_offer:
+        prack.send(session, dialog, response)
+    session.emit("progress", events.Progress("remote", response))
+    if not sdp or session.status is not State.PROCEEDING:
         return
-    if session._dialog is not None and tag == session._dialog.remote_tag:
-        return  # its ACK waits for our answer to a late offer
-    try:
-        dialog = session._early_dialogs.pop(tag, None)
-        if dialog is None:
-            dialog = Dialog.from_uac(session.request, response)
-        else:
-            dialog.confirm(response)
-    except ParseError as error:
-        # It cannot be acknowledged, for nothing says where to: the peer will give up by itself.
-        logger.warning("%s: a %d that makes no dialog: %s", session, response.code, error)
-        if session._dialog is None:
-            _on_refusal(session, Cause.DIALOG_ERROR, response)
-        return
-    if session.status in (State.INVITE_SENT, State.PROCEEDING):
-        _take(session, dialog, response)
-    else:
-        _decline(session, dialog, tag)
 
+    def failed(error: Exception) -> None:
+        media_failure(session, error, Cause.BAD_MEDIA_DESCRIPTION, 488)
 
-def _take(session: RTCSession, dialog: Dialog, response: Response) -> None:
-    """The first 2xx: this is the call."""
-    session._advance(Event.ACCEPTED_IN)
-    session._clear_timer("no answer")
-    session._dialog = dialog
-    session.response = response
-    session.remote_identity = response.to_address
-    for other in session._early_dialogs.values():
-        session._host.remove_dialog(other.id)
-    session._early_dialogs.clear()
-    session._host.add_dialog(dialog.id, session)
-    session._began()
+    def settle() -> None:
+        session._answer_branch = tag
+        session._reliable_answers.add(tag)
+
+    def answered(answer: str) -> None:
+        settle()
+        prack.send(session, dialog, response, answer)
+
     if session._late_offer:
-        session.emit("accepted", events.Accepted("remote", response))
-        _answer_late_offer(session, dialog, response)
-        return
-    _acknowledge(session, dialog)
-    session.emit("accepted", events.Accepted("remote", response))
-    if session.status is not State.CONFIRMED:
-        return  # a handler hung up
-    tag = response.to_tag or ""
-    sdp = sdp_of(response)
-    if not sdp and session._answer_branch != tag:
-        _bad_answer(session, MediaError("the 2xx has no answer"), Cause.MISSING_SDP)
-        return
-    media = session._media
-    assert media is not None
-
-    async def work() -> Applied:
-        outcome = Applied.UNCHANGED  # as it is when the answer came in a provisional response
-        if sdp:
-            changed = await change_sdp(session, "remote", "answer", sdp)
-            outcome = await media.apply_answer(changed, branch=tag)
-        chosen = await media.choose(tag)
-        return chosen if outcome is Applied.UNCHANGED else outcome
-
-    def applied(outcome: Applied) -> None:
-        if outcome is Applied.NEEDS_REOFFER:
-            logger.warning("%s: media could not follow the branch that answered", session)
-        _confirmed(session)
-
-    session._do(work(), applied, lambda error: _bad_answer(session, error))
-
-
-def _decline(session: RTCSession, dialog: Dialog, tag: str) -> None:
-    """A 2xx that is not our call: of another branch, or one that crossed our CANCEL. ACK, then BYE."""
-    session._host.remove_dialog(dialog.id)
-    _acknowledge(session, dialog)
-    if session.status is State.CANCELING:
-        session._advance(Event.ACCEPTED_IN)
-        terminate.bye(session, dialog, session._set_gone)
+        session._do(answer_offer(session, sdp), answered, failed)
     else:
-        terminate.bye(session, dialog, lambda: None)
+        settle()  # the peer may go on as soon as it has our PRACK; what it sends waits for media here
+        _apply_early(session, sdp, tag, failed)
 
 
-def _acknowledge(session: RTCSession, dialog: Dialog, sdp: str = "") -> None:
-    ack = dialog.ack(session.request)
-    if sdp:
-        set_sdp(ack, sdp)
-    session._acks[dialog.remote_tag] = ack
-    session._host.send_ack(ack)
-
-
-def _apply_early(session: RTCSession, sdp: str, branch: str) -> None:
-    """Early media: also in an unreliable response it is the answer, or a preview of it (:rfc:`3261#section-13.2.1`)."""
+def _apply_early(session: RTCSession, sdp: str, branch: str, failed: Callable[[Exception], None]) -> None:
+    """Let media hear what this branch has to say before it answers."""
     media = session._media
     assert media is not None
 
@@ -241,45 +225,24 @@ def _apply_early(session: RTCSession, sdp: str, branch: str) -> None:
     def applied(_: None) -> None:
         session._answer_branch = branch
 
-    session._do(work(), applied, lambda error: logger.warning("%s: early media: %s", session, error))
+    session._do(work(), applied, failed)
 
 
-def _answer_late_offer(session: RTCSession, dialog: Dialog, response: Response) -> None:
-    """The 2xx carries the offer; the ACK must carry the answer (RFC 3261 §13.2.1)."""
-    media = session._media
-    assert media is not None
-    offer = sdp_of(response)
-    if not offer:
-        _acknowledge(session, dialog)
-        _bad_answer(session, MediaError("neither the INVITE nor the 2xx has an offer"), Cause.MISSING_SDP)
+def _early_dialog(session: RTCSession, response: Response, tag: str) -> None:
+    dialog = session._early_dialogs.get(tag)
+    try:
+        if dialog is not None:
+            dialog.refresh(response)
+            return
+        if len(session._early_dialogs) >= MAX_BRANCHES:
+            logger.warning(
+                "%s: more than %d branches ring; this one is not listened to", session, MAX_BRANCHES
+            )
+            return
+        dialog = Dialog.from_uac(session.request, response)
+    except ParseError as error:
+        # Without a (legible) Contact there is no dialog; the response still says that it rings.
+        logger.debug("%s: %s", session, error)
         return
-
-    async def work() -> str:
-        changed = await change_sdp(session, "remote", "offer", offer)
-        return await change_sdp(session, "local", "answer", await media.create_answer(changed))
-
-    def made(sdp: str) -> None:
-        _acknowledge(session, dialog, sdp)
-        _confirmed(session)
-
-    def failed(error: Exception) -> None:
-        _acknowledge(session, dialog)
-        _bad_answer(session, error)
-
-    session._do(work(), made, failed)
-
-
-def _confirmed(session: RTCSession) -> None:
-    if session.status is not State.CONFIRMED:
-        return
-    assert session._dialog is not None
-    assert session._media is not None
-    ack = session._acks.get(session._dialog.remote_tag)
-    session._set_confirmed()
-    session.emit("confirmed", events.Confirmed("local", ack))
-
-
-def _bad_answer(session: RTCSession, error: Exception, cause: Cause = Cause.BAD_MEDIA_DESCRIPTION) -> None:
-    """An answered call whose media cannot work: hang up, and say why."""
-    session.emit("media_failed", events.MediaFailed(error))
-    terminate.finish(session, Event.FAILURE, originator="system", cause=cause, reason=str(error), status=488)
+    session._early_dialogs[tag] = dialog
+    session._host.add_dialog(dialog.id, session)

@@ -16,16 +16,25 @@ from sipua import events
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, MediaError
 from sipua.events import Cause
-from sipua.session import dtmf, incoming, info, leftovers, terminate
+from sipua.session import dtmf, incoming, indialog, info, leftovers, refer, reoffer, terminate, update
+from sipua.session.identities import Identities
 from sipua.session.outcome import call_error
+from sipua.session.peer import Peer
+from sipua.session.redirect import Redirection
+from sipua.session.reliable import ReliableResponses
+from sipua.session.renegotiation import Renegotiation, may_offer
 from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
+from sipua.session.subscriptions import ReferUsages
+from sipua.session.timers import SessionTimer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
-    from sipua.media.interface import AudioPort, MediaSession, MediaStats
+    from sipua.emitter import Handler
+    from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats
     from sipua.session.host import SentRequest, SessionHost
-    from sipua.sip import Address, Dialog, Request, Response, ServerTransaction
+    from sipua.session.subscriber import ReferSubscriber
+    from sipua.sip import URI, Address, Dialog, Replaces, Request, Response, ServerTransaction
 
 logger = logging.getLogger("sipua.session")
 
@@ -35,7 +44,7 @@ T = TypeVar("T")
 MEDIA_WORK_LIMIT = 20.0
 
 
-class RTCSession(Emitter):
+class RTCSession(Identities, Emitter):
     """A call. Made by `UA.call` or told by the ``new_rtc_session`` event, never by the application.
 
     ``async with`` on it waits until the call is confirmed, and hangs up on leaving; a call that does not come
@@ -60,12 +69,20 @@ class RTCSession(Emitter):
             "new_dtmf",
             "new_info",
             "media_failed",
+            "hold",
+            "unhold",
+            "reinvite",
+            "update",
+            "refer",
+            "replaces",
+            "redirect",
+            "notify",
         }
     )
 
     def __init__(self, host: SessionHost, direction: Literal["incoming", "outgoing"]) -> None:
         super().__init__()
-        self.direction = direction
+        self.direction: Literal["incoming", "outgoing"] = direction
         """``"incoming"`` or ``"outgoing"``."""
         self.data: dict[str, Any] = {}
         """For the application; not used here."""
@@ -81,6 +98,8 @@ class RTCSession(Emitter):
         """The INVITE that began it (as it was last sent)."""
         self.response: Response | None = None
         """The final response to the INVITE."""
+        self.provisional: Response | None = None
+        """The latest provisional response to our INVITE, but 100."""
         self.local_identity: Address
         self.remote_identity: Address
         self.contact = ""
@@ -109,10 +128,18 @@ class RTCSession(Emitter):
         self._progress_asked = False
         self._no_answer_timeout: float | None = None
         self._bye_sent = False
+        self._refers: ReferUsages | None = None
         self._confirmed: asyncio.Future[None] = host.loop.create_future()
         self._over: asyncio.Future[None] = host.loop.create_future()
         self._gone: asyncio.Future[None] = host.loop.create_future()
         self._dtmf: dtmf.Queue | None = None
+        self._peer = Peer()
+        self._renegotiation = Renegotiation(self)
+        self._timer = SessionTimer(self, update.refresh)
+        self._redirection = Redirection(self)
+        self._reliable = ReliableResponses(self)
+        self._rseqs: dict[tuple[str, int], int] = {}  # the last RSeq of each dialog and INVITE
+        self._reliable_answers: set[str | None] = set()  # branches whose description is settled by a PRACK
 
     # --- what it is ----------------------------------------------------------------------------------------
 
@@ -177,6 +204,14 @@ class RTCSession(Emitter):
         """What this side keeps from the peer, per medium."""
         return {"audio": self._media is not None and self._media.audio.muted, "video": False}
 
+    def is_on_hold(self) -> dict[str, bool]:
+        """Who holds: ``local``, this side; ``remote``, the peer. What is not agreed yet does not count."""
+        return {"local": self._renegotiation.local_hold, "remote": self._renegotiation.remote_hold}
+
+    def is_ready_to_re_offer(self) -> bool:
+        """Whether `hold`, `unhold` or `renegotiate` would begin at once; else they wait for their turn."""
+        return not self.is_ended() and may_offer(self) and self._renegotiation.is_idle
+
     def __str__(self) -> str:
         who = self.remote_identity.uri if hasattr(self, "remote_identity") else "?"
         return f"call {self.direction} {who} ({self._state.value})"
@@ -189,27 +224,36 @@ class RTCSession(Emitter):
         reason_phrase: str | None = None,
         *,
         early_media: bool = False,
+        reliable: bool | None = None,
         extra_headers: Any = (),
         **media_options: Any,
     ) -> asyncio.Future[None]:
         """Send a provisional response to an incoming call; with `early_media` one that carries the answer.
 
         :param status_code: 101 to 199.
+        :param reliable: repeat it until the peer acknowledges it (:rfc:`3262`). By default so if the peer requires
+            it, and for `early_media` if it can.
         :param media_options: as for `answer`, with `early_media`.
         :raises InvalidStateError: not an incoming call, or already answered.
-        :raises ValueError: no such status code.
+        :raises ValueError: no such status code; `reliable` with a peer that cannot.
         """
-        return incoming.progress(self, status_code, reason_phrase, early_media, extra_headers, media_options)
+        return incoming.progress(
+            self, status_code, reason_phrase, early_media, reliable, extra_headers, media_options
+        )
 
-    def answer(self, *, extra_headers: Any = (), **media_options: Any) -> asyncio.Future[None]:
+    def answer(
+        self, *, extra_headers: Any = (), session_timers_expires: int | None = None, **media_options: Any
+    ) -> asyncio.Future[None]:
         """Take the incoming call: make the answer, send the 200.
 
+        :param session_timers_expires: the longest session interval (:rfc:`4028`), in seconds: 90 or more.
         :param media_options: fields of `MediaOptions` (``audio=``, ``record=``, ``echo=`` …) and ``media=``, a factory.
         :returns: done when the call is confirmed; a `CallFailed` when it fails before.
         :raises InvalidStateError: not an incoming call, or answered or over already.
         :raises MediaFileError: a file to play or record to that cannot be used.
+        :raises ValueError: a session interval that is too short.
         """
-        return incoming.answer(self, extra_headers, media_options)
+        return incoming.answer(self, extra_headers, session_timers_expires, media_options)
 
     def terminate(
         self,
@@ -258,6 +302,84 @@ class RTCSession(Emitter):
         """
         return dtmf.send_dtmf(self, tones, duration, inter_tone_gap, extra_headers)
 
+    def refer(
+        self,
+        target: str | URI | None = None,
+        *,
+        replaces: RTCSession | Replaces | None = None,
+        refer_sub: bool = True,
+        hang_up: bool = True,
+        extra_headers: Any = (),
+        event_handlers: Mapping[str, Handler] | None = None,
+    ) -> ReferSubscriber:
+        """Transfer the peer: ask it to call somebody else (:rfc:`3515`, :rfc:`5589`).
+
+        ::
+
+            await call.refer("carol")                  # blind
+            await call.refer(replaces=consultation)    # attended: the peer takes our place in that call
+
+        When it worked, this call (and the one that was replaced) is hung up, by us after 2 seconds if by nobody else.
+        When it did not, the calls are as they were.
+
+        :param target: whom the peer shall call; with `replaces`, the other end of that call when not given.
+        :param replaces: another call of ours that is up, which the peer's new call takes the place of (:rfc:`3891`).
+        :param refer_sub: False: do not tell us how it goes (:rfc:`4488`); a peer that knows this sends no NOTIFY, and
+            the result is that it tries.
+        :param hang_up: False leaves hanging up to the application.
+        :param event_handlers: handlers for the events of the `ReferSubscriber` that is returned.
+        :returns: awaitable for the result; `TransferFailed` when it did not work.
+        :raises InvalidStateError: this call, or the one to be replaced, is not up.
+        :raises InvalidTargetError: not a target.
+        """
+        return refer.refer(self, target, replaces, refer_sub, hang_up, extra_headers, event_handlers)
+
+    def hold(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:
+        """Put the peer on hold: it is not listened to any more (:rfc:`3264#section-8.4`).
+
+        What is asked for while a negotiation is going on waits for its turn. When the peer refuses it, or does not
+        answer, the call is as it was.
+
+        :param use_update: by UPDATE (:rfc:`3311`) if the peer takes it, instead of re-INVITE.
+        :returns: done when the peer has agreed, or when it is on hold already; `RequestFailed` when it refuses,
+            `RequestTimeout` without an answer, `InvalidStateError` when the call ends before.
+        :raises InvalidStateError: the call was not answered, or is over.
+        """
+        return reoffer.ask(self, "hold", hold=True, use_update=use_update, extra_headers=extra_headers)
+
+    def unhold(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:
+        """End `hold`; see there."""
+        return reoffer.ask(self, "unhold", hold=False, use_update=use_update, extra_headers=extra_headers)
+
+    def renegotiate(
+        self,
+        *,
+        use_update: bool = False,
+        direction: Direction | None = None,
+        ice_restart: bool = False,
+        late_offer: bool = False,
+        extra_headers: Any = (),
+    ) -> asyncio.Future[None]:
+        """Offer the media anew, by re-INVITE (:rfc:`3261#section-14`) or UPDATE; see `hold` for what comes of it.
+
+        :param use_update: by UPDATE if the peer takes it. Before the call is answered it must be, and the first offer
+            must have been answered reliably (:rfc:`3262#section-5`).
+        :param direction: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``: what this side wants from now on.
+        :param ice_restart: find a new path for the media (:rfc:`8445#section-9`).
+        :param late_offer: let the peer make the offer.
+        :raises InvalidStateError: the call was not answered, or is over.
+        :raises ValueError: no such direction, or an UPDATE with `late_offer`.
+        """
+        return reoffer.ask(
+            self,
+            "renegotiate",
+            direction=direction,
+            use_update=use_update,
+            ice_restart=ice_restart,
+            late_offer=late_offer,
+            extra_headers=extra_headers,
+        )
+
     def mute(self, *, audio: bool = True, video: bool = False) -> None:
         """Send silence instead of our audio. The peer is not told."""
         if audio and not self.audio.muted:
@@ -301,6 +423,18 @@ class RTCSession(Emitter):
         if not self.is_ended():
             self.terminate()
         await self.wait_closed()
+
+    # --- what the user agent asks for ----------------------------------------------------------------------
+
+    def receive_request(self, transaction: ServerTransaction, request: Request) -> None:
+        """A request in the call's dialog; called by the user agent."""
+        indialog.receive_request(self, transaction, request)
+
+    def close(self) -> None:
+        """The user agent stops; called by it."""
+        if self._refers is not None:
+            self._refers.close()
+        self._set_gone()
 
     # --- mailbox -------------------------------------------------------------------------------------------
 
@@ -395,6 +529,7 @@ class RTCSession(Emitter):
     def _set_confirmed(self) -> None:
         if not self._confirmed.done():
             self._confirmed.set_result(None)
+            self._renegotiation.rest()
 
     def _set_over(self, event: events.Ended | events.Failed) -> None:
         """Tell that the call is over: once, whatever else still has to be exchanged."""
@@ -406,6 +541,7 @@ class RTCSession(Emitter):
         if self._dtmf is not None:
             self._dtmf.stop()
             self._dtmf = None
+        self._renegotiation.stop()
         self._over.set_result(None)
         if isinstance(event, events.Failed):
             self.failure = event
@@ -422,8 +558,7 @@ class RTCSession(Emitter):
             return
         self._stop_work()
         self._mailbox.clear()
-        if self._dialog is not None:
-            self._host.remove_dialog(self._dialog.id)
+        self._leave_dialog()
         for dialog in self._early_dialogs.values():
             self._host.remove_dialog(dialog.id)
         self._early_dialogs.clear()
@@ -441,6 +576,20 @@ class RTCSession(Emitter):
         elif self._transaction is not None:
             self._host.release(self._transaction)
         self._invite = self._transaction = None
+
+    def _refer_usages(self) -> ReferUsages:
+        if self._refers is None:
+            self._refers = ReferUsages(self, busy=self._keep_dialog, idle=self._leave_dialog)
+        return self._refers
+
+    def _keep_dialog(self) -> None:
+        assert self._dialog is not None
+        self._host.add_dialog(self._dialog.id, self)
+
+    def _leave_dialog(self) -> None:
+        """Nothing more is expected in the dialog, once the call is over and no subscription lives in it."""
+        if self._dialog is not None and self._state is State.ENDED and not self._refers:
+            self._host.remove_dialog(self._dialog.id)
 
     async def _close_media(self, media: MediaSession) -> None:
         try:

@@ -44,6 +44,7 @@ class Event(enum.Enum):
     PROVISIONAL = "1xx received"
     ACCEPTED_IN = "2xx received"
     REFUSED_IN = "final response of 300 or more, or none"
+    REDIRECTED = "refused, and there is somebody else to call"
     INVITE_IN = "INVITE received"
     ANSWER = "answer"  # the application takes the call
     ACCEPTED_OUT = "2xx sent"
@@ -65,14 +66,17 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.OFFERING, E.INVITE_OUT): S.INVITE_SENT,
     (S.OFFERING, E.TERMINATE): S.ENDED,  # nothing was sent: nothing is
     (S.OFFERING, E.FAILURE): S.ENDED,
+    (S.OFFERING, E.REFUSED_IN): S.ENDED,  # a redirection that nobody wants to follow
     (S.INVITE_SENT, E.PROVISIONAL): S.PROCEEDING,
     (S.INVITE_SENT, E.ACCEPTED_IN): S.CONFIRMED,
     (S.INVITE_SENT, E.REFUSED_IN): S.ENDED,
+    (S.INVITE_SENT, E.REDIRECTED): S.OFFERING,  # as before the INVITE: the next one goes to another target
     (S.INVITE_SENT, E.TERMINATE): S.CANCELING,
     (S.INVITE_SENT, E.FAILURE): S.CANCELING,
     (S.PROCEEDING, E.PROVISIONAL): S.PROCEEDING,
     (S.PROCEEDING, E.ACCEPTED_IN): S.CONFIRMED,
     (S.PROCEEDING, E.REFUSED_IN): S.ENDED,
+    (S.PROCEEDING, E.REDIRECTED): S.OFFERING,
     (S.PROCEEDING, E.TERMINATE): S.CANCELING,
     (S.PROCEEDING, E.FAILURE): S.CANCELING,
     (

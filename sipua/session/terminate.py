@@ -144,13 +144,15 @@ def refuse(
 
 
 def send_bye(session: RTCSession, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> None:
-    """Send the BYE of the call's dialog, once; the call is gone when it is answered."""
+    """Send the BYE of the call's dialog, once; the call is gone when it is answered.
+
+    Until then the dialog is still there for a BYE of the peer that meets ours (:rfc:`5407#section-3.2.1`).
+    """
     assert session._dialog is not None
     if session._bye_sent:
         return
     session._bye_sent = True
     bye(session, session._dialog, session._set_gone, headers, body)
-    session._host.remove_dialog(session._dialog.id)
 
 
 def bye(

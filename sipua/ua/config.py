@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from sipua._version import __version__
 from sipua.errors import ConfigurationError, InvalidHeaderError, InvalidTargetError
 from sipua.session.headers import HeaderLike, header_list
+from sipua.session.timers import MINIMUM
 from sipua.sip import URI
 from sipua.transport import Connector, WebSocketInterface
 
@@ -44,6 +45,7 @@ class UAOptions(TypedDict, total=False):
     session_timers: bool
     session_timers_refresh_method: str
     session_timers_force_refresher: bool
+    session_timers_expires: int
     no_answer_timeout: float
     register: bool
     register_expires: int
@@ -58,6 +60,8 @@ class UAOptions(TypedDict, total=False):
     connect_timeout: float
     keep_alive_interval: float | None
     max_calls: int | None
+    allow_events: Sequence[str]
+    subscription_min_expires: int
     media: MediaFactory | None
     media_options: Mapping[str, Any]
 
@@ -89,6 +93,8 @@ class Configuration:
     session_timers: bool = True
     session_timers_refresh_method: str = "UPDATE"
     session_timers_force_refresher: bool = False
+    session_timers_expires: int = 1800
+    """The session interval to ask for (:rfc:`4028`): 90 or more."""
     no_answer_timeout: float = 60.0
     """Time after which an unanswered call is given up: incoming ones with 408, outgoing ones with CANCEL."""
     register: bool = True
@@ -102,6 +108,11 @@ class Configuration:
     extra_headers: tuple[tuple[str, str], ...] = ()
     """Headers for every REGISTER."""
     user_agent: str = f"sipua/{__version__}"
+    allow_events: tuple[str, ...] = ()
+    """The event packages that others may subscribe to, told in Allow-Events (:rfc:`6665#section-8.2.2`); a SUBSCRIBE
+    for another gets 489. Without any, all are told to the handlers of ``new_subscribe``."""
+    subscription_min_expires: int = 1
+    """A SUBSCRIBE for less seconds than this gets 423."""
     max_calls: int | None = None
     """With so many calls up, the next incoming one gets 486; None: no limit."""
     keep_alive_interval: float | None = 25.0
@@ -235,6 +246,15 @@ def _ha1(key: str, value: object) -> str:
     return value.lower()
 
 
+def _packages(key: str, value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, Sequence) and not isinstance(value, str) else None
+    if names is None or not all(
+        isinstance(n, str) and re.fullmatch(r"[\w\-!%*+`'~.]+", n, re.ASCII) for n in names
+    ):
+        raise ConfigurationError(key, value, "not a list of event packages such as presence")
+    return tuple(names)
+
+
 def _flag(key: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ConfigurationError(key, value, "neither True nor False")
@@ -262,6 +282,13 @@ def _count(key: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(key, value, "not a number of calls of 1 or more")
     return value
+
+
+def _session_interval(key: str, value: object) -> int:
+    seconds = _whole_seconds(key, value)
+    if seconds < MINIMUM:
+        raise ConfigurationError(key, value, f"less than {MINIMUM} seconds (RFC 4028 section 5)")
+    return seconds
 
 
 def _refresh_method(key: str, value: object) -> str:
@@ -313,6 +340,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "session_timers": _flag,
     "session_timers_refresh_method": _refresh_method,
     "session_timers_force_refresher": _flag,
+    "session_timers_expires": _session_interval,
     "no_answer_timeout": _seconds,
     "register": _flag,
     "register_expires": _whole_seconds,
@@ -323,6 +351,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "extra_headers": _headers,
     "user_agent": _text,
     "max_calls": _count,
+    "allow_events": _packages,
+    "subscription_min_expires": _whole_seconds,
     "keep_alive_interval": _seconds,
     "media": _callable,
     "media_options": _mapping,

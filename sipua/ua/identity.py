@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipua.errors import ConfigurationError
-from sipua.sip import URI
+from sipua.sip import URI, Credentials, DigestClient
 from sipua.ua.config import normalize_target
 
 if TYPE_CHECKING:
@@ -70,6 +70,20 @@ class Identity:
             raise ConfigurationError("display_name", name, "not a text of printable characters")
         quoted = name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{quoted}" <{uri}>'
+
+    def authenticator(self, rand: random.Random) -> DigestClient | None:
+        """What answers challenges; None when there is nothing to answer them with."""
+        own = self._configuration
+        if not (own.password is not None or own.ha1 or own.authorization_jwt):
+            return None
+        credentials = Credentials(
+            username=own.authentication_user,
+            password=own.password,
+            ha1=own.ha1,
+            realm=own.realm,
+            bearer=own.authorization_jwt,
+        )
+        return DigestClient(credentials, rand=rand)
 
     def route(self) -> tuple[str, ...]:
         """The Route of a request outside of dialogs: Service-Route (:rfc:`3608`), or the server if so configured."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from sipua import events
 from sipua.errors import ParseError
-from sipua.session import incoming, indialog
+from sipua.session import incoming, replaces, timers
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.session import RTCSession
 from sipua.sip import check_request, make_response
+from sipua.ua.inbound_events import on_notify, on_subscribe
 from sipua.ua.outofdialog import IncomingMessage, IncomingOptions
+from sipua.ua.refer import ReferDialog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,12 +23,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sipua.ua")
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "MESSAGE")
-EXTENSIONS = ("outbound", "gruu", "path")
+METHODS = (
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "INFO",
+    "UPDATE",
+    "PRACK",
+    "MESSAGE",
+    "REFER",
+    "SUBSCRIBE",
+    "NOTIFY",
+)
+EXTENSIONS = ("outbound", "gruu", "path", "replaces", "norefersub", "timer", "100rel")
 ALLOW = ("Allow", ", ".join(METHODS))
-SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
 #: What an INVITE may carry besides a session description.
 _INVITE_BODIES = frozenset({SDP_TYPE, "multipart/mixed", "multipart/alternative", "multipart/related"})
+
+
+def supported_header(*, session_timers: bool) -> tuple[str, str]:
+    """The Supported header; session timers may be switched off."""
+    return "Supported", ", ".join(name for name in EXTENSIONS if session_timers or name != "timer")
 
 
 def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None:
@@ -39,11 +58,16 @@ def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None
 
 
 def _dispatch(ua: UA, transaction: ServerTransaction, request: Request) -> None:
+    if request.method != "INVITE" and "Replaces" in request.headers:  # RFC 3891 §3
+        _refuse(ua, transaction, request, 400)
+        return
     to_tag = request.to_tag
     if to_tag:
-        session = ua.find_dialog((request.call_id, to_tag, request.from_tag or ""))
-        if session is not None:
-            indialog.receive_request(session, transaction, request)
+        user = ua.find_dialog((request.call_id, to_tag, request.from_tag or ""))
+        if user is None and request.method == "NOTIFY":  # it may come before the response (RFC 6665 §4.4.1)
+            user = ua.find_dialog((request.call_id, to_tag, ""))
+        if user is not None:
+            user.receive_request(transaction, request)
         else:
             _refuse(ua, transaction, request, 481)
     elif not ua.identity.is_ours(request.uri):
@@ -69,7 +93,11 @@ def _refuse(
 
 
 def _on_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None:
-    refusal = _refusal_of_invite(ua, request)
+    refusal = _refusal_of_content(ua, request)
+    if refusal is None and "Replaces" in request.headers:
+        _on_replacing_invite(ua, transaction, request)
+        return
+    refusal = refusal or _refusal_of_call(ua)
     if refusal is not None:
         _refuse(ua, transaction, request, *refusal)
         return
@@ -82,12 +110,43 @@ def _on_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None
     incoming.ring(session)
 
 
-def _refusal_of_invite(ua: UA, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
+def _on_replacing_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None:
+    """One that wants to take the place of a call of ours; that call's handlers decide (:rfc:`3891#section-3`)."""
+    try:
+        wanted = request.replaces
+    except ParseError as error:
+        _refuse(ua, transaction, request, error.status or 400)
+        return
+    if wanted is None or "Join" in request.headers:  # RFC 3911 §4: never both
+        _refuse(ua, transaction, request, 400)
+        return
+    old = ua.find_call(wanted)
+    code = replaces.refusal(old, wanted) if isinstance(old, RTCSession) else old
+    if code is not None or not isinstance(old, RTCSession):
+        _refuse(ua, transaction, request, code or 481)
+        return
+    session = RTCSession(ua, "incoming")
+    ua.add_session(session)
+    incoming.receive_invite(
+        session, transaction, request, no_answer_timeout=ua.configuration.no_answer_timeout
+    )
+    event = events.NewRTCSession("remote", session, request)
+    replaces.receive(old, session, request, lambda: ua.emit("new_rtc_session", event))
+
+
+def _refusal_of_content(ua: UA, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
     kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if request.body and kind not in _INVITE_BODIES:
         return 415, (("Accept", SDP_TYPE),)
     if not request.contact:
         return 400, ()
+    try:
+        return timers.refusal(ua.session_timers, request)
+    except ParseError:
+        return 400, ()
+
+
+def _refusal_of_call(ua: UA) -> tuple[int, tuple[tuple[str, str], ...]] | None:
     limit = ua.configuration.max_calls
     if limit is not None and sum(not session.is_ended() for session in ua.sessions) >= limit:
         return 486, ()
@@ -111,8 +170,15 @@ def _on_options(ua: UA, transaction: ServerTransaction, request: Request) -> Non
     options.finish()
 
 
+def _on_refer(ua: UA, transaction: ServerTransaction, request: Request) -> None:
+    ReferDialog(ua).receive_refer(transaction, request)
+
+
 _OUT_OF_DIALOG: Mapping[str, Callable[[UA, ServerTransaction, Request], None]] = {
     "INVITE": _on_invite,
     "MESSAGE": _on_message,
     "OPTIONS": _on_options,
+    "REFER": _on_refer,
+    "SUBSCRIBE": on_subscribe,
+    "NOTIFY": on_notify,
 }

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from sipua.ua.ua import UA
 
 
-class IncomingRequest:
-    """A request that the application may answer; what it leaves unanswered when its handlers return gets 200."""
+class Incoming:
+    """A request that the application may answer."""
 
     def __init__(self, ua: UA, transaction: ServerTransaction, request: Request) -> None:
         self.request = request
@@ -43,15 +43,6 @@ class IncomingRequest:
     def defer(self) -> None:
         """Do not answer when the handlers return: `accept` or `reject` follows later."""
         self._deferred = True
-
-    def accept(
-        self, *, extra_headers: HeaderLike = (), body: str | bytes = b"", content_type: str = ""
-    ) -> None:
-        """Answer 200.
-
-        :raises InvalidStateError: it was answered already.
-        """
-        self._respond(200, None, extra_headers, body, content_type)
 
     def reject(
         self, status_code: int = 480, reason_phrase: str | None = None, *, extra_headers: HeaderLike = ()
@@ -87,6 +78,19 @@ class IncomingRequest:
         )
         self._answered = True
         self._ua.respond(self._transaction, response)
+
+
+class IncomingRequest(Incoming):
+    """A request that gets 200 when the application leaves it unanswered."""
+
+    def accept(
+        self, *, extra_headers: HeaderLike = (), body: str | bytes = b"", content_type: str = ""
+    ) -> None:
+        """Answer 200.
+
+        :raises InvalidStateError: it was answered already.
+        """
+        self._respond(200, None, extra_headers, body, content_type)
 
     def finish(self) -> None:
         """The handlers have returned: answer, unless somebody did or will."""

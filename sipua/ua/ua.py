@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import deque
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from sipua import events
-from sipua.emitter import Emitter
 from sipua.errors import (
     ConfigurationError,
     InvalidStateError,
@@ -22,28 +22,27 @@ from sipua.session import outgoing
 from sipua.session.headers import HeaderLike, header_list
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.outcome import settle
+from sipua.session.replaces import dialog_ids
 from sipua.session.session import RTCSession
-from sipua.sip import (
-    URI,
-    Credentials,
-    DigestClient,
-    Request,
-    Response,
-)
+from sipua.session.timers import TimerPolicy
 from sipua.transport import Transport
+from sipua.ua import refer
 from sipua.ua.config import Configuration, UAOptions, configure, normalize_target
 from sipua.ua.endpoint import Endpoint, RequestSender
+from sipua.ua.eventing import EventPackages
 from sipua.ua.identity import Identity
-from sipua.ua.inbound import ALLOW, SUPPORTED, on_request
+from sipua.ua.inbound import ALLOW, on_request, supported_header
+from sipua.ua.inbound_events import allow_events
 from sipua.ua.registrator import Registrator
-from sipua.ua.requests import new_request
+from sipua.ua.requests import new_invite, new_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from sipua.emitter import Handler
-    from sipua.session.host import Receiver
-    from sipua.sip import ServerTransaction
+    from sipua.session.host import DialogUser, Receiver
+    from sipua.session.subscriber import ReferSubscriber
+    from sipua.sip import URI, Replaces, Request, Response, ServerTransaction
 
 logger = logging.getLogger("sipua.ua")
 
@@ -51,7 +50,7 @@ logger = logging.getLogger("sipua.ua")
 STOP_TIMEOUT = 5.0
 
 
-class UA(Emitter):
+class UA(EventPackages):
     """A SIP user agent over WebSocket (:rfc:`7118`).
 
     ::
@@ -81,6 +80,9 @@ class UA(Emitter):
             "new_rtc_session",
             "new_message",
             "new_options",
+            "refer",
+            "new_subscribe",
+            "sip_event",
             "new_transaction",
             "transaction_destroyed",
         }
@@ -98,13 +100,27 @@ class UA(Emitter):
         self._transport: Transport | None = None
         self._registrator: Registrator | None = None
         self._sessions: set[RTCSession] = set()
-        self._dialogs: dict[tuple[str, str, str], RTCSession] = {}
+        self._dialogs: dict[tuple[str, str, str], DialogUser] = {}
+        self._ended: deque[tuple[str, str, str]] = deque(maxlen=32)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ready: asyncio.Future[None] | None = None
         self._failed_servers: dict[str, TransportError] = {}
         self._tracer: Callable[[str, str | bytes], None] | None = None
+        self.on("registered", lambda _: self._tell_event_users(connected=True))
         configuration = self.configuration
-        self._standard = (ALLOW, SUPPORTED, ("User-Agent", configuration.user_agent))
+        self.session_timers = TimerPolicy(
+            configuration.session_timers,
+            configuration.session_timers_refresh_method,
+            configuration.session_timers_force_refresher,
+            configuration.session_timers_expires,
+        )
+        supported = supported_header(session_timers=configuration.session_timers)
+        self._standard = (
+            ALLOW,
+            supported,
+            *allow_events(self),
+            ("User-Agent", configuration.user_agent),
+        )
 
     def __str__(self) -> str:
         return str(self.configuration.uri)
@@ -129,7 +145,7 @@ class UA(Emitter):
         self.endpoint = Endpoint(
             transport,
             sent_by=self.identity.sent_by,
-            authenticator=self._authenticator(),
+            authenticator=self.identity.authenticator(self.rand),
             on_request=lambda transaction, request: on_request(self, transaction, request),
             rand=self.rand,
         )
@@ -162,6 +178,7 @@ class UA(Emitter):
             waits.append(session._gone)
             if not session.is_ended():
                 session.terminate()
+        waits += [user.leave() for user in tuple(self.event_users)]
         if transport.is_connected and registrator.registered:
             waits.append(registrator.unregister())
         registrator.close()
@@ -171,8 +188,12 @@ class UA(Emitter):
         await transport.stop()
         self.endpoint.transport_lost()
         self.endpoint.close()
+        self._close_event_users()
         for session in tuple(self._sessions):
             session._set_gone()
+        for user in tuple(self._dialogs.values()):
+            user.close()
+        self._dialogs.clear()
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=timeout)
         self._transport = self._registrator = None
@@ -225,6 +246,7 @@ class UA(Emitter):
     def counts(self) -> dict[str, int]:
         """How much is held in memory: sessions, dialogs, transactions, deadlines, tasks. For tests and monitoring."""
         held = {"sessions": len(self._sessions), "dialogs": len(self._dialogs), "tasks": len(self._tasks)}
+        held["subscriptions"] = len(self.event_users)
         if self._transport is not None:
             layer = self.endpoint.layer
             held |= {"transactions": len(layer), "deadlines": layer.counts.deadlines}
@@ -272,11 +294,14 @@ class UA(Emitter):
         extra_headers: HeaderLike = (),
         event_handlers: Mapping[str, Handler] | None = None,
         anonymous: bool = False,
+        privacy: str | None = None,
         from_user_name: str | None = None,
         from_display_name: str | None = None,
         expires: int | None = None,
         no_answer_timeout: float | None = None,
         late_offer: bool = False,
+        follow_redirects: bool = False,
+        session_timers_expires: int | None = None,
         media: MediaFactory | None = None,
         **media_options: Any,
     ) -> RTCSession:
@@ -284,21 +309,28 @@ class UA(Emitter):
 
         :param target: a user name or number at our own domain, or a SIP, SIPS or tel URI.
         :param anonymous: hide who calls (:rfc:`3323`).
+        :param privacy: what the network shall hide, such as ``header;id``; ``id`` by default when anonymous.
         :param expires: give up after so many seconds, told to the peer in an Expires header.
         :param no_answer_timeout: seconds until an unanswered call is cancelled; the configuration's by default.
+        :param follow_redirects: call who is named in a 3xx, unless the ``redirect`` event's handlers decide otherwise.
         :param late_offer: send the INVITE without an offer; the peer makes it.
+        :param session_timers_expires: the session interval to ask for (:rfc:`4028`), in seconds: 90 or more; the
+            configuration's by default.
         :param media: what makes the call's media; the configuration's by default.
         :param media_options: fields of `MediaOptions`: ``audio=``, ``record=``, ``echo=``, ``codecs=`` …
         :raises InvalidTargetError: not a target.
         :raises InvalidStateError: not started.
         :raises MediaFileError: a file to play or record to that cannot be used.
+        :raises ValueError: a session interval that is too short.
         """
         if self._transport is None:
             raise InvalidStateError("call", "stopped")
-        request = self._new_invite(
+        request = new_invite(
+            self,
             normalize_target(target, self.configuration.uri),
             header_list(extra_headers),
             anonymous=anonymous,
+            privacy=privacy,
             user=from_user_name,
             display_name=from_display_name,
             expires=expires,
@@ -310,40 +342,20 @@ class UA(Emitter):
         if expires is not None:
             limit = min(limit, float(expires))
         outgoing.prepare(
-            session, request, media_options, media, late_offer=late_offer, no_answer_timeout=limit
+            session,
+            request,
+            media_options,
+            media,
+            late_offer=late_offer,
+            no_answer_timeout=limit,
+            session_timers_expires=session_timers_expires,
+            follow_redirects=follow_redirects,
         )
         self.add_session(session)
         self.emit("new_rtc_session", events.NewRTCSession("local", session, request))
         # In the next turn, so that handlers registered on what this returns miss nothing.
         self.loop.call_soon(session._post, lambda: outgoing.start(session))
         return session
-
-    def _new_invite(
-        self,
-        uri: URI,
-        headers: tuple[tuple[str, str], ...],
-        *,
-        anonymous: bool,
-        user: str | None,
-        display_name: str | None,
-        expires: int | None,
-    ) -> Request:
-        own = list(self._standard)
-        if anonymous:
-            from_ = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-            own += [("P-Preferred-Identity", self.identity.from_value()), ("Privacy", "id")]
-        else:
-            from_ = self.identity.from_value(user=user, display_name=display_name)
-        if expires is not None:
-            own.append(("Expires", str(expires)))
-        return new_request(
-            "INVITE",
-            uri,
-            from_=from_,
-            to=f"<{uri}>",
-            route=self.identity.route(),
-            headers=(("Contact", self.contact(anonymous=anonymous)), *own, *headers),
-        )
 
     def send_message(
         self,
@@ -371,6 +383,27 @@ class UA(Emitter):
         content = body.encode() if isinstance(body, str) else body
         headers = (("Accept", SDP_TYPE), ("Contact", self.contact()), *header_list(extra_headers))
         return self._send_out_of_dialog("OPTIONS", target, headers, content)
+
+    def refer(
+        self,
+        target: str | URI,
+        refer_to: str | URI | None = None,
+        *,
+        replaces: RTCSession | Replaces | None = None,
+        refer_sub: bool = True,
+        extra_headers: HeaderLike = (),
+        event_handlers: Mapping[str, Handler] | None = None,
+    ) -> ReferSubscriber:
+        """Ask `target`, with whom we have no call, to call `refer_to` (:rfc:`3515`): click to dial, for instance.
+
+        The other arguments, the result and the errors are those of `RTCSession.refer`. Of a target with several
+        devices, the first that takes it tells us how it goes.
+
+        :raises InvalidStateError: not started.
+        """
+        if self._transport is None:
+            raise InvalidStateError("refer", "stopped")
+        return refer.refer(self, target, refer_to, replaces, refer_sub, extra_headers, event_handlers)
 
     def _send_out_of_dialog(
         self, method: str, target: str | URI, headers: tuple[tuple[str, str], ...], body: bytes
@@ -463,13 +496,24 @@ class UA(Emitter):
         """A call that is not over."""
         self._sessions.add(session)
 
-    def find_dialog(self, dialog_id: tuple[str, str, str]) -> RTCSession | None:
-        """The session whose dialog this is."""
+    def find_dialog(self, dialog_id: tuple[str, str, str]) -> DialogUser | None:
+        """Whose dialog this is."""
         return self._dialogs.get(dialog_id)
 
-    def add_dialog(self, dialog_id: tuple[str, str, str], session: RTCSession) -> None:
-        """Requests in this dialog are the session's."""
-        self._dialogs[dialog_id] = session
+    def find_call(self, replaces: Replaces) -> RTCSession | int:
+        """The call that a Replaces header is about; else the status that says it is not there.
+
+        481, and 603 for one that is over: then nobody shall ring for it (:rfc:`3891#section-3`).
+        """
+        ids = dialog_ids(replaces)
+        for id in ids:
+            if isinstance(user := self._dialogs.get(id), RTCSession):
+                return user
+        return 603 if any(id in self._ended for id in ids) else 481
+
+    def add_dialog(self, dialog_id: tuple[str, str, str], user: DialogUser) -> None:
+        """Requests in this dialog are the user's. An empty remote tag stands for any, with NOTIFY."""
+        self._dialogs[dialog_id] = user
 
     def remove_dialog(self, dialog_id: tuple[str, str, str]) -> None:
         """Requests in this dialog get 481."""
@@ -478,6 +522,8 @@ class UA(Emitter):
     def session_over(self, session: RTCSession) -> None:
         """The session has ended."""
         self._sessions.discard(session)
+        if session._dialog is not None:
+            self._ended.append(session._dialog.id)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task that `stop` waits for."""
@@ -491,21 +537,6 @@ class UA(Emitter):
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: a task failed", self, exc_info=error)
 
-    def _authenticator(self) -> DigestClient | None:
-        configuration = self.configuration
-        if not (configuration.password is not None or configuration.ha1 or configuration.authorization_jwt):
-            return None
-        return DigestClient(
-            Credentials(
-                username=configuration.authentication_user,
-                password=configuration.password,
-                ha1=configuration.ha1,
-                realm=configuration.realm,
-                bearer=configuration.authorization_jwt,
-            ),
-            rand=self.rand,
-        )
-
     # --- connection ----------------------------------------------------------------------------------------
 
     def _on_connected(self, url: str) -> None:
@@ -516,6 +547,7 @@ class UA(Emitter):
         self.emit("connected", events.Connected(url))
         if not self._registrator._wanted:
             self._set_ready(None)
+            self._tell_event_users(connected=True)
             return
         self._registrator.connected()
         first = self._registrator._done
@@ -534,6 +566,7 @@ class UA(Emitter):
         self.endpoint.transport_lost()
         if self._registrator is not None:
             self._registrator.connection_lost()
+        self._tell_event_users(connected=False)
         if error is not None:
             self._failed_servers[url] = error
             if len(self._failed_servers) >= len({server.url for server in self.configuration.sockets}):

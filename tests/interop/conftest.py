@@ -1,7 +1,8 @@
 """The tests of this folder talk to real servers, on the real clock: see tests/lab/README.md.
 
-A test takes the fixture ``asterisk``, ``kamailio``, or ``server`` (then it runs with each). When one does not
-answer, the tests that need it are left out, and a line of the output says so; with ``SIPUA_REQUIRE_LAB=1``
+A test takes the fixture ``asterisk``, ``kamailio``, or ``server`` (then it runs with each), and ``browsers`` for
+phones in a browser, with ``library`` to run with each library. When a server does not answer, or the browsers are
+not installed, the tests that need it are left out, and a line of the output says so; with ``SIPUA_REQUIRE_LAB=1``
 nothing runs. What a server logged during a test is shown when the test fails.
 """
 
@@ -9,10 +10,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.browsers import LIBRARIES, NAME, Browsers, lacking
 from tests.lab.peers import PEERS, AsteriskPeer, KamailioPeer, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LOG_LINES = 200
 _complaints = pytest.StashKey[list[str]]()
@@ -33,17 +39,34 @@ def server(request: pytest.FixtureRequest) -> Peer:
     return PEERS[request.param]()
 
 
+@pytest.fixture(scope="session")
+def browsers() -> Iterator[Browsers]:
+    with Browsers() as running:
+        yield running
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
     for item in here:
         item.add_marker("realtime")
 
-    absent = [peer for name in PEERS if not (peer := PEERS[name]()).is_reachable()]
-    left_out = [item for item in here if any(peer.name in _needs(item) for peer in absent)]
+    absent = {
+        peer.name: f"{peer.name} DOES NOT ANSWER at {peer.ws}"
+        for name in PEERS
+        if not (peer := PEERS[name]()).is_reachable()
+    }
+    if (reason := lacking()) is not None:
+        absent[NAME] = f"{NAME} ARE NOT INSTALLED ({reason})"
+    left_out = [item for item in here if _needs(item) & absent.keys()]
     complaints = config.stash[_complaints] = []
-    for peer in absent:
-        count = sum(peer.name in _needs(item) for item in left_out)
-        complaints.append(f"{peer.name} DOES NOT ANSWER at {peer.ws}: {count} tests left out")
+    for name, complaint in absent.items():
+        count = sum(name in _needs(item) for item in left_out)
+        complaints.append(f"{complaint}: {count} tests left out")
     if left_out and os.environ.get("SIPUA_REQUIRE_LAB") == "1":
         pytest.exit("SIPUA_REQUIRE_LAB=1, but " + "; ".join(complaints), returncode=1)
     items[:] = [item for item in items if item not in left_out]
@@ -55,7 +78,7 @@ def _needs(item: pytest.Item) -> set[str]:
     callspec = getattr(item, "callspec", None)
     if callspec is not None:
         wanted.add(callspec.params.get("server", ""))
-    return wanted & PEERS.keys()
+    return wanted & {*PEERS, NAME}
 
 
 @pytest.hookimpl(wrapper=True)

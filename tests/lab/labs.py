@@ -37,6 +37,7 @@ class NativeLab:
 
     def __init__(self) -> None:
         self._servers: dict[str, Server] = {server.name: server for server in (Asterisk(), Kamailio())}
+        self._started: list[tuple[Server, subprocess.Popen[bytes]]] = []
 
     def console(self, name: str, *words: str) -> list[str]:
         """The command line that asks the server *name*."""
@@ -46,6 +47,17 @@ class NativeLab:
         """The file that the server *name* writes its log to."""
         return self._servers[name].log
 
+    def restart(self, name: str) -> list[str]:
+        """The command line that lets the server *name* end; it is then started again."""
+        return self._servers[name].console(*self._servers[name].end_command)
+
+    def keep_up(self) -> None:
+        """Start what has ended since the last look. Only tests end a server, but whoever it was: it is said."""
+        for number, (server, process) in enumerate(self._started):
+            if process.poll() is not None:
+                say(f"{server.name} ended with status {process.returncode}: it is started again")
+                self._started[number] = (server, _launch(server, again=True))
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Start every installed server; stop them at the end, last started first."""
@@ -54,16 +66,15 @@ class NativeLab:
         STATE.mkdir(parents=True, exist_ok=True)
         with _exclusive(STATE / "lock"):
             make_certificates(STATE / "tls", [render.NATIVE_ADDRESS])
-            started: list[tuple[Server, subprocess.Popen[bytes]]] = []
             try:
                 for server in installed:
-                    started += [(server, _launch(server))]
-                for server, process in started:
+                    self._started.append((server, _launch(server)))
+                for server, process in self._started:
                     _await(server, process)
                 yield
             finally:
-                for server, process in reversed(started):
-                    _stop(server, process)
+                while self._started:
+                    _stop(*self._started.pop())
 
     def _complain_of_missing(self, missing: set[str]) -> None:
         for name in sorted(missing):
@@ -87,6 +98,13 @@ class ComposeLab:
             "kamailio": ["kamcmd", "-s", "unix:/sipua-lab/run/ctl.sock", *words],
         }
         return [*self._compose, "exec", "-T", name, *inside[name]]
+
+    def restart(self, name: str) -> list[str]:
+        """The command line that restarts the server *name*."""
+        return [*self._compose, "restart", name]
+
+    def keep_up(self) -> None:
+        """Nothing: Docker does."""
 
     def log(self, name: str) -> Path:
         """The file that the server *name* writes its log to."""
@@ -117,11 +135,12 @@ def say(text: str) -> None:
     print(f"lab: {text}", flush=True)
 
 
-def _launch(server: Server) -> subprocess.Popen[bytes]:
-    if server.is_listening():
-        raise LabError(f"cannot start {server.name}: something else listens on port {server.port}")
-    server.prepare()
-    with server.output.open("wb") as output:
+def _launch(server: Server, *, again: bool = False) -> subprocess.Popen[bytes]:
+    if not again:
+        if server.is_listening():
+            raise LabError(f"cannot start {server.name}: something else listens on port {server.port}")
+        server.prepare()
+    with server.output.open("ab") as output:
         return subprocess.Popen(
             server.program(),
             stdin=subprocess.DEVNULL,
@@ -179,11 +198,14 @@ def run(command: Sequence[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
-    with current().running():
+    lab = current()
+    with lab.running():
         child = subprocess.Popen(command)
         # From here on signals are the command's business; Ctrl-C reaches it without our help.
         signal.signal(signal.SIGINT, lambda number, frame: None)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda number, frame: child.send_signal(number))
-        status = child.wait()
+        while (status := child.poll()) is None:
+            lab.keep_up()
+            time.sleep(0.05)
     return status if status >= 0 else 128 - status

@@ -30,6 +30,8 @@ class Server(ABC):
     """What it writes to stdout and stderr."""
     version_command: str
     """What its console is asked for the version."""
+    end_command: tuple[str, ...]
+    """What its console is told to end it at once."""
 
     @abstractmethod
     def is_installed(self) -> bool:
@@ -80,6 +82,7 @@ class Asterisk(Server):
     log = home / "log" / "asterisk.log"
     output = home / "log" / "output"
     version_command = "core show version"
+    end_command = ("core stop now",)
 
     def is_installed(self) -> bool:
         return (self.root / ".sipua-lab").exists()  # written last
@@ -116,6 +119,7 @@ class Kamailio(Server):
     home = STATE / "kamailio"
     log = output = home / "log" / "kamailio.log"
     version_command = "core.version"
+    end_command = ("core.kill", "15")
 
     def is_installed(self) -> bool:
         return shutil.which("kamailio") is not None

@@ -60,16 +60,18 @@ async def test_second_bye_gets_481() -> None:
 
 
 async def test_crossing_byes() -> None:
-    """RFC 5407 §3.2.1 both hang up at once; ours is answered, theirs finds nothing."""
+    """RFC 5407 §3.2.1: both hang up at once, and each BYE is answered with 200."""
     wire = Wire()
     async with user_agent(wire) as ua:
         call, invite = await up(wire, ua)
         gone = call.terminate()
         bye = await wire.request("BYE")
         wire.from_callee("BYE", invite)
-        await wire.response(481, "BYE")
-        wire.reply(bye, 481)
+        await wire.response(200, "BYE")
+        wire.reply(bye, 200)
         await gone
+        wire.from_callee("BYE", invite, sequence=2)
+        await wire.response(481, "BYE")
 
 
 async def test_info_both_ways() -> None:

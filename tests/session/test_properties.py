@@ -1,6 +1,7 @@
 """Two user agents, a network that delays, duplicates, reorders and cuts, and two people who press buttons at random.
 
-When it is quiet again, both sides agree on whether there is a call, and nothing is left of what is over.
+When it is quiet again, both sides agree on whether there is a call, on who holds it and on what was negotiated, and
+nothing is left of what is over.
 """
 
 from __future__ import annotations
@@ -97,12 +98,17 @@ class End:
 class Person:
     """Somebody with a user agent, and the calls on it."""
 
-    def __init__(self, name: str, end: End, other: str) -> None:
+    def __init__(self, name: str, end: End, other: str, **options: Any) -> None:
         self.end = end
         self.other = other
         self.calls: list[RTCSession] = []
         self.ua = UA(
-            f"sip:{name}@example.com", sockets=end, register=False, media=SlowMedia, no_answer_timeout=40
+            f"sip:{name}@example.com",
+            sockets=end,
+            register=False,
+            media=SlowMedia,
+            no_answer_timeout=40,
+            **options,
         )
         self.ua.on("new_rtc_session", lambda event: self.calls.append(event.session))
 
@@ -131,9 +137,25 @@ class Person:
             call.progress(183, early_media=True)
         elif button == "digit":
             call.send_dtmf("5")
+        elif button in ("hold", "unhold"):
+            getattr(call, button)()
+        elif button in ("hold by UPDATE", "unhold by UPDATE"):
+            getattr(call, button.split()[0])(use_update=True)
+        elif button == "renegotiate":
+            call.renegotiate()
+        elif button == "late renegotiate":
+            call.renegotiate(late_offer=True)
 
 
-BUTTONS = ("call", "late", "answer", "answer", "hang up", "early", "digit")
+RENEGOTIATION = (
+    "hold",
+    "unhold",
+    "hold by UPDATE",
+    "unhold by UPDATE",
+    "renegotiate",
+    "late renegotiate",
+)
+BUTTONS = ("call", "late", "answer", "answer", "hang up", "early", "digit", *RENEGOTIATION)
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(("a", "b")),
@@ -148,17 +170,40 @@ FAULTS = st.fixed_dictionaries(
 )
 
 
-async def play(
-    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int, *, lossless: bool
-) -> None:
-    rand = random.Random(seed)
-    SlowMedia.rand = random.Random(seed)
+def assert_agreement(one: RTCSession, other: RTCSession) -> None:
+    """What one side has sent is what the other has, and both draw the same conclusions from it."""
+    held, holds = one.is_on_hold(), other.is_on_hold()
+    assert (held["local"], held["remote"]) == (holds["remote"], holds["local"])
+    assert one.media is not None
+    assert other.media is not None
+    assert one.media.local_description == other.media.remote_description
+    assert other.media.local_description == one.media.remote_description
+    for call in (one, other):
+        assert call.media is not None
+        assert not call.media.has_pending_offer
+        assert call.media.direction == ("sendonly" if call.is_on_hold()["local"] else "sendrecv")
+        assert call.is_ready_to_re_offer()
+
+
+async def connect(rand: random.Random, faults: dict[str, float], **options: Any) -> dict[str, Person]:
+    """Two people, and the network between them."""
     ends = End(rand, faults), End(rand, faults)
     ends[0].other, ends[1].other = ends[1], ends[0]
-    people = {"a": Person("alice", ends[0], "bob"), "b": Person("bob", ends[1], "alice")}
+    people = {
+        "a": Person("alice", ends[0], "bob", **options),
+        "b": Person("bob", ends[1], "alice", **options),
+    }
     for person in people.values():
         person.ua.start()
         await person.ua.ready()
+    return people
+
+
+async def play(
+    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int, *, lossless: bool
+) -> None:
+    SlowMedia.rand = random.Random(seed)
+    people = await connect(random.Random(seed), faults)
     for who, button, pause in steps:
         people[who].press(button)
         await asyncio.sleep(pause)
@@ -174,10 +219,13 @@ async def play(
         assert all(call.is_ended() == (call.status.name == "ENDED") for call in sides)
         if lossless:
             assert len({call.is_ended() for call in sides}) == 1, [str(call) for call in sides]
+            if len(sides) == 2 and not sides[0].is_ended():
+                assert_agreement(*sides)
     for person in people.values():
         alive = sum(not call.is_ended() for call in person.calls)
         held = person.ua.counts()
-        assert held == {"sessions": alive, "dialogs": alive, "tasks": 0, "transactions": 0, "deadlines": 0}
+        assert (held.pop("sessions"), held.pop("dialogs")) == (alive, alive)
+        assert not any(held.values()), held
     for person in people.values():
         await person.ua.stop(timeout=1)
         assert not person.ua.sessions
@@ -209,3 +257,66 @@ def test_connections_that_break_leave_nothing_behind(
 ) -> None:
     """What was lost with a connection may leave one side in a call; but nothing half done is left anywhere."""
     run_simulated(play(steps, faults, seed, lossless=False))
+
+
+HOLDING_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("a", "b")),
+        st.sampled_from((*RENEGOTIATION, *RENEGOTIATION, "digit", "hang up")),
+        st.sampled_from((0.0, 0.005, 0.05, 0.3, 1.0, 5.0)),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps=HOLDING_STEPS, faults=FAULTS, seed=st.integers(0, 2**16))
+def test_two_who_renegotiate_agree_in_the_end(
+    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int
+) -> None:
+    """A call that is up, and both hold, resume and offer anew as they like: glare of every kind."""
+    begin = [("a", "call", 5.0), ("b", "answer", 10.0)]
+    run_simulated(play([*begin, *steps], faults, seed, lossless=True))
+
+
+REFRESHING_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("a", "b")),
+        st.sampled_from(RENEGOTIATION),
+        st.sampled_from((0.0, 1.0, 20.0, 40.0, 45.0, 50.0)),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    steps=REFRESHING_STEPS,
+    faults=FAULTS,
+    seed=st.integers(0, 2**16),
+    method=st.sampled_from(("UPDATE", "INVITE")),
+)
+def test_no_refresh_is_ever_missed(
+    steps: list[tuple[str, str, float]], faults: dict[str, float], seed: int, method: str
+) -> None:
+    """The shortest session timer there may be, and people who are always in its way: the call goes on for all that."""
+
+    async def scenario() -> None:
+        SlowMedia.rand = random.Random(seed)
+        options = {"session_timers_expires": 90, "session_timers_refresh_method": method}
+        people = await connect(random.Random(seed), faults, **options)
+        for who, button, pause in [("a", "call", 5.0), ("b", "answer", 10.0), *steps]:
+            people[who].press(button)
+            await asyncio.sleep(pause)
+        await asyncio.sleep(600)
+        one, other = (person.calls[0] for person in people.values())
+        assert one.is_established()
+        assert other.is_established()
+        held, holds = one.is_on_hold(), other.is_on_hold()
+        assert (held["local"], held["remote"]) == (holds["remote"], holds["local"])
+        for person in people.values():
+            await person.ua.stop(timeout=1)
+
+    run_simulated(scenario())
