@@ -42,3 +42,23 @@ def header_list(value: HeaderLike) -> tuple[tuple[str, str], ...]:
         check.add(name, content)
         pairs.append((name, content))
     return tuple(pairs)
+
+
+def checked_phrase(phrase: str | None) -> str | None:
+    """A reason phrase of the application.
+
+    :raises InvalidHeaderError: not a text of printable characters.
+    """
+    if phrase is not None and not str(phrase).isprintable():
+        raise InvalidHeaderError(f"{phrase!r}: not a text of printable characters")
+    return phrase
+
+
+def checked_body(body: str | bytes) -> bytes:
+    """A body of the application, as bytes.
+
+    :raises TypeError: neither text nor bytes.
+    """
+    if not isinstance(body, str | bytes):
+        raise TypeError(f"a body is str or bytes, not {type(body).__name__}")
+    return body.encode() if isinstance(body, str) else body

@@ -9,7 +9,7 @@ from sipua import events
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.events import Cause
 from sipua.session import hold, terminate
-from sipua.session.headers import header_list
+from sipua.session.headers import checked_phrase, header_list
 from sipua.session.negotiation import change_sdp, media_failure, sdp_of, set_sdp, watch_media
 from sipua.session.peer import option_tags
 from sipua.session.renegotiation import Phase
@@ -110,6 +110,7 @@ def progress(
     if reliable and "100rel" not in session._peer.supported | option_tags(session.request, "Require"):
         raise ValueError("reliable=True: the peer does not know 100rel")
     headers = header_list(extra_headers)
+    checked_phrase(reason_phrase)
     done: asyncio.Future[None] = session._host.loop.create_future()
     session._progress_asked = True
     if early_media and session._media is None:

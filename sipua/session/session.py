@@ -463,9 +463,18 @@ class RTCSession(Identities, Emitter):
             self._acting = False
 
     def _give_up(self, cause: Cause, reason: str) -> None:
-        """End the call because of a failure on this side."""
-        if not self._over.done() and allowed(self._state, Event.FAILURE):
-            terminate.finish(self, Event.FAILURE, originator="system", cause=cause, reason=reason)
+        """End the call because of a fault on this side: properly if that is possible, and in any case."""
+        try:
+            if not self._over.done() and allowed(self._state, Event.FAILURE):
+                terminate.finish(self, Event.FAILURE, originator="system", cause=cause, reason=reason)
+                return
+        except Exception:
+            logger.exception("%s: cannot even end", self)
+        established = self._state in ESTABLISHED
+        self._state = State.ENDED
+        over = events.Ended if established else events.Failed
+        self._set_over(over("system", cause, None, reason))
+        self._set_gone()
 
     def _do(
         self,
@@ -557,7 +566,6 @@ class RTCSession(Identities, Emitter):
         if self._gone.done():
             return
         self._stop_work()
-        self._mailbox.clear()
         self._leave_dialog()
         for dialog in self._early_dialogs.values():
             self._host.remove_dialog(dialog.id)
@@ -568,6 +576,8 @@ class RTCSession(Identities, Emitter):
             self._gone.set_result(None)
         else:
             self._host.spawn(self._close_media(self._media))
+        if not self._acting:
+            self._act()  # requests that waited for media work are refused now
 
     def _release(self) -> None:
         """Let the transaction of the INVITE, which outlives the call by 32 s, hold nothing of it."""

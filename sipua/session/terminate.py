@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sipua import events
 from sipua.errors import InvalidStateError
 from sipua.events import Cause, Originator, cause_of_status
-from sipua.session.headers import header_list
+from sipua.session.headers import checked_body, checked_phrase, header_list
 from sipua.session.host import NoResponse
 from sipua.session.states import ESTABLISHED, Event, State
 from sipua.sip import Request, Response, make_response, reason_phrase
@@ -41,7 +41,8 @@ def terminate(
     if status_code is not None and not low <= status_code <= 699:
         raise ValueError(f"status_code={status_code}: not between {low} and 699")
     headers = header_list(extra_headers)
-    content = body.encode() if isinstance(body, str) else body
+    content = checked_body(body)
+    phrase = checked_phrase(reason_phrase_)
 
     def act() -> None:
         if not session.is_ended():
@@ -51,7 +52,7 @@ def terminate(
                 originator="local",
                 cause=cause,
                 status=status_code,
-                phrase=reason_phrase_,
+                phrase=phrase,
                 headers=headers,
                 body=content,
             )
@@ -93,9 +94,10 @@ def finish(
         cause = cause or cause_of_status(code)
         if code == DEFAULT_REFUSAL and status is None and event is Event.TERMINATE:
             cause = Cause.REJECTED
-    elif before in (State.INVITE_SENT, State.PROCEEDING):
-        assert session._invite is not None
+    elif session._invite is not None:
         session._invite.cancel(_reason(status, phrase))
+    elif session.status is State.CANCELING:
+        session._advance(Event.REFUSED_IN)  # the INVITE could not even be sent: nothing will come
     fail(session, originator, cause or Cause.CANCELED, response, reason)
 
 

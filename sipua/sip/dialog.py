@@ -150,7 +150,7 @@ class Dialog:
                 raise ParseError(f"a {response.code} without Contact makes no dialog")
             target = request.uri
         return cls(
-            id=dialog_id(response, outgoing=True),
+            id=DialogId(request.call_id, request.from_tag or "", response.to_tag or ""),
             local_uri=request.from_address,
             remote_uri=response.to_address,
             remote_target=target,

@@ -210,7 +210,9 @@ class TransactionLayer:
         transaction = self._context.clients.get((vias[0].branch or "", response.cseq.method))
         # Stray responses are dropped, RFC 6026 section 7.2; so are those that were not meant to end here,
         # RFC 3261 section 8.1.3.3.
-        if transaction is not None and (len(vias) == 1 or self._proxy):
+        if transaction is None or not (len(vias) == 1 or self._proxy):
+            return
+        if transaction.is_answered_by(response):
             transaction.receive(response, now)
 
     def _receive_new(self, request: Request, key: ServerKey, now: float, flow: Hashable) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import re
 from collections.abc import Iterable, Mapping
 from typing import Self
 
@@ -55,9 +56,14 @@ def _read_accept(value: str) -> list[MediaType]:
     return MediaType.parse_many(value) if value else []
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def _read_call_id(value: str) -> str:
     if not value:
         raise ParseError("empty")
+    if _CONTROL.search(value):
+        raise ParseError("control characters")  # it goes into every message of the dialog
     return value
 
 

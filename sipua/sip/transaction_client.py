@@ -75,6 +75,17 @@ class ClientTransaction(Transaction):
         request.headers.set("CSeq", f"{sequence} {self.method}")
         return request
 
+    def is_answered_by(self, response: Response) -> bool:
+        """Whether a response with our branch has the request's Call-ID, From tag and CSeq, too."""
+        if not hasattr(self, "request"):
+            return True  # released: only 2xx mean anything now, and these are acknowledged as they are
+        request = self.request
+        return (
+            response.call_id == request.call_id
+            and response.from_tag == request.from_tag
+            and response.cseq.sequence == request.cseq.sequence
+        )
+
     def receive(self, response: Response, now: float) -> None:
         """A response to this request. For the layer."""
         self._step(CLASS_OF_STATUS[response.code // 100], now, response)

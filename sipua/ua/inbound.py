@@ -62,7 +62,13 @@ def _dispatch(ua: UA, transaction: ServerTransaction, request: Request) -> None:
         _refuse(ua, transaction, request, 400)
         return
     to_tag = request.to_tag
-    if to_tag:
+    if (
+        to_tag
+        and request.method == "MESSAGE"
+        and ua.find_dialog((request.call_id, to_tag, request.from_tag or ""))
+    ):
+        _on_message(ua, transaction, request)  # whoever it is from, a call or not: it is for the application
+    elif to_tag:
         user = ua.find_dialog((request.call_id, to_tag, request.from_tag or ""))
         if user is None and request.method == "NOTIFY":  # it may come before the response (RFC 6665 §4.4.1)
             user = ua.find_dialog((request.call_id, to_tag, ""))
@@ -160,14 +166,12 @@ def _on_message(ua: UA, transaction: ServerTransaction, request: Request) -> Non
         _refuse(ua, transaction, request, 480)  # nobody would read it
         return
     message = IncomingMessage(ua, transaction, request)
-    ua.emit("new_message", events.NewMessage("remote", message, request))
-    message.finish()
+    ua.emit_then("new_message", events.NewMessage("remote", message, request), message.finish)
 
 
 def _on_options(ua: UA, transaction: ServerTransaction, request: Request) -> None:
     options = IncomingOptions(ua, transaction, request)
-    ua.emit("new_options", events.NewOptions("remote", options, request))
-    options.finish()
+    ua.emit_then("new_options", events.NewOptions("remote", options, request), options.finish)
 
 
 def _on_refer(ua: UA, transaction: ServerTransaction, request: Request) -> None:

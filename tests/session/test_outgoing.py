@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from sipua import (
     InvalidTargetError,
 )
 from sipua.events import Sdp
+from sipua.sip import make_response
 from tests.wire import ANSWER, OFFER, Log, Wire, user_agent
 
 
@@ -592,3 +594,87 @@ async def test_transactions_that_outlive_a_call_hold_nothing_of_it(direction: st
         gc.collect()
         assert session() is None
         assert len(ua.endpoint.layer) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Call-ID: ", "Call-ID: x"),
+        ("alice@example.com>;tag=", "alice@example.com>;tag=x"),
+        ("CSeq: 1 ", "CSeq: 77 "),
+    ],
+    ids=["Call-ID", "From tag", "CSeq"],
+)
+async def test_response_that_answers_another_request_is_not_ours(old: str, new: str) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        invite = await wire.request("INVITE")
+        ok = make_response(invite, 200, to_tag="peer", body=ANSWER.encode(), content_type="application/sdp")
+        ok.headers.add("Contact", "<sip:peer@192.0.2.1>")
+        wire.put(str(ok).replace(old, new, 1))
+        await wire.settle()
+        assert wire.nothing_sent()
+        assert call.is_in_progress()
+
+
+async def test_2xx_with_an_illegible_contact_is_acknowledged_and_hung_up_where_the_1xx_led() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        invite = await wire.request("INVITE")
+        wire.reply(invite, 180)
+        wire.reply(invite, 200, (("Contact", "<sip:a@b"),), sdp=ANSWER)
+        assert str((await wire.request("ACK")).uri) == "sip:peer@192.0.2.1;transport=ws"
+        wire.reply(await wire.request("BYE"), 200)
+        with pytest.raises(CallFailed):
+            await call.wait_confirmed()
+        await wire.settle(40)
+        assert set(ua.counts().values()) == {0}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"reason_phrase": "x\r\nEvil: 1"}, {"extra_headers": ["X: a\nb"]}, {"body": 5}, {"status_code": 99}],
+)
+async def test_what_cannot_be_said_is_refused_and_the_call_goes_on(arguments: dict[str, Any]) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        wire.reply(await wire.request("INVITE"), 200, sdp=ANSWER)
+        await wire.request("ACK")
+        await call.wait_confirmed()
+        with pytest.raises((ValueError, TypeError)):
+            call.terminate(**{"status_code": 500, **arguments})
+        assert call.is_established()
+        gone = call.terminate()
+        wire.reply(await wire.request("BYE"), 200)
+        await gone
+
+
+async def test_call_that_cannot_be_sent_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+
+        def broken(*args: Any, **options: Any) -> None:
+            raise RuntimeError("no way")
+
+        monkeypatch.setattr(ua.endpoint, "send_request", broken)
+        with pytest.raises(CallFailed, match="no way"):
+            await call.wait_confirmed()
+        await call.wait_closed()
+        assert not ua.sessions
+
+
+async def test_more_branches_than_anybody_listens_to() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        invite = await wire.request("INVITE")
+        for number in range(1000):
+            wire.reply(invite, 180, tag=f"t{number}")
+        assert ua.counts()["dialogs"] == 32
+        wire.reply(invite, 200, tag="t999", sdp=ANSWER)
+        assert (await wire.request("ACK")).to_tag == "t999"
+        await call.wait_confirmed()

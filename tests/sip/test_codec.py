@@ -313,3 +313,12 @@ def test_no_message_takes_long(data: str):
     with pytest.raises(ParseError):
         parse_message(data)
     assert time.process_time() - started < 0.1
+
+def test_call_id_with_control_characters_is_refused() -> None:
+    """It would have to go into every message of the dialog."""
+    with pytest.raises(ParseError) as caught:
+        parse_message(
+            "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/WS x;branch=z9hG4bK1\r\nFrom: <sip:c@d>;tag=1\r\n"
+            "To: <sip:a@b>\r\nCall-ID: a\0b\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        )
+    assert caught.value.status == 400

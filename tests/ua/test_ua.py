@@ -14,7 +14,7 @@ from sipua import (
     RequestTimeout,
 )
 from sipua.events import NewMessage
-from tests.wire import Log, Wire, user_agent
+from tests.wire import ANSWER, Log, Wire, user_agent
 
 
 def plain(method: str, uri: str, *, extra: str = "", body: str = "", number: int = 1) -> str:
@@ -291,3 +291,30 @@ async def test_nothing_is_left_after_many_calls() -> None:
             await call.wait_ended()
         await wire.settle(40)
         assert set(ua.counts().values()) == {0}
+
+
+async def test_coroutines_may_refuse_a_message() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+
+        @ua.on("new_message")
+        async def refuse(event: NewMessage) -> None:
+            await asyncio.sleep(1)
+            event.message.reject(403)
+
+        wire.put(plain("MESSAGE", ua.contact_uri, body="x"))
+        await wire.response(403)
+
+
+async def test_message_in_a_call_is_for_the_application() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        log = Log(ua)
+        call = ua.call("bob")
+        invite = await wire.request("INVITE")
+        wire.reply(invite, 200, sdp=ANSWER)
+        await wire.request("ACK")
+        await call.wait_confirmed()
+        wire.from_callee("MESSAGE", invite, extra="Content-Type: text/plain\r\n", body="psst")
+        await wire.response(200, "MESSAGE")
+        assert log["new_message"].message.body == "psst"
