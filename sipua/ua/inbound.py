@@ -156,7 +156,7 @@ def _refusal_of_call(ua: UA) -> tuple[int, tuple[tuple[str, str], ...]] | None:
     limit = ua.configuration.max_calls
     if limit is not None and sum(not session.is_ended() for session in ua.sessions) >= limit:
         return 486, ()
-    if not ua.has_handlers("new_rtc_session"):
+    if ua.is_stopping or not ua.has_handlers("new_rtc_session"):
         return 480, ()  # nobody could ever answer it
     return None
 

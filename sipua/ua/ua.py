@@ -104,6 +104,7 @@ class UA(EventPackages):
         self._ended: deque[tuple[str, str, str]] = deque(maxlen=32)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ready: asyncio.Future[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._failed_servers: dict[str, TransportError] = {}
         self._tracer: Callable[[str, str | bytes], None] | None = None
         self.on("registered", lambda _: self._tell_event_users(connected=True))
@@ -131,7 +132,11 @@ class UA(EventPackages):
         """Connect, and register unless configured otherwise; events tell how it goes. Needs a running event loop.
 
         Does nothing when already started.
+
+        :raises InvalidStateError: it is being stopped.
         """
+        if self._stopping is not None:
+            raise InvalidStateError("start", "stopping")
         if self._transport is not None:
             return
         self.loop = asyncio.get_running_loop()
@@ -168,11 +173,25 @@ class UA(EventPackages):
     async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """End all calls, unregister, disconnect; wait at most `timeout` seconds for the peers' answers.
 
-        May be followed by `start` again. Does nothing when not started.
+        May be followed by `start` again. Does nothing when not started. Whoever is cancelled while waiting for
+        it does not keep it from coming to its end.
         """
+        if self._stopping is None:
+            if self._transport is None:
+                return
+            self._stopping = self.loop.create_task(self._stop(timeout))
+            self._stopping.add_done_callback(self._stopped)
+        await asyncio.shield(self._stopping)
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        self._stopping = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("%s: stopping failed", self, exc_info=error)
+
+    async def _stop(self, timeout: float) -> None:
         transport, registrator = self._transport, self._registrator
-        if transport is None or registrator is None:
-            return
+        assert transport is not None
+        assert registrator is not None
         waits: list[asyncio.Future[None]] = []
         for session in tuple(self._sessions):
             waits.append(session._gone)
@@ -197,6 +216,15 @@ class UA(EventPackages):
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=timeout)
         self._transport = self._registrator = None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` is under way: nothing new may begin."""
+        return self._stopping is not None
+
+    def _assert_running(self, operation: str) -> None:
+        if self._transport is None or self._stopping is not None:
+            raise InvalidStateError(operation, "stopped" if self._transport is None else "stopping")
 
     async def ready(self) -> None:
         """Wait until connected and, if so configured, registered for the first time.
@@ -323,8 +351,7 @@ class UA(EventPackages):
         :raises MediaFileError: a file to play or record to that cannot be used.
         :raises ValueError: a session interval that is too short.
         """
-        if self._transport is None:
-            raise InvalidStateError("call", "stopped")
+        self._assert_running("call")
         request = new_invite(
             self,
             normalize_target(target, self.configuration.uri),
@@ -401,15 +428,13 @@ class UA(EventPackages):
 
         :raises InvalidStateError: not started.
         """
-        if self._transport is None:
-            raise InvalidStateError("refer", "stopped")
+        self._assert_running("refer")
         return refer.refer(self, target, refer_to, replaces, refer_sub, extra_headers, event_handlers)
 
     def _send_out_of_dialog(
         self, method: str, target: str | URI, headers: tuple[tuple[str, str], ...], body: bytes
     ) -> asyncio.Future[Response]:
-        if self._transport is None:
-            raise InvalidStateError(method, "stopped")
+        self._assert_running(method)
         uri = normalize_target(target, self.configuration.uri)
         request = new_request(
             method,

@@ -318,3 +318,27 @@ async def test_message_in_a_call_is_for_the_application() -> None:
         wire.from_callee("MESSAGE", invite, extra="Content-Type: text/plain\r\n", body="psst")
         await wire.response(200, "MESSAGE")
         assert log["new_message"].message.body == "psst"
+
+
+async def test_stop_comes_to_its_end_whoever_is_cancelled() -> None:
+    wire = Wire()
+    ua = user_agent(wire)
+    async with ua:
+        ua.on("new_rtc_session", lambda event: None)
+        ua.call("bob")
+        invite = await wire.request("INVITE")
+        wire.reply(invite, 180)
+        await wire.settle()
+        stopping = asyncio.ensure_future(ua.stop())
+        await wire.request("CANCEL")
+        stopping.cancel()
+        await wire.settle()
+        for forbidden in (ua.start, lambda: ua.call("bob"), lambda: ua.send_message("bob", "x")):
+            with pytest.raises(InvalidStateError, match="stopping"):
+                forbidden()
+        wire.invite(ua, call_id="late")
+        await wire.response(480)
+        await ua.stop()
+        assert not ua.is_connected()
+        ua.start()
+        await ua.ready()
