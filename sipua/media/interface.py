@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sipua.errors import MediaError
 
 __all__ = [
+    "AUDIO_CODECS",
     "DIRECTIONS",
     "PCM_RATES",
     "Applied",
@@ -51,6 +52,9 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 MediaState = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
+
+#: What this side can speak, in its own order of preference: names as in rtpmap, in lower case.
+AUDIO_CODECS: tuple[str, ...] = ("opus", "g722", "pcmu", "pcma")
 
 #: The sample rates at which an application may read and write PCM.
 PCM_RATES: tuple[int, ...] = (8000, 16000, 24000, 48000)
@@ -85,7 +89,7 @@ class MediaOptions:
 
     `audio` is what the peer hears (None: silence; a path, an :class:`AudioSource`), `record` where what the
     peer says is written (a path ending in ``.wav`` or ``.ogg``, an :class:`AudioSink`). With `echo` the
-    peer hears itself.
+    peer hears itself. `sipua.media.checks` says what values will do.
     """
 
     audio: AudioSource | str | Path | None = None

@@ -15,15 +15,12 @@ from typing import TYPE_CHECKING
 
 from sipua.errors import MediaNegotiationError
 from sipua.media.description import Description, Section, attribute_name, parse
-from sipua.media.interface import DIRECTIONS
+from sipua.media.interface import AUDIO_CODECS, DIRECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = ["AUDIO_CODECS", "RemoteOffer", "answer_rejected_sections", "mend_answer", "mend_offer"]
-
-#: What this side can speak, in its own order of preference: names as in rtpmap, in lower case.
-AUDIO_CODECS: tuple[str, ...] = ("opus", "g722", "pcmu", "pcma")
 
 # Static payload types may come without an rtpmap (RFC 3551 section 6).
 _STATIC_AUDIO = {

@@ -10,20 +10,20 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from sipua._version import __version__
-from sipua.errors import ConfigurationError, InvalidHeaderError, InvalidTargetError
+from sipua.errors import ConfigurationError, InvalidHeaderError
+from sipua.media.checks import check_option
 from sipua.session.headers import HeaderLike, header_list
 from sipua.session.timers import MINIMUM
 from sipua.sip import URI
 from sipua.transport import Connector, WebSocketInterface
+from sipua.ua.targets import CONTROLS, host_port
 
 if TYPE_CHECKING:
     from sipua.media.interface import MediaFactory
-
-#: Options for the WebSocket connections themselves.
-_CONNECTION_KEYS = ("ca_file", "insecure", "connect_timeout")
 
 SocketLike = str | tuple[str, int] | Connector
 
@@ -129,11 +129,17 @@ class Configuration:
     @property
     def registrar(self) -> URI:
         """The Request-URI of REGISTER (:rfc:`3261#section-10.2`)."""
-        return self.registrar_server or URI.parse(f"{self.uri.scheme}:{_host_port(self.uri)}")
+        return self.registrar_server or URI.parse(f"{self.uri.scheme}:{host_port(self.uri)}")
 
+    def answer_limit(self, no_answer_timeout: float | None, expires: int | None) -> float:
+        """Seconds that a call may stay unanswered: what it asks for itself, and no longer than its Expires.
 
-def _host_port(uri: URI) -> str:
-    return uri.host if uri.port is None else f"{uri.host}:{uri.port}"
+        :raises ConfigurationError: one of them is no duration.
+        """
+        limit = self.no_answer_timeout
+        if no_answer_timeout is not None:
+            limit = check_seconds("no_answer_timeout", no_answer_timeout)
+        return limit if expires is None else min(limit, check_whole_seconds("expires", expires))
 
 
 def configure(uri: str | URI, options: UAOptions) -> Configuration:
@@ -146,7 +152,9 @@ def configure(uri: str | URI, options: UAOptions) -> Configuration:
         if "sockets" in given:
             raise ConfigurationError("servers", given["servers"], "the same as sockets: give one of them")
         given["sockets"] = given.pop("servers")
-    connection: dict[str, Any] = {key: given.pop(key) for key in _CONNECTION_KEYS if key in given}
+    connection: dict[str, Any] = {
+        key: _checked(key, given.pop(key)) for key in _CONNECTION_KEYS if key in given
+    }
     known = {f.name for f in fields(Configuration)}
     for key in given:
         if key not in known:
@@ -156,9 +164,9 @@ def configure(uri: str | URI, options: UAOptions) -> Configuration:
             "sockets", None, "at least one WebSocket URL is needed, such as wss://example.com/ws"
         )
     values: dict[str, Any] = {"uri": _address_of_record(uri)}
-    given["sockets"] = _sockets(given["sockets"], connection)
+    values["sockets"] = _sockets(given.pop("sockets"), connection)
     for key, value in given.items():
-        values[key] = _CHECKS[key](key, value) if key in _CHECKS and value is not None else value
+        values[key] = _checked(key, value)
     values["instance_id"] = values.get("instance_id") or str(uuid.uuid4())
     if values.get("user_agent", "") is None:
         del values["user_agent"]
@@ -169,6 +177,14 @@ def configure(uri: str | URI, options: UAOptions) -> Configuration:
     if configuration.ha1 and not configuration.realm:
         raise ConfigurationError("realm", None, "ha1 holds for one realm only: give it")
     return configuration
+
+
+def _checked(key: str, value: Any) -> Any:
+    if value is None:
+        if key not in _OPTIONAL:
+            raise ConfigurationError(key, value, "needs a value; without the key it has its default")
+        return None
+    return _CHECKS[key](key, value)
 
 
 def _address_of_record(value: str | URI) -> URI:
@@ -200,42 +216,42 @@ def _sockets(value: object, connection: Mapping[str, Any]) -> tuple[Connector, .
     single = isinstance(value, str | Connector) or (
         isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], int)
     )
-    if not single and not isinstance(value, Sequence):
+    if not single and not (isinstance(value, Sequence) and not isinstance(value, bytes)):
         raise ConfigurationError("sockets", value, "neither a URL, nor (URL, weight), nor a list of these")
     items: Sequence[Any] = [value] if single else list(value)  # type: ignore[call-overload]
     if not items:
         raise ConfigurationError("sockets", value, "at least one WebSocket URL is needed")
-    connectors: list[Connector] = []
-    for item in items:
-        url, weight = item if isinstance(item, tuple) else (item, 0)
-        if isinstance(url, str):
-            if not re.match(r"wss?://[^/\s]+", url):
-                raise ConfigurationError(
-                    "sockets", url, "not a WebSocket URL; it looks like wss://example.com/ws"
-                )
-            try:
-                connectors.append(WebSocketInterface(url, weight=weight, **connection))
-            except ConfigurationError:
-                raise
-            except (ValueError, OSError) as error:
-                raise ConfigurationError("sockets", url, str(error)) from None
-        elif isinstance(url, Connector):
-            connectors.append(url)
-        else:
-            raise ConfigurationError(
-                "sockets", item, "neither a URL, nor (URL, weight), nor a transport object"
-            )
-    return tuple(connectors)
+    return tuple(_socket(item, connection) for item in items)
 
 
-def _text(key: str, value: object) -> str:
-    if not isinstance(value, str) or re.search(r"[\x00-\x1f\x7f]", value):
+def _socket(item: Any, connection: Mapping[str, Any]) -> Connector:
+    if isinstance(item, Connector):
+        return item
+    url, weight = item if isinstance(item, tuple) and len(item) == 2 else (item, 0)
+    if not isinstance(url, str) or isinstance(weight, bool) or not isinstance(weight, int):
+        raise ConfigurationError("sockets", item, "neither a URL, nor (URL, weight), nor a transport object")
+    if not re.match(r"wss?://[^/\s]+", url):
+        raise ConfigurationError("sockets", url, "not a WebSocket URL; it looks like wss://example.com/ws")
+    try:
+        return WebSocketInterface(url, weight=weight, **connection)
+    except ConfigurationError:
+        raise
+    except (ValueError, OSError) as error:
+        raise ConfigurationError("sockets", url, str(error)) from None
+
+
+def check_text(key: str, value: object) -> str:
+    """`value`, which must be a text that can stand in a header.
+
+    :raises ConfigurationError: it is none.
+    """
+    if not isinstance(value, str) or CONTROLS.search(value):
         raise ConfigurationError(key, value, "not a text of printable characters")
     return value
 
 
 def _secret(key: str, value: object) -> str:
-    if not isinstance(value, str) or re.search(r"[\x00-\x1f\x7f]", value):
+    if not isinstance(value, str) or CONTROLS.search(value):
         raise ConfigurationError(key, "…", "not a text of printable characters")
     return value
 
@@ -261,7 +277,11 @@ def _flag(key: str, value: object) -> bool:
     return value
 
 
-def _seconds(key: str, value: object) -> float:
+def check_seconds(key: str, value: object) -> float:
+    """`value`, which must be a positive, finite number of seconds.
+
+    :raises ConfigurationError: it is none.
+    """
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
@@ -272,7 +292,11 @@ def _seconds(key: str, value: object) -> float:
     return float(value)
 
 
-def _whole_seconds(key: str, value: object) -> int:
+def check_whole_seconds(key: str, value: object) -> int:
+    """`value`, which must be a positive whole number of seconds, below 2**31.
+
+    :raises ConfigurationError: it is none.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
         raise ConfigurationError(key, value, "not a positive whole number of seconds")
     return value
@@ -285,7 +309,7 @@ def _count(key: str, value: object) -> int:
 
 
 def _session_interval(key: str, value: object) -> int:
-    seconds = _whole_seconds(key, value)
+    seconds = check_whole_seconds(key, value)
     if seconds < MINIMUM:
         raise ConfigurationError(key, value, f"less than {MINIMUM} seconds (RFC 4028 section 5)")
     return seconds
@@ -305,35 +329,59 @@ def _instance_id(key: str, value: object) -> str:
 
 
 def _trail(key: str, value: object) -> str | Callable[[], str]:
-    return value if callable(value) else _text(key, value)
+    return value if callable(value) else check_text(key, value)
 
 
-def _callable(key: str, value: object) -> Any:
+def check_callable(key: str, value: object) -> Any:
+    """`value`, which must be something to call.
+
+    :raises ConfigurationError: it is not.
+    """
     if not callable(value):
         raise ConfigurationError(key, value, "not callable")
     return value
 
 
-def _mapping(key: str, value: object) -> Mapping[str, Any]:
+def _media_options(key: str, value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(key, value, "not a mapping")
-    return value
+    for name, setting in value.items():
+        # One by one: what goes together shows when the call has added its own.
+        check_option(name, setting)
+    return dict(value)
+
+
+def _file(key: str, value: object) -> str:
+    if not isinstance(value, str | PathLike):
+        raise ConfigurationError(key, value, "not a path")
+    return str(value)
 
 
 def _headers(key: str, value: Any) -> tuple[tuple[str, str], ...]:
     try:
         return header_list(value)
-    except (InvalidHeaderError, TypeError, IndexError) as error:
+    except InvalidHeaderError as error:
         raise ConfigurationError(key, value, str(error)) from None
 
 
+#: The keys that None may be given for; for all others it would mean nothing.
+_OPTIONAL = frozenset({
+    "password", "authorization_user", "realm", "ha1", "authorization_jwt", "display_name", "contact_uri", "instance_id",
+    "registrar_server", "user_agent", "ca_file", "keep_alive_interval", "max_calls", "media",
+})  # fmt: skip
+#: Options for the WebSocket connections themselves.
+_CONNECTION_KEYS = ("ca_file", "insecure", "connect_timeout")
+
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "ca_file": _file,
+    "insecure": _flag,
+    "connect_timeout": check_seconds,
     "password": _secret,
-    "authorization_user": _text,
-    "realm": _text,
+    "authorization_user": check_text,
+    "realm": check_text,
     "ha1": _ha1,
     "authorization_jwt": _secret,
-    "display_name": _text,
+    "display_name": check_text,
     "contact_uri": _uri,
     "instance_id": _instance_id,
     "use_preloaded_route": _flag,
@@ -341,52 +389,19 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "session_timers_refresh_method": _refresh_method,
     "session_timers_force_refresher": _flag,
     "session_timers_expires": _session_interval,
-    "no_answer_timeout": _seconds,
+    "no_answer_timeout": check_seconds,
     "register": _flag,
-    "register_expires": _whole_seconds,
+    "register_expires": check_whole_seconds,
     "register_from_tag_trail": _trail,
     "registrar_server": _registrar,
-    "connection_recovery_min_interval": _seconds,
-    "connection_recovery_max_interval": _seconds,
+    "connection_recovery_min_interval": check_seconds,
+    "connection_recovery_max_interval": check_seconds,
     "extra_headers": _headers,
-    "user_agent": _text,
+    "user_agent": check_text,
     "max_calls": _count,
     "allow_events": _packages,
-    "subscription_min_expires": _whole_seconds,
-    "keep_alive_interval": _seconds,
-    "media": _callable,
-    "media_options": _mapping,
+    "subscription_min_expires": check_whole_seconds,
+    "keep_alive_interval": check_seconds,
+    "media": check_callable,
+    "media_options": _media_options,
 }
-
-
-def normalize_target(target: str | URI, domain: URI) -> URI:
-    """What the user typed, as a URI: a SIP, SIPS or tel URI as it is, a name or number at our own `domain`.
-
-    Visual separators are taken out of numbers (``+1 (555) 123-4567``).
-
-    :raises InvalidTargetError: it is none of these.
-    """
-    if isinstance(target, URI):
-        return target
-    text = str(target).strip()
-    if not text or re.search(r"[\x00-\x1f\x7f]", text):
-        raise InvalidTargetError(f"{target!r}: not a target; give a user name, a number or a SIP address")
-    scheme, colon, _ = text.partition(":")
-    if colon and scheme.lower() in ("sip", "sips", "tel"):
-        candidate = text
-    else:
-        user, at, host = text.rpartition("@")
-        if not at:
-            user, host = text, _host_port(domain)
-        if re.fullmatch(r"\+?[\d\s().\-*#]*\d[\d\s().\-*#]*", user):
-            user = re.sub(r"[\s().\-]", "", user)
-        if not user or re.search(r"[\s<>\"@]", user):
-            raise InvalidTargetError(f"{target!r}: not a target; give a user name, a number or a SIP address")
-        candidate = f"{domain.scheme}:{user.replace('#', '%23')}@{host}"
-    try:
-        uri = URI.parse(candidate)
-    except ValueError as error:
-        raise InvalidTargetError(f"{target!r}: not a target ({error})") from None
-    if uri.scheme != "tel" and not uri.host:
-        raise InvalidTargetError(f"{target!r}: not a target: no host")
-    return uri

@@ -9,10 +9,10 @@ from sipua.emitter import Emitter
 from sipua.errors import InvalidHeaderError, InvalidStateError
 from sipua.session.headers import HeaderLike, header_list
 from sipua.sip import Event, ParseError, Request
-from sipua.ua.config import normalize_target
 from sipua.ua.notifier import DEFAULT_EXPIRES, Notifier
 from sipua.ua.publication import Publication
 from sipua.ua.subscription import Subscriber
+from sipua.ua.targets import request_target
 
 if TYPE_CHECKING:
     import asyncio
@@ -117,7 +117,7 @@ class EventPackages(Emitter):
             header_list([("Content-Type", content_type)])
         subscriber = Subscriber(
             ua,
-            normalize_target(target, ua.configuration.uri),
+            request_target(target, ua.configuration.uri),
             package,
             expires=seconds("expires", expires),
             headers=(*header_list(own), *header_list(extra_headers)),
@@ -232,7 +232,7 @@ class EventPackages(Emitter):
         header_list([("Content-Type", kind)])
         publication = Publication(
             ua,
-            normalize_target(target if target is not None else ua.configuration.uri, ua.configuration.uri),
+            request_target(target if target is not None else ua.configuration.uri, ua.configuration.uri),
             read_event(event),
             content,
             kind,

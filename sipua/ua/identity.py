@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipua.errors import ConfigurationError
 from sipua.sip import URI, Credentials, DigestClient
-from sipua.ua.config import normalize_target
+from sipua.sip.grammar import quote
+from sipua.ua.config import check_text
+from sipua.ua.targets import request_target
 
 if TYPE_CHECKING:
     import random
@@ -62,14 +63,11 @@ class Identity:
         :raises ConfigurationError: a display name that must not go on the wire.
         """
         configuration = self._configuration
-        uri = configuration.uri if user is None else normalize_target(user, configuration.uri)
-        name = display_name if display_name is not None else configuration.display_name
-        if not name:
-            return f"<{uri}>"
-        if any(character in name for character in "\r\n\0"):
-            raise ConfigurationError("display_name", name, "not a text of printable characters")
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{quoted}" <{uri}>'
+        uri = configuration.uri if user is None else request_target(user, configuration.uri)
+        name = configuration.display_name
+        if display_name is not None:
+            name = check_text("from_display_name", display_name)
+        return f"{quote(name)} <{uri}>" if name else f"<{uri}>"
 
     def authenticator(self, rand: random.Random) -> DigestClient | None:
         """What answers challenges; None when there is nothing to answer them with."""

@@ -12,7 +12,7 @@ from sipua.sip import Dialog, Event, ParseError, make_response
 from sipua.ua.outofdialog import Incoming, IncomingRequest
 
 if TYPE_CHECKING:
-    from sipua.session.headers import HeaderLike
+    from sipua.session.headers import HeaderPairs
     from sipua.sip import Request, ServerTransaction
     from sipua.ua.notifier import Notifier
     from sipua.ua.ua import UA
@@ -66,9 +66,9 @@ class IncomingSubscribe(Incoming):
             self.reject(480)
 
     def _respond(
-        self, code: int, phrase: str | None, extra_headers: HeaderLike, body: str | bytes, content_type: str
+        self, code: int, phrase: str | None, headers: HeaderPairs, body: str | bytes, content_type: str
     ) -> None:
-        super()._respond(code, phrase, extra_headers, body, content_type)
+        super()._respond(code, phrase, headers, body, content_type)
         self._limit.cancel()
         self._ua.subscribes.pop(id(self.request), None)
 

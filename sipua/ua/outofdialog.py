@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sipua.errors import InvalidStateError
-from sipua.session.headers import HeaderLike, header_list
+from sipua.session.headers import HeaderLike, HeaderPairs, header_list, response_header_list
 from sipua.sip import Address, make_response
 
 if TYPE_CHECKING:
@@ -50,29 +50,30 @@ class Incoming:
         """Refuse it.
 
         :param status_code: 300 to 699.
+        :param extra_headers: also Contact, with a 3xx: where else to try.
         :raises InvalidStateError: it was answered already.
         :raises ValueError: no such status code.
         """
         if not 300 <= status_code <= 699:
             raise ValueError(f"status_code={status_code}: not between 300 and 699")
-        self._respond(status_code, reason_phrase, extra_headers, b"", "")
+        headers = response_header_list(extra_headers, status_code)
+        self._respond(status_code, reason_phrase, headers, b"", "")
 
     def _default_headers(self) -> tuple[tuple[str, str], ...]:
         return ()
 
     def _respond(
-        self, code: int, phrase: str | None, extra_headers: HeaderLike, body: str | bytes, content_type: str
+        self, code: int, phrase: str | None, headers: HeaderPairs, body: str | bytes, content_type: str
     ) -> None:
         if self._answered:
             raise InvalidStateError("answer", "answered")
-        headers = (*(self._default_headers() if code == 200 else ()), *header_list(extra_headers))
         content = body.encode() if isinstance(body, str) else body
         response = make_response(
             self.request,
             code,
             phrase,
             to_tag=self._transaction.to_tag,
-            headers=headers,
+            headers=(*(self._default_headers() if code == 200 else ()), *headers),
             body=content,
             content_type=content_type or None,
         )
@@ -90,7 +91,7 @@ class IncomingRequest(Incoming):
 
         :raises InvalidStateError: it was answered already.
         """
-        self._respond(200, None, extra_headers, body, content_type)
+        self._respond(200, None, header_list(extra_headers), body, content_type)
 
     def finish(self) -> None:
         """The handlers have returned: answer, unless somebody did or will."""

@@ -14,6 +14,7 @@ from sipua.session.subscriber import ReferSubscriber
 from sipua.session.subscriptions import PACKAGE, ReferUsages
 from sipua.sip import Dialog, OutOfOrder, make_response
 from sipua.ua.requests import new_request
+from sipua.ua.targets import request_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,7 +152,7 @@ def refer(
     event_handlers: Mapping[str, Handler] | None,
 ) -> ReferSubscriber:
     """What `UA.refer` does."""
-    uri = ua.normalize_target(target)
+    uri = request_target(target, ua.configuration.uri)
     value = refer_to_value(ua, refer_to, replaces)
     headers = header_list(extra_headers)
     dialog = ReferDialog(ua)

@@ -9,14 +9,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from sipua import events
-from sipua.errors import (
-    ConfigurationError,
-    InvalidStateError,
-    RegistrationFailed,
-    SipuaError,
-    TransportError,
-)
+from sipua.errors import InvalidStateError, RegistrationFailed, SipuaError, TransportError
 from sipua.media import default_media_factory
+from sipua.media.checks import check_options, make_options
 from sipua.media.interface import MediaFactory, MediaOptions, MediaSession
 from sipua.session import outgoing
 from sipua.session.headers import HeaderLike, header_list
@@ -27,7 +22,12 @@ from sipua.session.session import RTCSession
 from sipua.session.timers import TimerPolicy
 from sipua.transport import Transport
 from sipua.ua import refer
-from sipua.ua.config import Configuration, UAOptions, configure, normalize_target
+from sipua.ua.config import (
+    Configuration,
+    UAOptions,
+    check_callable,
+    configure,
+)
 from sipua.ua.endpoint import Endpoint, RequestSender
 from sipua.ua.eventing import EventPackages
 from sipua.ua.identity import Identity
@@ -35,6 +35,7 @@ from sipua.ua.inbound import ALLOW, on_request, supported_header
 from sipua.ua.inbound_events import allow_events
 from sipua.ua.registrator import Registrator
 from sipua.ua.requests import new_invite, new_request
+from sipua.ua.targets import normalize_target, request_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -346,15 +347,18 @@ class UA(EventPackages):
             configuration's by default.
         :param media: what makes the call's media; the configuration's by default.
         :param media_options: fields of `MediaOptions`: ``audio=``, ``record=``, ``echo=``, ``codecs=`` …
-        :raises InvalidTargetError: not a target.
+        :raises InvalidTargetError: not a target, or a SIP URI with headers, which belong into `extra_headers`.
+        :raises InvalidHeaderError: a header that must not go on the wire, or is not the application's to set.
+        :raises ConfigurationError: an option that does not exist or cannot be used.
         :raises InvalidStateError: not started.
         :raises MediaFileError: a file to play or record to that cannot be used.
         :raises ValueError: a session interval that is too short.
         """
         self._assert_running("call")
+        limit = self.configuration.answer_limit(no_answer_timeout, expires)
         request = new_invite(
             self,
-            normalize_target(target, self.configuration.uri),
+            request_target(target, self.configuration.uri),
             header_list(extra_headers),
             anonymous=anonymous,
             privacy=privacy,
@@ -365,9 +369,6 @@ class UA(EventPackages):
         session = RTCSession(self, "outgoing")
         for event, handler in (event_handlers or {}).items():
             session.on(event, handler)
-        limit = no_answer_timeout if no_answer_timeout is not None else self.configuration.no_answer_timeout
-        if expires is not None:
-            limit = min(limit, float(expires))
         outgoing.prepare(
             session,
             request,
@@ -435,7 +436,7 @@ class UA(EventPackages):
         self, method: str, target: str | URI, headers: tuple[tuple[str, str], ...], body: bytes
     ) -> asyncio.Future[Response]:
         self._assert_running(method)
-        uri = normalize_target(target, self.configuration.uri)
+        uri = request_target(target, self.configuration.uri)
         request = new_request(
             method,
             uri,
@@ -503,19 +504,13 @@ class UA(EventPackages):
         self, options: MediaOptions | Mapping[str, Any], factory: MediaFactory | None = None
     ) -> MediaSession:
         """The media of a call: the call's options over the configuration's."""
-        make = factory or self.configuration.media or default_media_factory
+        make: MediaFactory = check_callable(
+            "media", factory or self.configuration.media or default_media_factory
+        )
         if isinstance(options, MediaOptions):
+            check_options(options)
             return make(options)
-        merged = {**self.configuration.media_options, **options}
-        try:
-            return make(MediaOptions(**merged))
-        except TypeError as error:
-            unknown = [key for key in merged if key not in MediaOptions.__slots__]
-            if not unknown:
-                raise
-            raise ConfigurationError(
-                unknown[0], merged[unknown[0]], "there is no such media option"
-            ) from error
+        return make(make_options({**self.configuration.media_options, **options}))
 
     def add_session(self, session: RTCSession) -> None:
         """A call that is not over."""

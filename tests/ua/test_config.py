@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sipua import UA, ConfigurationError, InvalidTargetError
-from sipua.sip import URI
-from sipua.ua.config import configure, normalize_target
+from sipua import UA, ConfigurationError
+from sipua.ua.config import UAOptions, configure
+from tests.wire import Wire, user_agent
 
 SERVER = "ws://127.0.0.1:1"
 
@@ -73,6 +73,21 @@ def test_weights() -> None:
         ({"sockets": SERVER, "max_calls": 0}, "max_calls"),
         ({"sockets": SERVER, "media": "aiortc"}, "media"),
         ({"sockets": SERVER, "media_options": 3}, "media_options"),
+        ({"sockets": SERVER, "media_options": {"nope": 1}}, "nope"),
+        ({"sockets": SERVER, "media_options": {5: 1}}, "5"),
+        ({"sockets": SERVER, "media_options": {"silence_timeout": "x"}}, "silence_timeout"),
+        ({"sockets": SERVER, "connect_timeout": "x"}, "connect_timeout"),
+        ({"sockets": SERVER, "connect_timeout": float("inf")}, "connect_timeout"),
+        ({"sockets": SERVER, "insecure": "yes"}, "insecure"),
+        ({"sockets": SERVER, "ca_file": 5}, "ca_file"),
+        ({"sockets": SERVER, "display_name": "a\u2028b"}, "display_name"),
+        ({"sockets": SERVER, "extra_headers": [5]}, "extra_headers"),
+        ({"sockets": SERVER, "extra_headers": ["m: <sip:x@y>"]}, "extra_headers"),
+        ({"sockets": [("ws://x", 1, 2)]}, "sockets"),
+        ({"sockets": [("ws://x", "1")]}, "sockets"),
+        ({"sockets": [("ws://x", True)]}, "sockets"),
+        ({"sockets": [()]}, "sockets"),
+        ({"sockets": b"ws://x"}, "sockets"),
         ({"sockets": "wss://example.com", "ca_file": "/does/not/exist.pem"}, "ca_file"),
     ],
 )
@@ -96,21 +111,64 @@ def test_secrets_are_not_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", sorted(UAOptions.__optional_keys__ | {"servers"}))
+def test_none_is_a_value_of_few_keys_and_named_for_all_others(key: str) -> None:
+    options: Any = {"sockets": SERVER, key: None}
+    if key == "servers":
+        del options["sockets"]
+    if "None" in str(UAOptions.__annotations__[key]):
+        assert configure("sip:alice@example.com", options).user_agent
+    else:
+        with pytest.raises(ConfigurationError, match="None"):
+            configure("sip:alice@example.com", options)
+
+
 @pytest.mark.parametrize(
-    ("target", "uri"),
+    "name",
+    ["a\x01b", "a\x7fb", "a\u2028b", "a\u2029b", "a\tb", "a\x85b", "\ud800", 5, b"Bob", ["Bob"]],
+)
+async def test_display_names_of_a_call(name: Any) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        with pytest.raises(ConfigurationError, match="from_display_name"):
+            ua.call("bob", from_display_name=name)
+        ua.call("bob", from_display_name='Æ "👩\u200d🚀" \\')
+        invite = await wire.request("INVITE")
+        assert invite.from_address.name == 'Æ "👩\u200d🚀" \\'
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
     [
-        ("bob", "sip:bob@example.com:5080"),
-        (" 600 ", "sip:600@example.com:5080"),
-        ("(555) 123.45-67", "sip:5551234567@example.com:5080"),
-        ("*31#", "sip:*31%23@example.com:5080"),
-        ("SIP:bob@x.example", "SIP:bob@x.example"),
+        ({"expires": -5}, "expires"),
+        ({"expires": 0}, "expires"),
+        ({"expires": 1.5}, "expires"),
+        ({"expires": 2**31}, "expires"),
+        ({"no_answer_timeout": -1}, "no_answer_timeout"),
+        ({"no_answer_timeout": float("nan")}, "no_answer_timeout"),
+        ({"no_answer_timeout": float("inf")}, "no_answer_timeout"),
+        ({"no_answer_timeout": "60"}, "no_answer_timeout"),
+        ({"media": 5}, "media"),
+        ({"nope": 1}, "nope"),
+        ({"silence_timeout": "x"}, "silence_timeout"),
+        ({"codecs": ["speex"]}, "codecs"),
+        ({"ice_transport_policy": "relay"}, "ice_transport_policy"),
     ],
 )
-def test_targets(target: str, uri: str) -> None:
-    assert str(normalize_target(target, URI.parse("sip:alice@example.com:5080"))) == uri
+async def test_wrong_options_of_a_call_are_told_at_the_call(options: Any, key: str) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        with pytest.raises(ConfigurationError) as caught:
+            ua.call("bob", **options)
+        assert caught.value.key == key
+        assert repr(caught.value.value) == repr(options[key])
+        await wire.settle()
+        assert wire.nothing_sent()
+        assert ua.sessions == frozenset()
 
 
-@pytest.mark.parametrize("target", ["", "a b", "a<b", "sip:", "x\ny", "@", "sip:a@b c"])
-def test_what_is_no_target(target: str) -> None:
-    with pytest.raises(InvalidTargetError):
-        normalize_target(target, URI.parse("sip:alice@example.com"))
+async def test_a_policy_of_the_configuration_and_servers_of_the_call_go_together() -> None:
+    wire = Wire()
+    async with user_agent(wire, media_options={"ice_transport_policy": "relay"}) as ua:
+        ua.call("bob", ice_servers=["turn:turn.example.com"])
+        await wire.request("INVITE")

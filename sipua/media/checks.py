@@ -1,0 +1,148 @@
+"""What is wrong with the options of a call's media, found before anything is sent.
+
+What takes a look at the disk or needs aiortc is left to `MediaSession.check`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from os import PathLike
+from typing import Any, TypeGuard
+
+from sipua.errors import ConfigurationError
+from sipua.media.interface import (
+    AUDIO_CODECS,
+    DIRECTIONS,
+    AudioSink,
+    AudioSource,
+    IceServer,
+    MediaOptions,
+)
+
+__all__ = ["check_option", "check_options", "make_options"]
+
+#: :rfc:`7064#section-3.1`, :rfc:`7065#section-3.1`; STUN over TLS is of no use to media over UDP.
+_ICE_URL = re.compile(
+    r"(?:stun|turns?):(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\?transport=(?:udp|tcp))?"
+)
+
+
+def make_options(given: Mapping[str, Any]) -> MediaOptions:
+    """The options that these names and values mean, checked.
+
+    :raises ConfigurationError: a name that does not exist, or a value that cannot be used.
+    """
+    for name in given:
+        if name not in _CHECKS:
+            raise ConfigurationError(str(name), given[name], "there is no such media option")
+    options = MediaOptions(**given)
+    check_options(options)
+    return options
+
+
+def check_options(options: MediaOptions) -> None:
+    """Check every option, and that they go together.
+
+    :raises ConfigurationError: names the option and its value.
+    """
+    for field in fields(options):
+        check_option(field.name, getattr(options, field.name))
+    if options.ice_transport_policy == "relay" and not any(
+        url.startswith("turn") for server in options.ice_servers for url in _urls(server)
+    ):
+        raise ConfigurationError("ice_transport_policy", "relay", "needs a TURN server in ice_servers")
+
+
+def check_option(name: str, value: object) -> None:
+    """Check one option by itself.
+
+    :raises ConfigurationError: it does not exist, or the value cannot be used.
+    """
+    if name not in _CHECKS:
+        raise ConfigurationError(str(name), value, "there is no such media option")
+    is_good, wanted = _CHECKS[name]
+    if not is_good(value):
+        raise ConfigurationError(name, value, wanted)
+
+
+def _urls(server: object) -> Sequence[Any]:
+    urls: object = server.urls if isinstance(server, IceServer) else server
+    return urls if _is_list(urls) else (urls,)
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_duration(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _is_codecs(value: Any) -> bool:
+    return value is None or (
+        _is_list(value)
+        and len(value) > 0
+        and all(isinstance(name, str) and name.lower() in AUDIO_CODECS for name in value)
+    )
+
+
+def _is_ice_servers(value: Any) -> bool:
+    return _is_list(value) and all(
+        isinstance(server, IceServer | str)
+        and all(isinstance(url, str) and _ICE_URL.fullmatch(url) for url in _urls(server))
+        for server in value
+    )
+
+
+def _is_addresses(value: Any) -> bool:
+    return value is None or (
+        _is_list(value) and all(isinstance(item, str) and _is_address(item) for item in value)
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+#: Of each option: whether a value will do, and what to give instead.
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "audio": (
+        lambda value: value is None or isinstance(value, AudioSource | str | PathLike),
+        "give a path, None, or a source such as AudioFile, Tone, Silence or Pcm",
+    ),
+    "record": (
+        lambda value: value is None or isinstance(value, AudioSink | str | PathLike),
+        "give a path, None, or a sink such as WavFile or OggFile",
+    ),
+    "echo": (lambda value: isinstance(value, bool), "neither True nor False"),
+    "direction": (lambda value: value in DIRECTIONS, f"must be one of {', '.join(DIRECTIONS)}"),
+    "codecs": (
+        _is_codecs,
+        f"must be a list with at least one of {', '.join(AUDIO_CODECS)}, or None for all",
+    ),
+    "ice_servers": (
+        _is_ice_servers,
+        "must be a list of IceServer or of URLs: stun:host[:port] or turn[s]:host[:port][?transport=udp|tcp]",
+    ),
+    "ice_gathering_timeout": (
+        lambda value: _is_number(value) and value >= 0,
+        "not a number of seconds of 0 or more",
+    ),
+    "ice_host_addresses": (_is_addresses, "must be a list of IP addresses, or None for all"),
+    "ice_candidate_filter": (lambda value: value is None or callable(value), "not callable"),
+    "ice_transport_policy": (lambda value: value in ("all", "relay"), "must be all or relay"),
+    "silence_timeout": (_is_duration, "not a positive number of seconds"),
+    "failure_timeout": (_is_duration, "not a positive number of seconds"),
+}
