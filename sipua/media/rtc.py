@@ -8,16 +8,15 @@ in place. One leg is active: it is connected to the call's audio, and its state 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from typing import TYPE_CHECKING, Any
 
-from sipua.errors import ConfigurationError, InvalidStateError, MediaError, MediaNegotiationError
+from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.media import internals
+from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
 from sipua.media.gathering import parse_servers
 from sipua.media.interface import (
-    DIRECTIONS,
     Applied,
     AudioPort,
     Direction,
@@ -29,7 +28,7 @@ from sipua.media.interface import (
 from sipua.media.leg import Leg
 from sipua.media.outgoing import Outgoing
 from sipua.media.port import CallAudio
-from sipua.media.sdp import AUDIO_CODECS, mend_answer, mend_offer
+from sipua.media.sdp import mend_answer, mend_offer
 from sipua.media.sinks import as_sink
 from sipua.media.sources import as_source
 
@@ -109,7 +108,8 @@ class RtcMedia(MediaSession):
     def check(self) -> None:
         """Look at everything that can be wrong with the options before a request is sent."""
         options = self.options
-        _check_options(options)
+        check_options(options)
+        parse_servers(options.ice_servers)
         source = as_source(options.audio)
         if source is not None:
             source.check()
@@ -354,19 +354,3 @@ class RtcMedia(MediaSession):
     def _assert_open(self, operation: str) -> None:
         if self._closed is not None:
             raise InvalidStateError(operation, "closed")
-
-
-def _check_options(options: MediaOptions) -> None:
-    for name in options.codecs or ():
-        if name.lower() not in AUDIO_CODECS:
-            raise ConfigurationError("codecs", name, f"must be one of {', '.join(AUDIO_CODECS)}")
-    if options.codecs is not None and not options.codecs:
-        raise ConfigurationError("codecs", options.codecs, "must name at least one codec, or be None for all")
-    if options.direction not in DIRECTIONS:
-        raise ConfigurationError("direction", options.direction, f"must be one of {', '.join(DIRECTIONS)}")
-    parse_servers(options.ice_servers)
-    for address in options.ice_host_addresses or ():
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            raise ConfigurationError("ice_host_addresses", address, "must be an IP address") from None
