@@ -7,10 +7,11 @@ Each line of the file is one object: ``time`` (seconds since 1970), ``direction`
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, TextIO
+
+from sipua.sip.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,17 +19,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 Direction = Literal["in", "out"]
-
-#: What is put in the place of a secret.
-REDACTED = "[redacted]"
-
-# Header fields whose values prove knowledge of a password; folded lines belong to them.
-_SECRET_HEADERS = re.compile(
-    r"^((?:Proxy-)?(?:Authorization|Authentication-Info)[ \t]*:[ \t]*(?:(?:Digest|Basic|Bearer)\b)?)"
-    r"[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*",
-    re.IGNORECASE | re.MULTILINE,
-)
-_URI_PASSWORD = re.compile(r"(\bsips?:[^\s:@<>;?\"]+:)[^\s@<>;?\"]+@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +29,6 @@ class TracedMessage:
     direction: Direction
     server: str
     message: str
-
-
-def redact(text: str) -> str:
-    """The message without what could be used to authenticate: credentials and passwords in addresses."""
-    # Bodies too: they may hold pieces of messages (message/sipfrag).
-    return _URI_PASSWORD.sub(rf"\1{REDACTED}@", _SECRET_HEADERS.sub(rf"\1 {REDACTED}", text))
 
 
 class Trace:

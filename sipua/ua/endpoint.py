@@ -26,6 +26,7 @@ from sipua.sip import (
     make_response,
     parse_message,
 )
+from sipua.sip.redaction import redact, summary
 
 if TYPE_CHECKING:
     import random
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sipua.sip")
 
-#: Frames at the debug level: every SIP message as it goes over the wire, without credentials.
+#: At the debug level: every SIP message as it goes over the wire, without credentials.
 trace = logging.getLogger("sipua.trace")
 
 
@@ -61,7 +62,16 @@ class Endpoint:
         self._on_request = on_request
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
+        self._heard = False
+        self._silent_since: float | None = None
         transport.on_message = self.receive
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the first message was sent, while no message at all has come; 0.0 after one has."""
+        if self._heard or self._silent_since is None:
+            return 0.0
+        return self.loop.time() - self._silent_since
 
     # --- out -----------------------------------------------------------------------------------------------
 
@@ -125,7 +135,17 @@ class Endpoint:
         try:
             self.transport.send(data)
         except NotConnected:
-            logger.debug("not sent, the connection is down: %s", message)
+            logger.debug("not sent, the connection is down: %s", summary(message))
+            return
+        if self._silent_since is None:
+            self._silent_since = self.loop.time()
+        if trace.isEnabledFor(logging.DEBUG):
+            self._log("sent to", data)
+
+    def _log(self, way: str, data: str | bytes) -> None:
+        text = data if isinstance(data, str) else data.decode(errors="replace")
+        if text.strip():  # no keep-alive
+            trace.debug("%s %s\n%s", way, self.transport.url, redact(text))
 
     def _set_alarm(self) -> None:
         deadline = self.layer.next_deadline()
@@ -148,6 +168,8 @@ class Endpoint:
         """One frame of the transport. Whatever is in it, nothing is raised."""
         if self.on_trace is not None:
             self.on_trace("in", data)
+        if trace.isEnabledFor(logging.DEBUG):
+            self._log("received from", data)
         try:
             message = parse_message(data)
         except ParseError as error:
@@ -155,6 +177,7 @@ class Endpoint:
             return
         if message is None:
             return  # a keep-alive
+        self._heard = True
         self.layer.receive(message, self.loop.time())
         self.flush()
 
@@ -187,13 +210,13 @@ class Endpoint:
             elif isinstance(event, TransactionTerminated) and self.on_transaction is not None:
                 self.on_transaction("destroyed", event.transaction)
             elif isinstance(event, AckReceived) and event.transaction is None:
-                logger.debug("an ACK that belongs to nothing: %s", event.request)
+                logger.debug("an ACK that belongs to nothing: %s", summary(event.request))
             else:
                 user = event.transaction.user  # type: ignore[attr-defined]
                 if user is not None:
                     user.on_transaction_event(event)
         except Exception:
-            logger.exception("%r could not be handled", event)
+            logger.exception("%s could not be handled", type(event).__name__)
 
     def close(self) -> None:
         """Stop the clock."""

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from sipua.cli.ladder import ASCII, WIDTH, ladder
-from sipua.cli.trace import TracedMessage, redact
+from sipua.cli.trace import TracedMessage
+from sipua.sip.redaction import redact
 
 SERVER = "ws://127.0.0.1:8080/"
 SDP = "Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"

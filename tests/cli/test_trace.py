@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sipua.cli.trace import REDACTED, Trace, TracedMessage, read_trace, redact
+from sipua.cli.trace import Trace, TracedMessage, read_trace
 
 REGISTER = (
     "REGISTER sip:example.com SIP/2.0\r\n"
@@ -14,43 +14,6 @@ REGISTER = (
     ' response="0123456789abcdef0123456789abcdef", cnonce="zzz"\r\n'
     "Call-ID: 1\r\n\r\n"
 )
-
-
-@pytest.mark.parametrize(
-    ("header", "kept"),
-    [
-        ('Authorization: Digest username="a", response="5ec3e7"', "Authorization: Digest "),
-        ('proxy-authorization:Digest response="5ec3e7"', "proxy-authorization:Digest "),
-        ("Authorization : Bearer 5ec3e7", "Authorization : Bearer "),
-        ("Authorization: 5ec3e7", "Authorization: "),
-        ('Authentication-Info: rspauth="5ec3e7", nextnonce="5ec3e7"', "Authentication-Info: "),
-        ("Contact: <sip:alice:5ec3e7@example.com>", "Contact: <sip:alice:"),
-    ],
-)
-@pytest.mark.parametrize("end", ["\r\n", "\n"])
-def test_secrets_are_taken_out(header: str, kept: str, end: str) -> None:
-    text = f"REGISTER sip:x SIP/2.0{end}{header}{end}CSeq: 1 REGISTER{end}{end}"
-    clean = redact(text)
-    assert "5ec3e7" not in clean
-    assert kept in clean
-    assert REDACTED in clean
-    assert f"{end}CSeq: 1 REGISTER{end}{end}" in clean
-
-
-def test_folded_values_are_taken_out_to_their_end() -> None:
-    clean = redact(REGISTER)
-    assert "0123456789abcdef" not in clean
-    assert "zzz" not in clean
-    assert f"Authorization: Digest {REDACTED}\r\nCall-ID: 1\r\n\r\n" in clean
-
-
-def test_what_is_no_secret_stays() -> None:
-    text = (
-        "SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/WS [2001:db8::1]:5060;branch=z9\r\n"
-        'WWW-Authenticate: Digest realm="a", nonce="b"\r\nContact: <sip:alice@example.com:5060>\r\n\r\n'
-        "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n"
-    )
-    assert redact(text) == text
 
 
 def test_file_has_one_object_a_line_and_can_be_read_again(tmp_path: Path) -> None:
