@@ -150,6 +150,7 @@ class Answering:
         if recording is not None:
             self._run.at_abort.remove(recording.finish)
             report.tell_recording(recording)
+            self._note(recording.code)
 
     def _note(self, code: ExitCode) -> None:
         if self.code is ExitCode.OK:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sipua.cli.exits import ExitCode
 from sipua.cli.options import FILE, Codec, duration_option, gather
+from sipua.media.interface import AudioSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sipua.media.interface import AudioSink, AudioSource
+    from sipua.media.interface import AudioSource
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -59,9 +62,9 @@ class AudioOptions:
     def recording(self, number: int = 1) -> Recording:
         """Where to record the call of this number: with several, each has a file of its own.
 
-        :raises MediaFileError: a file that cannot be written.
+        :raises MediaFileError: a file that cannot be written, or is the one that is played.
         """
-        from sipua.media.sinks import as_sink, check_writable
+        from sipua.media.sinks import as_sink, check_apart, check_writable
 
         path = self.record
         if path is not None and number > 1:
@@ -69,6 +72,7 @@ class AudioOptions:
         sink = as_sink(path)
         if path is not None:
             check_writable(path.expanduser())
+            check_apart(self.source(), sink)
         return Recording(sink, path.expanduser() if path is not None else None)
 
     @property
@@ -92,8 +96,11 @@ class Recording:
     """The recording of one call; `sink` and `path` are None when there is to be none."""
 
     def __init__(self, sink: AudioSink | None, path: Path | None) -> None:
-        self.sink = sink
         self.path = path
+        self.error: Exception | None = None
+        """Why it could not be made, or could not go on."""
+        self._file = sink
+        self.sink = _Tap(sink, self) if sink is not None else None
         self._before = self._stamp()
 
     @property
@@ -102,9 +109,14 @@ class Recording:
         return self._stamp() not in (None, self._before)
 
     @property
+    def code(self) -> ExitCode:
+        """What a command says of it."""
+        return ExitCode.OK if self.error is None else ExitCode.FAILED
+
+    @property
     def seconds(self) -> float | None:
         """How long it is, where that is known."""
-        seconds: float | None = getattr(self.sink, "seconds", None)
+        seconds: float | None = getattr(self._file, "seconds", None)
         return seconds
 
     def finish(self) -> None:
@@ -112,12 +124,47 @@ class Recording:
         if self.sink is not None:
             self.sink.close()
 
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[None]:
+        """Keep the first error of what is done inside."""
+        try:
+            yield
+        except Exception as error:
+            self.error = self.error or error
+            raise
+
     def _stamp(self) -> tuple[int, int] | None:
         try:
             status = self.path.stat() if self.path is not None else None
         except OSError:
             return None
         return None if status is None else (status.st_mtime_ns, status.st_ino)
+
+
+class _Tap(AudioSink):
+    """A sink whose errors are kept in `recording` as well as raised."""
+
+    def __init__(self, sink: AudioSink, recording: Recording) -> None:
+        self.path = recording.path
+        self._sink = sink
+        self._recording = recording
+
+    def check(self) -> None:
+        check = getattr(self._sink, "check", None)
+        if check is not None:
+            check()
+
+    def open(self) -> None:
+        with self._recording.noting():
+            self._sink.open()
+
+    def write(self, pcm: bytes, rate: int) -> None:
+        with self._recording.noting():
+            self._sink.write(pcm, rate)
+
+    def close(self) -> None:
+        with self._recording.noting():
+            self._sink.close()
 
 
 _AUDIO = (

@@ -62,9 +62,10 @@ def command(
                 except CallFailed as error:
                     raise refused(call, error) from None
                 await talk(call, audio, dtmf=dtmf)
-                return hang_up(call)
+                code = hang_up(call)
         finally:
             if report is not None:
                 report.tell_recording(recording)
+        return code or recording.code
 
     return execute(output, work)

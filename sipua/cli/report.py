@@ -204,8 +204,11 @@ class Report:
         )
 
     def tell_recording(self, recording: Recording) -> None:
-        """After the call: where the recording is, if there was anything to record."""
-        if not recording.made:
+        """After the call: where the recording is, if there was anything to record.
+
+        Why it broke off has been told when it did.
+        """
+        if recording.error is not None or not recording.made:
             return
         seconds = recording.seconds
         length = "" if seconds is None else f" ({seconds:.1f} s)"

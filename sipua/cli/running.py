@@ -32,6 +32,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds for one attempt to connect.
 CONNECT_TIMEOUT = 10.0
 
+#: Seconds for the goodbyes at the end; and after how many a server that has not said anything at all is not
+#: waited for any more: even a slow one says 100 Trying in that time.
+GOODBYE_TIMEOUT, MUTE_AFTER = 5.0, 2.0
+
 Work = Callable[["Run"], Coroutine[Any, Any, int]]
 
 
@@ -88,8 +92,10 @@ class Run:
 
     def _abort(self) -> NoReturn:
         for finish in self.at_abort:
-            with contextlib.suppress(Exception):
+            try:
                 finish()
+            except Exception as error:  # noqa: BLE001 - told; the others have to be finished, too
+                self.output.log(one_line(error))
         self.output.close()
         os._exit(ExitCode.INTERRUPTED)
 
@@ -182,7 +188,16 @@ class Run:
             following.ready = True
             yield
         finally:
-            await ua.stop()
+            await ua.stop(patience(ua))
+
+
+def patience(ua: UA) -> float:
+    """Seconds to wait for answers to our goodbyes.
+
+    A CANCEL, for one, may not be sent before the server has said something (:rfc:`3261#section-9.1`).
+    """
+    silence = ua.endpoint.silence if hasattr(ua, "endpoint") else 0.0  # there is none before it is started
+    return max(0.0, MUTE_AFTER - silence) if silence else GOODBYE_TIMEOUT
 
 
 def execute(options: OutputOptions, work: Work, *, interrupted: ExitCode = ExitCode.INTERRUPTED) -> int:

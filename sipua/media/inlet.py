@@ -41,6 +41,11 @@ class Inlet:
     def __bool__(self) -> bool:
         return bool(self._sinks)
 
+    @property
+    def sinks(self) -> tuple[AudioSink, ...]:
+        """Those that are given what comes."""
+        return tuple(self._sinks)
+
     def add(self, sink: AudioSink) -> None:
         """Open the sink and give it what comes from now on."""
         sink.open()

@@ -13,7 +13,7 @@ from sipua.media.inlet import EchoPath, Inlet, PcmReader
 from sipua.media.interface import AudioPort, AudioReader, AudioSink, AudioSource, PcmStream, Playback
 from sipua.media.outlet import Outlet
 from sipua.media.pcm import SAMPLE_BYTES
-from sipua.media.sinks import as_sink
+from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
 
 if TYPE_CHECKING:
@@ -38,10 +38,7 @@ class CallAudio(AudioPort):
 
     @source.setter
     def source(self, source: AudioSource | str | Path | None) -> None:
-        source = as_source(source)
-        if source is not None:
-            source.check()
-        self.outlet.play(source)
+        self.outlet.play(self._checked(source))
 
     @property
     def playback(self) -> Playback | None:
@@ -50,10 +47,15 @@ class CallAudio(AudioPort):
 
     def play(self, source: AudioSource | str | Path) -> Playback:
         """Play it now."""
-        checked = as_source(source)
-        if checked is not None:
-            checked.check()
-        return self.outlet.play(checked)
+        return self.outlet.play(self._checked(source))
+
+    def _checked(self, value: AudioSource | str | Path | None) -> AudioSource | None:
+        source = as_source(value)
+        if source is not None:
+            source.check()
+            for sink in self.inlet.sinks:
+                check_apart(source, sink)
+        return source
 
     @property
     def muted(self) -> bool:
@@ -75,6 +77,7 @@ class CallAudio(AudioPort):
         made = as_sink(sink)
         if made is None:
             raise TypeError("add_sink needs a sink or a path")
+        check_apart(self.outlet.source, made)
         self.inlet.add(made)
         return made
 

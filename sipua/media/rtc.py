@@ -29,7 +29,7 @@ from sipua.media.leg import Leg
 from sipua.media.outgoing import Outgoing
 from sipua.media.port import CallAudio
 from sipua.media.sdp import mend_answer, mend_offer
-from sipua.media.sinks import as_sink
+from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class RtcMedia(MediaSession):
         check = getattr(self._record, "check", None)
         if check is not None:
             check()
+        check_apart(source, self._record)
 
     # --- offer and answer ---------------------------------------------------------------------------------
 
@@ -329,7 +330,7 @@ class RtcMedia(MediaSession):
         if sink is None:
             return
         try:
-            self._audio.inlet.add(sink)
+            self._audio.add_sink(sink)
         except MediaError as error:
             self._tell_error(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from os import PathLike
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sipua.media.files import OggWriter
+    from sipua.media.interface import AudioSource
     from sipua.media.pcm import Resampler
 
-__all__ = ["NullSink", "OggFile", "PcmCallback", "WavFile", "as_sink", "check_writable"]
+__all__ = ["NullSink", "OggFile", "PcmCallback", "WavFile", "as_sink", "check_apart", "check_writable"]
 
 
 def as_sink(value: object) -> AudioSink | None:
@@ -46,6 +48,20 @@ def check_writable(path: Path) -> None:
         raise MediaFileError(path, f"directory {path.parent} does not exist; make it first")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise MediaFileError(path, f"directory {path.parent} is not writable; choose another one")
+
+
+def check_apart(source: AudioSource | None, sink: AudioSink | None) -> None:
+    """Raise MediaFileError if a recording would replace the very file that is played."""
+    played, recorded = getattr(source, "path", None), getattr(sink, "path", None)
+    if isinstance(played, Path) and isinstance(recorded, Path) and _is_same(played, recorded):
+        raise MediaFileError(recorded, "is the file that is played; record to another one")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # at least one of them does not exist
+        return one.resolve() == other.resolve()
 
 
 class NullSink(AudioSink):
@@ -174,8 +190,8 @@ class WavFile(_FileSink):
 
     def _failed(self, error: OSError) -> MediaFileError:
         reason = error.strerror.lower() if error.strerror else str(error)
-        kept = f"; the first {self.seconds:.1f} s are kept" if self._written else ""
-        return MediaFileError(self.path, f"recording stopped: {reason}{kept}")
+        kept = f"the first {self.seconds:.1f} s are kept" if self._written else "nothing was recorded"
+        return MediaFileError(self.path, f"recording stopped: {reason}; {kept}")
 
 
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -207,6 +223,8 @@ class OggFile(_FileSink):
         try:
             self._writer.write(pcm, rate)
         except OSError as error:
+            with contextlib.suppress(OSError):  # the same again
+                self.close()
             raise self._failed(error) from None
 
     def close(self) -> None:
@@ -221,4 +239,14 @@ class OggFile(_FileSink):
 
     def _failed(self, error: OSError) -> MediaFileError:
         reason = (error.strerror or str(error)).lower()
-        return MediaFileError(self.path, f"recording stopped: {reason}; what was written is kept")
+        kept = "; what was written is kept" if self._holds_sound() else "; nothing was recorded"
+        return MediaFileError(self.path, f"recording stopped: {reason}{kept}")
+
+    def _holds_sound(self) -> bool:
+        from sipua.media.files import check_audio_file
+
+        try:
+            check_audio_file(self.path)
+        except MediaFileError:
+            return False
+        return True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,8 @@ import click
 import pytest
 
 from sipua.cli.audio import AudioOptions
+from sipua.cli.exits import ExitCode
 from sipua.errors import MediaFileError
-from sipua.media.sinks import OggFile, WavFile
 from sipua.media.sources import AudioFile, Tone
 
 SPEECH = Path(__file__).parents[2] / "examples" / "audio" / "speech.wav"
@@ -67,9 +68,41 @@ def test_each_call_has_a_recording_of_its_own(tmp_path: Path) -> None:
         tmp_path / "a.b-2.wav",
         tmp_path / "a.b-3.wav",
     ]
-    assert isinstance(given.recording().sink, WavFile)
-    assert isinstance(options(record=tmp_path / "x.ogg").recording().sink, OggFile)
     assert options().recording().sink is None
+
+
+@pytest.mark.parametrize("link", [None, "symlink_to", "hardlink_to"])
+def test_the_file_that_is_played_is_not_recorded_to(link: str | None, tmp_path: Path) -> None:
+    played = recorded = tmp_path / "a.wav"
+    shutil.copy(SPEECH, played)
+    if link is not None:
+        recorded = tmp_path / "b.wav"
+        getattr(recorded, link)(played)
+    with pytest.raises(MediaFileError, match="is the file that is played; record to another one"):
+        options(play=played, record=recorded).check()
+    options(play=played, record=tmp_path / "c.wav").check()
+    assert played.read_bytes() == SPEECH.read_bytes()
+
+
+def test_nor_by_a_later_call(tmp_path: Path) -> None:
+    played = tmp_path / "a-2.wav"
+    shutil.copy(SPEECH, played)
+    given = options(play=played, record=tmp_path / "a.wav")
+    given.check()
+    with pytest.raises(MediaFileError, match="is the file that is played"):
+        given.recording(2)
+
+
+def test_errors_of_a_recording_are_noted(tmp_path: Path) -> None:
+    file = tmp_path / "x.wav"
+    file.symlink_to("/dev/full")
+    recording = options(record=file).recording()
+    assert recording.code == ExitCode.OK
+    assert recording.sink is not None
+    with pytest.raises(MediaFileError, match="no space left on device; nothing was recorded") as caught:
+        recording.sink.open()
+    assert recording.error is caught.value
+    assert recording.code == ExitCode.FAILED
 
 
 def test_recording_is_made_when_something_was_written(tmp_path: Path) -> None:

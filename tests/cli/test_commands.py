@@ -10,12 +10,15 @@ import logging
 import os
 import pty
 import re
+import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from websockets import Subprotocol
 from websockets.asyncio.server import serve as websocket_server
 
 from sipua import UA
@@ -316,6 +319,73 @@ async def test_peer_hangs_up() -> None:
         done = await sipua("call", "609", *account(s), "--loopback")
     assert done.code == ExitCode.OK
     assert "the peer hung up after 00:0" in done.out
+
+
+async def test_the_file_that_is_played_is_not_recorded_to(tmp_path: Path) -> None:
+    same = tmp_path / "same.wav"
+    shutil.copy(SPEECH, same)
+    async with server() as s:
+        done = await sipua("call", "600", *account(s), "--play", str(same), "--record", str(same))
+    assert done == (
+        ExitCode.USAGE,
+        "",
+        f"sipua call: {same}: is the file that is played; record to another one\n",
+    )
+    assert same.read_bytes() == SPEECH.read_bytes()
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+async def test_disk_that_is_full(seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the beginning, or when something has been written: told once, the call goes on, and it has failed."""
+    recording = tmp_path / "call.wav"
+    write = os.pwrite
+
+    def full(file: int, data: bytes, offset: int) -> int:
+        if offset > 90_000 * seconds:
+            raise OSError(28, "No space left on device")
+        return write(file, data, offset)
+
+    monkeypatch.setattr("os.pwrite", full)
+    if seconds == 0:
+        recording.symlink_to("/dev/full")
+    args = ("--loopback", "--tone", "440", "--record", str(recording), "--duration", "1.4")
+    async with server() as s:
+        done = await sipua("call", "600", *account(s), *args, "--codec", "opus")
+    assert done.code == ExitCode.FAILED
+    kept = "the first 1.0 s are kept" if seconds else "nothing was recorded"
+    line = f"media: {recording}: recording stopped: no space left on device; {kept}\n"
+    assert (done.out + done.err).count(str(recording)) == 1
+    assert line in done.out
+    assert "hung up after 00:01" in done.out
+    assert "recorded to" not in done.out
+    if seconds:
+        assert load(recording).size == pytest.approx(8000, abs=100)
+
+
+async def test_every_message_is_logged_with_vv() -> None:
+    async with server() as s:
+        done = await sipua("register", *account(s), "-vv")
+        once = await sipua("register", *account(s), "-v")
+    assert done.code == ExitCode.OK
+    for first_line in ("REGISTER sip:localhost SIP/2.0", "SIP/2.0 401 ", "SIP/2.0 200 OK"):
+        assert f"\n{first_line}" in done.err
+        assert first_line not in once.err
+    assert "Authorization: Digest [redacted]" in done.err
+    assert "response=" not in done.err
+
+
+async def test_server_that_says_nothing_to_an_invite_is_not_waited_for() -> None:
+    async with websocket_server(
+        lambda connection: connection.wait_closed(), "127.0.0.1", 0, subprotocols=[Subprotocol("sip")]
+    ) as mute:
+        port = next(iter(mute.sockets)).getsockname()[1]
+        began = time.monotonic()
+        done = await sipua(
+            "call", "600", "--uri", "sip:a@b", "--server", f"ws://127.0.0.1:{port}/", "--timeout", "0.5"
+        )
+    assert done.code == ExitCode.TIMEOUT
+    assert done.err.startswith("sipua call: sip:600@b: No Answer; ")
+    assert time.monotonic() - began < 3.5  # a CANCEL may be sent as soon as anything comes: 2 s it is waited
 
 
 # --- answer -----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.options import AccountOptions, OutputOptions
 from sipua.cli.output import JsonOutput, PlainOutput
 from sipua.cli.running import Run
+from sipua.errors import MediaFileError
 
 if TYPE_CHECKING:
     from sipua.cli.running import Work
@@ -128,7 +129,7 @@ def test_user_agent_that_does_not_get_ready_in_time(monkeypatch: pytest.MonkeyPa
         async def ready(self) -> None:
             await asyncio.sleep(60)
 
-        async def stop(self) -> None:
+        async def stop(self, timeout: float) -> None:
             stopped.append(True)
 
         def on(self, event: str, handler: Any) -> None:
@@ -145,3 +146,27 @@ def test_user_agent_that_does_not_get_ready_in_time(monkeypatch: pytest.MonkeyPa
     assert code == ExitCode.TIMEOUT
     assert err == "sipua try: ws://127.0.0.1:1/: not ready within 0.01 s\n"
     assert stopped == [True]
+
+
+def test_a_recording_that_cannot_be_finished_at_a_sudden_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished = []
+
+    def broken() -> None:
+        raise MediaFileError("x.wav", "no space left on device")
+
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr("os._exit", leave)
+
+    async def work(run: Run) -> int:
+        run.at_abort += [broken, lambda: finished.append(True)]
+        run._abort()
+
+    err = io.StringIO()
+    run = Run(PlainOutput(io.StringIO(), err), OutputOptions(json=False, verbose=0, trace=None))
+    with click.Context(click.Command("try"), info_name="sipua try"), pytest.raises(SystemExit) as exit_:
+        run.execute(work, ExitCode.INTERRUPTED)
+    assert exit_.value.code == ExitCode.INTERRUPTED
+    assert err.getvalue() == "x.wav: no space left on device\n"
+    assert finished == [True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,25 @@ async def test_bad_files_are_refused_at_once_and_what_plays_goes_on(tmp_path: Pa
     with pytest.raises(MediaFileError, match="does not exist"):
         made.add_sink(tmp_path / "none" / "x.wav")
     assert made.source is tone
+
+
+async def test_what_is_played_is_not_recorded_to(tmp_path: Path) -> None:
+    made, _ = port()
+    file = tmp_path / "same.wav"
+    shutil.copy(SPEECH, file)
+    made.source = file
+    with pytest.raises(MediaFileError, match="is the file that is played"):
+        made.add_sink(file)
+    assert file.read_bytes() == SPEECH.read_bytes()
+    made.source = None
+    sink = made.add_sink(file)
+    for play in (made.play, lambda path: setattr(made, "source", path)):
+        shutil.copy(SPEECH, file)
+        with pytest.raises(MediaFileError, match="is the file that is played"):
+            play(file)
+    made.remove_sink(sink)
+    shutil.copy(SPEECH, file)
+    made.play(file)
 
 
 async def test_mute() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 
 from sipua.errors import ConfigurationError, MediaFileError
 from sipua.media.files import decode_file
-from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile, as_sink
+from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile, as_sink, check_apart
+from sipua.media.sources import AudioFile, Tone
 from tests.media.calls import SPEECH
 
 
@@ -182,6 +185,45 @@ def test_an_ogg_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     with monkeypatch.context() as patch:
         patch.setattr(writer, "_encode", full)
-        with pytest.raises(MediaFileError, match="no space left"):
+        with pytest.raises(MediaFileError, match="no space left on device; nothing was recorded"):
             sink.write(bytes(320), 8000)
     sink.close()
+
+
+def test_an_ogg_disk_that_fills_up_keeps_what_was_there(tmp_path: Path) -> None:
+    script = (
+        "import resource, sys\n"
+        "from sipua.errors import MediaFileError\n"
+        "from sipua.media.sinks import OggFile\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (12000, 12000))\n"
+        "sink = OggFile(sys.argv[1])\n"
+        "sink.open()\n"
+        "noise = bytes(range(256)) * 10\n"
+        "try:\n"
+        "    for _ in range(500): sink.write(noise, 48000)\n"
+        "except MediaFileError as error: print(error)\n"
+        "sink.close()\n"
+    )
+    path = tmp_path / "x.ogg"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True)
+    assert done.stdout == f"{path}: recording stopped: file too large; what was written is kept\n", done
+    assert done.stderr == ""
+    assert len(decode_file(path, 8000)) > 8000
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_what_is_played_is_not_recorded_to(link: bool, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.wav", tmp_path / "other.wav"
+    check_apart(AudioFile(one), WavFile(other))  # neither is there
+    one.touch()
+    if link:
+        (tmp_path / "there").symlink_to(tmp_path)
+        alias = tmp_path / "there" / "one.wav"
+    else:
+        alias = tmp_path / "." / "one.wav"
+    with pytest.raises(MediaFileError, match=r"one\.wav: is the file that is played"):
+        check_apart(AudioFile(one), WavFile(alias))
+    check_apart(AudioFile(one), OggFile(tmp_path / "one.ogg"))
+    check_apart(Tone(440.0), WavFile(one))
+    check_apart(AudioFile(one), NullSink())
+    check_apart(None, None)
