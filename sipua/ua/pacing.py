@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
 #: Pauses between failed tries, in seconds: doubled each time, within these bounds (:rfc:`5626#section-4.5`).
 RETRY_MIN, RETRY_MAX = 30.0, 1800.0
+#: No pause is shorter, in seconds, whatever a peer asks for: of a peer that would like to be asked all the time there
+#: is always one, and its mistake must not become a storm.
+REFRESH_MIN, ASKED_MIN = 1.0, 5.0
+#: Bounds the exponent, so that months of failures do not overflow.
+_MAX_DOUBLINGS = 10
 #: Answers after which trying again the same way makes no sense: the application or the user has to do something.
 LASTING = frozenset({400, 401, 403, 404, 405, 406, 407, 410, 413, 414, 415, 416, 420, 482, 483, 484, 485, 489, 493, 501,
                      505, 600, 603, 604, 606})  # fmt: skip
@@ -21,7 +26,7 @@ USAGE_GONE = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 5
 def refresh_delay(expires: float, rand: random.Random) -> float:
     """Seconds until a refresh: between half of the lifetime and its last 32 s, and not everybody's at once."""
     latest = expires - 32.0 if expires > 64.0 else expires * 0.75
-    return rand.uniform(expires / 2, latest)
+    return max(rand.uniform(expires / 2, latest), REFRESH_MIN)
 
 
 class Backoff:
@@ -36,12 +41,15 @@ class Backoff:
         self._failures = 0
 
     def next(self, asked: float | None = None) -> float:
-        """Seconds to wait after one more failure: what the peer asked for, or a pause of our own."""
+        """Seconds to wait after one more failure: a pause of our own, or what the peer asked for.
+
+        The first time a peer may ask for less than our own pause, after that only for more.
+        """
         self._failures += 1
-        if asked is not None:
-            return asked
-        ceiling = min(RETRY_MIN * 2.0 ** min(self._failures - 1, 10), RETRY_MAX)
-        return self._rand.uniform(ceiling / 2, ceiling)
+        if asked is not None and self._failures == 1:
+            return max(asked, ASKED_MIN)
+        ceiling = min(RETRY_MIN * 2.0 ** min(self._failures - 1, _MAX_DOUBLINGS), RETRY_MAX)
+        return max(self._rand.uniform(ceiling / 2, ceiling), asked or 0.0)
 
 
 def asked_delay(response: Response | None) -> float | None:

@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from sipua import events
-from sipua.errors import InvalidStateError, RegistrationFailed, SipuaError, TransportError
+from sipua.errors import InvalidStateError, RegistrationFailed, TransportError
 from sipua.media import default_media_factory
 from sipua.media.checks import check_options, make_options
 from sipua.media.interface import MediaFactory, MediaOptions, MediaSession
@@ -308,11 +308,14 @@ class UA(EventPackages):
 
     def set_extra_headers(self, headers: HeaderLike) -> None:
         """Headers for every REGISTER from now on."""
-        self.registrator().set_extra_headers(header_list(headers))
+        self.registrator().set_extra_headers(headers)
 
     def set_extra_contact_params(self, params: Mapping[str, str | None]) -> None:
-        """Parameters for the Contact of every REGISTER from now on."""
-        self.registrator().set_extra_contact_params(dict(params))
+        """Parameters for the Contact of every REGISTER from now on; None is one without a value.
+
+        :raises InvalidHeaderError: a name or value that cannot stand there.
+        """
+        self.registrator().set_extra_contact_params(params)
 
     # --- calls and messages --------------------------------------------------------------------------------
 
@@ -569,8 +572,7 @@ class UA(EventPackages):
             self._set_ready(None)
             self._tell_event_users(connected=True)
             return
-        self._registrator.connected()
-        first = self._registrator._done
+        first = self._registrator.connected()
         if first is not None and self._ready is not None and not self._ready.done():
             first.add_done_callback(self._first_registration)
 
@@ -578,7 +580,7 @@ class UA(EventPackages):
         error = None if done.cancelled() else done.exception()
         if isinstance(error, RegistrationFailed) and error.cause is events.Cause.CONNECTION_ERROR:
             return  # the connection was lost meanwhile; the next one registers again
-        self._set_ready(error if isinstance(error, SipuaError) else None)
+        self._set_ready(error if isinstance(error, Exception) else None)
 
     def _on_disconnected(self, url: str, error: TransportError | None) -> None:
         code, reason = getattr(error, "code", None), getattr(error, "reason", "")

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from sipua import UA, Cause, RegistrationFailed, RegistrationUnauthorized
+from sipua import (
+    UA,
+    Cause,
+    ConfigurationError,
+    InvalidHeaderError,
+    RegistrationFailed,
+    RegistrationUnauthorized,
+)
 from sipua.sip import Request
 from tests.wire import Log, Wire, user_agent
 
@@ -319,3 +326,257 @@ async def test_answers_that_are_not_legible_are_failures_not_accidents(
         await wire.settle()
         assert ua.is_registered()
         assert "Traceback" not in caplog.text
+
+
+# --- what must not stop it, and what it must not be driven to ---------------------------------------------
+
+
+@pytest.mark.parametrize("broken", [";x\r\ny", 5, RuntimeError("no token"), KeyError("k")])
+async def test_a_trail_that_fails_is_told_and_tried_again(
+    broken: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    trails = [broken, ";x=1"]
+
+    def trail() -> Any:
+        if isinstance(made := trails.pop(0), Exception):
+            raise made
+        return made
+
+    wire = Wire()
+    async with registering(wire, register_from_tag_trail=trail) as ua:
+        log = Log(ua)
+        ua.start()
+        with pytest.raises(Exception, match=r"x|register_from_tag_trail|no token|k"):
+            await ua.ready()
+        assert wire.nothing_sent()
+        assert log["registration_failed"].cause is Cause.INTERNAL_ERROR
+        assert "could not be sent" in caplog.text
+        start = ua.loop.time()
+        request = await wire.request("REGISTER")
+        assert 15 <= ua.loop.time() - start <= 30
+        grant(wire, request)
+        await wire.settle()
+        assert ua.is_registered()
+
+
+async def test_a_trail_that_fails_does_not_hold_up_what_is_asked_for_next() -> None:
+    trails: list[Any] = [";a", None, ";c"]
+    wire = Wire()
+    async with registering(wire, register_from_tag_trail=lambda: trails.pop(0)) as ua:
+        ua.start()
+        grant(wire, await wire.request("REGISTER"))
+        await ua.ready()
+        refresh, removal = ua.register(), ua.unregister()
+        with pytest.raises(ConfigurationError, match="register_from_tag_trail=None"):
+            await refresh
+        request = await wire.request("REGISTER")
+        assert request.headers["Expires"] == "0"
+        wire.reply(request, 200)
+        await removal
+
+
+@pytest.mark.parametrize("params", [";expires=" + "9" * 5000, ";expires=", ";expires=-1", ";expires=1e3"])
+async def test_lifetimes_that_are_no_number_count_for_nothing(params: str) -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        log = Log(ua)
+        ua.start()
+        contact = f"<{ua.contact_uri}>{params}"
+        wire.reply(await wire.request("REGISTER"), 200, (("Contact", contact), ("Expires", "300")))
+        await ua.ready()
+        assert log["registered"].expires == 300
+        await unregister(wire, ua)
+
+
+async def test_an_accident_with_an_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        ua.start()
+        with monkeypatch.context() as patch:
+            patch.setattr(ua.registrator(), "_our_binding", lambda response: 1 / 0)
+            grant(wire, await wire.request("REGISTER"))
+            with pytest.raises(ZeroDivisionError):
+                await ua.ready()
+        grant(wire, await wire.request("REGISTER"))
+        await wire.settle()
+        assert ua.is_registered()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"a\r\nb": "1"},
+        {"a b": None},
+        {"": "1"},
+        {5: "1"},
+        {"a": "1\r\nVia: x"},
+        {"a": "\x01"},
+        {"a": "\u2028"},
+        {"a": 5},
+        {"expires": "0"},
+        {"Reg-ID": "2"},
+        {"+sip.instance": "x"},
+    ],
+)
+async def test_contact_parameters_are_checked_at_once(params: Any) -> None:
+    wire = Wire()
+    async with user_agent(wire, register=True) as ua:
+        ua.set_extra_contact_params({"q": "0.5", "app": "a;b", "said": '"x y"'})
+        with pytest.raises(InvalidHeaderError):
+            ua.set_extra_contact_params(params)
+        wire.answer_registers = False
+        done = ua.register()
+        request = await wire.request("REGISTER")
+        assert ';q=0.5;app="a;b";said="x y";expires=600' in request.headers["Contact"]
+        grant(wire, request)
+        await done
+        wire.answer_registers = True
+
+
+async def test_headers_of_the_stack_cannot_be_set_for_register() -> None:
+    async with user_agent(Wire(), register=True) as ua:
+        for headers in (["m: <sip:x@y.example>"], ["t: <sip:x@y.example>"], [5]):
+            with pytest.raises(InvalidHeaderError):
+                ua.set_extra_headers(headers)  # type: ignore[arg-type]
+            with pytest.raises(InvalidHeaderError):
+                ua.registrator().set_extra_headers(headers)  # type: ignore[arg-type]
+
+
+async def test_a_binding_of_no_seconds_is_none_and_not_asked_for_all_the_time() -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        log = Log(ua)
+        ua.start()
+        times = []
+        for _ in range(4):
+            grant(wire, await wire.request("REGISTER"), 0)
+            times.append(ua.loop.time())
+        await wire.settle()
+        assert not ua.is_registered()
+        assert log.names.count("registration_failed") == 4
+        for gap, ceiling in zip((b - a for a, b in itertools.pairwise(times)), (30, 60, 120), strict=True):
+            assert ceiling / 2 <= gap <= ceiling
+
+
+async def test_an_interval_that_is_never_long_enough() -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        ua.start()
+        start = ua.loop.time()
+        for seconds in (1000, 2000, 3000):
+            wire.reply(await wire.request("REGISTER"), 423, (("Min-Expires", str(seconds)),))
+        assert ua.loop.time() == pytest.approx(start, abs=1)
+        with pytest.raises(RegistrationFailed, match="423"):
+            await ua.ready()
+        again = await wire.request("REGISTER")
+        assert ua.loop.time() - start >= 15
+        assert again.headers["Expires"] == "600"
+
+
+async def test_503_that_may_be_asked_again_at_once_is_not() -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        ua.start()
+        times = []
+        for _ in range(5):
+            wire.reply(await wire.request("REGISTER"), 503, (("Retry-After", "0"),))
+            times.append(ua.loop.time())
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        assert gaps[0] == pytest.approx(5)
+        for gap, ceiling in zip(gaps[1:], (60, 120, 240), strict=True):
+            assert ceiling / 2 <= gap <= ceiling
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+async def test_tiny_lifetimes_are_no_storm(by_itself: bool) -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        if not by_itself:
+            ua.on("registration_expiring", lambda event: ua.register())
+        ua.start()
+        times = []
+        for _ in range(10):
+            grant(wire, await wire.request("REGISTER"), 1)
+            times.append(ua.loop.time())
+        assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(times))
+
+
+async def test_all_bindings_are_removed_after_the_register_under_way() -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        ua.start()
+        first = await wire.request("REGISTER")
+        removal = ua.unregister(all=True)
+        assert ua.unregister(all=True) is removal
+        await wire.settle(1)
+        assert wire.nothing_sent()
+        grant(wire, first)
+        await ua.ready()
+        request = await wire.request("REGISTER")
+        assert (request.headers["Contact"], request.headers["Expires"]) == ("*", "0")
+        await wire.settle(1)
+        assert not removal.done()
+        wire.reply(request, 200)
+        await removal
+        assert not ua.is_registered()
+        await wire.settle(3600)
+        assert wire.nothing_sent()
+
+
+async def test_everything_asked_for_is_done_in_order_with_its_own_end() -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        ua.start()
+        grant(wire, await wire.request("REGISTER"))
+        await ua.ready()
+        asked = [ua.register(), ua.unregister(), ua.unregister(all=True), ua.register()]
+        ends = []
+        for done in asked:
+            done.add_done_callback(lambda done: ends.append(asked.index(done)))
+        sent = []
+        for code in (200, 500, 200, 403):
+            request = await wire.request("REGISTER")
+            sent.append((request.headers["Contact"] == "*", request.headers["Expires"]))
+            if code == 200 and request.headers["Expires"] != "0":
+                grant(wire, request)
+            else:
+                wire.reply(request, code)
+        assert sent == [(False, "600"), (False, "0"), (True, "0"), (False, "600")]
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert ends == [0, 1, 2, 3]
+        assert [getattr(result, "status_code", None) for result in results] == [None, 500, None, 403]
+
+
+async def test_stopping_during_a_refresh_waits_for_the_removal() -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        ua.start()
+        grant(wire, await wire.request("REGISTER"))
+        await ua.ready()
+        ua.register()
+        refresh = await wire.request("REGISTER")
+        stopping = asyncio.ensure_future(ua.stop())
+        await wire.settle(1)
+        grant(wire, refresh)
+        removal = await wire.request("REGISTER")
+        assert removal.headers["Expires"] == "0"
+        await wire.settle(1)
+        assert not stopping.done()
+        wire.reply(removal, 200)
+        await stopping
+
+
+async def test_a_lost_connection_ends_everything_asked_for() -> None:
+    wire = Wire()
+    async with registering(wire) as ua:
+        ua.start()
+        await wire.request("REGISTER")
+        asked = [ua.unregister(), ua.register()]
+        wire.cut()
+        removed, registered = await asyncio.gather(*asked, return_exceptions=True)
+        assert removed is None  # the binding went with the connection
+        assert isinstance(registered, RegistrationFailed)
+        assert registered.cause is Cause.CONNECTION_ERROR
+        grant(wire, await wire.request("REGISTER"))
+        await wire.settle()
+        assert ua.is_registered()
