@@ -26,6 +26,7 @@ from sipua.cli.output import make_output
 from sipua.cli.report import Board, Report
 from sipua.cli.trace import Trace
 from sipua.media.sources import AudioFile
+from sipua.testing import StallWatch, calm
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -38,12 +39,13 @@ RATE = 8000  # Hz, for the comparison
 LONGEST = 30.0  # seconds of the file that are played
 ECHO = 1.0  # seconds until the end of it has surely come back
 ENOUGH = 0.9  # correlation of what was played with what came back
+TRIES = 2  # when the machine has other things to do than to send audio in time
 QUIET = -60.0  # dBov: nothing to recognise below
 
 
 @contextlib.asynccontextmanager
-async def server(accounts: Mapping[str, str]) -> AsyncIterator[str]:
-    """`sipua serve` as a child process on a free port; gives its URL, ends it afterwards."""
+async def server(accounts: Mapping[str, str]) -> AsyncIterator[tuple[str, int]]:
+    """`sipua serve` as a child process on a free port; gives its URL and number, ends it afterwards."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "accounts"  # not on the command line, where ps shows it
         file.touch(mode=0o600)
@@ -61,7 +63,7 @@ async def server(accounts: Mapping[str, str]) -> AsyncIterator[str]:
             async for line in process.stdout:
                 event = json.loads(line)
                 if event["event"] == "listening":
-                    yield event["urls"][0]
+                    yield event["urls"][0], process.pid
                     break
             else:
                 raise SipuaError("the server did not start")
@@ -100,6 +102,8 @@ def check_file(file: Path) -> None:
     """
     from sipua.media.analysis import level, load
 
+    if RECORDING.exists() and file.exists() and RECORDING.samefile(file):
+        raise SipuaError(f"{file}: is where the demo records to; give another file, or a copy of it")
     AudioFile(file).check()
     if level(load(file, RATE)[: int(LONGEST * RATE)]) < QUIET:
         raise SipuaError(f"{file}: is silent; give a file with something to recognise in it")
@@ -128,10 +132,18 @@ async def demo(file: Path, output: Output) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     started = time.monotonic()
     accounts = {user: secrets.token_urlsafe(12) for user in ("alice", "bob")}
-    async with server(accounts) as url:
+    async with server(accounts) as (url, pid):
         output.event("listening", f"the embedded server listens at {url}")
-        await call_echo(url, accounts, file, output, Trace())
-    same = compare(file, output)
+        for left in reversed(range(TRIES)):
+            async with StallWatch(pid) as watch:
+                await call_echo(url, accounts, file, output, Trace())
+            same = compare(file, output)
+            if same or not (left and watch.stalled):
+                break
+            output.text(
+                f"this machine stood still for {watch.longest * 1000:.0f} ms in the call: once more\n"
+            )
+            await calm()
     output.text(f"{'done' if same else 'failed'} in {time.monotonic() - started:.1f} s")
     return ExitCode.OK if same else ExitCode.FAILED
 

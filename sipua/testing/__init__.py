@@ -2,7 +2,8 @@
 
 `run_simulated` runs a coroutine in no time at all on a clock of its own; `MemoryNetwork` connects user agents
 and servers in one process, and delays, loses, doubles, reorders and cuts what passes, the same on every run;
-`run_flow` carries out a call flow that is written down as data (`Flow`).
+`run_flow` carries out a call flow that is written down as data (`Flow`); `steady` measures sound again when the
+machine stood still meanwhile.
 """
 
 from sipua.testing.clock import LeakedTasks, SimulatedLoop, SimulationError, run_realtime, run_simulated
@@ -25,9 +26,11 @@ from sipua.testing.flow import (
     run_flow,
 )
 from sipua.testing.network import MemoryConnection, MemoryConnector, MemoryNetwork, MemoryServer
+from sipua.testing.stalls import STALL, StallWatch, calm, steady
 from sipua.testing.wire import Conditions, Passed
 
 __all__ = [
+    "STALL",
     "Agent",
     "Arrives",
     "Arrow",
@@ -49,10 +52,13 @@ __all__ = [
     "Shows",
     "SimulatedLoop",
     "SimulationError",
+    "StallWatch",
     "Wait",
+    "calm",
     "description",
     "play_flow",
     "run_flow",
     "run_realtime",
     "run_simulated",
+    "steady",
 ]
