@@ -204,11 +204,13 @@ def _uri(key: str, value: object) -> URI:
         raise ConfigurationError(key, str(value), f"not a SIP address ({error})") from None
     if uri.scheme not in ("sip", "sips") or not uri.host:
         raise ConfigurationError(key, str(value), "not a SIP address; it looks like sip:alice@example.com")
+    if uri.headers:
+        raise ConfigurationError(key, str(value), "an address has no headers; leave out what follows the '?'")
     return uri
 
 
 def _registrar(key: str, value: object) -> URI:
-    text = str(value)
+    text = str(value) if isinstance(value, str | URI) else ""
     return _uri(key, text if text.lower().startswith(("sip:", "sips:")) else f"sip:{text}")
 
 

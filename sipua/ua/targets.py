@@ -15,7 +15,7 @@ MAX_LENGTH = 1024
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 _NUMBER = re.compile(r"\+?[0-9\s().\-*#]*[0-9][0-9\s().\-*#]*")
-_HINT = "give a user name, a number, or a SIP, SIPS or tel URI"
+_HINT = "give a user name, a number or a SIP address"
 
 
 def normalize_target(target: str | URI, domain: URI) -> URI:
@@ -36,8 +36,9 @@ def normalize_target(target: str | URI, domain: URI) -> URI:
         uri = target
     else:
         is_uri = text.lower().startswith(tuple(f"{scheme}:" for scheme in SCHEMES))
+        candidate = text if is_uri else _at_domain(text, domain)
         try:
-            uri = URI.parse(text if is_uri else _at_domain(text, domain))
+            uri = URI.parse(candidate)
         except ValueError as error:
             raise InvalidTargetError(f"{text!r}: not a target ({error})") from None
     if uri.scheme not in SCHEMES:

@@ -70,6 +70,9 @@ def test_weights() -> None:
         ({"sockets": SERVER, "user_agent": "a\r\nb"}, "user_agent"),
         ({"sockets": SERVER, "display_name": "a\nb"}, "display_name"),
         ({"sockets": SERVER, "contact_uri": "mailto:x@y"}, "contact_uri"),
+        ({"sockets": SERVER, "contact_uri": "sip:x@y.example?X=1"}, "contact_uri"),
+        ({"sockets": SERVER, "contact_uri": 5}, "contact_uri"),
+        ({"sockets": SERVER, "registrar_server": 5}, "registrar_server"),
         ({"sockets": SERVER, "max_calls": 0}, "max_calls"),
         ({"sockets": SERVER, "media": "aiortc"}, "media"),
         ({"sockets": SERVER, "media_options": 3}, "media_options"),
@@ -97,7 +100,9 @@ def test_wrong_options_name_key_and_value(options: Any, key: str) -> None:
     assert caught.value.key == key
 
 
-@pytest.mark.parametrize("uri", ["", "sip:example.com", "mailto:a@b", "sip:a@", "tel:+1555", "sip:a b@c"])
+@pytest.mark.parametrize(
+    "uri", ["", "sip:example.com", "mailto:a@b", "sip:a@", "tel:+1555", "sip:a b@c", "sip:a@b?X=1"]
+)
 def test_wrong_addresses(uri: str) -> None:
     with pytest.raises(ConfigurationError, match="uri="):
         configure(uri, {"sockets": SERVER})
