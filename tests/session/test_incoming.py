@@ -508,3 +508,14 @@ async def test_expires_that_is_not_legible_counts_as_absent() -> None:
         await wire.response(180)
         await wire.response(408)
         assert calls.last.cause is Cause.NO_ANSWER
+
+
+async def test_redirection_by_the_called_side() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        calls = Calls(ua)
+        wire.invite(ua)
+        await wire.response(180)
+        calls.last.terminate(status_code=302, extra_headers=["Contact: <sip:carol@example.com>"])
+        assert str((await wire.response(302)).contact[0].uri) == "sip:carol@example.com"
+        assert calls.last.cause is Cause.REDIRECTED
