@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sipua import events
 from sipua.errors import InvalidStateError
 from sipua.events import Cause, Originator, cause_of_status
-from sipua.session.headers import checked_body, checked_phrase, header_list, response_header_list
+from sipua.session.headers import checked_body, checked_phrase, response_header_list
 from sipua.session.host import NoResponse
 from sipua.session.states import ESTABLISHED, Event, State
 from sipua.sip import Request, Response, make_response, reason_phrase
@@ -40,11 +40,7 @@ def terminate(
     low = 300 if refusing else 200
     if status_code is not None and not low <= status_code <= 699:
         raise ValueError(f"status_code={status_code}: not between {low} and 699")
-    headers = (
-        response_header_list(extra_headers, status_code)
-        if refusing and status_code
-        else header_list(extra_headers)
-    )
+    headers = response_header_list(extra_headers, status_code if refusing else None)
     content = checked_body(body)
     phrase = checked_phrase(reason_phrase_)
 
