@@ -97,6 +97,7 @@ class Subscriber(Emitter):
         self._call_id = self._local_tag = ""
         self._cseq = 0
         self._dialog: Dialog | None = None
+        self._response: Response | None = None  # the 2xx to the first SUBSCRIBE
         self._attempt = 0  # counts subscriptions: answers to requests of a former one mean nothing
         self._began = 0.0
         self._worked = False
@@ -249,7 +250,7 @@ class Subscriber(Emitter):
             return
         self._attempt += 1
         self._call_id, self._local_tag, self._cseq = new_call_id(), new_tag(), 0
-        self._dialog, self.content = None, None
+        self._dialog = self._response = self.content = None
         self._busy, self._next, self._unsubscribed, self._raises = False, None, False, 0
         self._began = self._loop.time()
         self._state = advance(self._state, states.Event.SUBSCRIBE)
@@ -366,7 +367,10 @@ class Subscriber(Emitter):
         self._raises = 0
         try:
             granted = min(asked, asked if response.expires is None else response.expires)
-            if self._dialog is not None:
+            if self._response is None:
+                self._response = response
+                subscription_notify.learn_route(self)
+            elif self._dialog is not None:
                 self._dialog.refresh(response)
         except ValueError as error:
             logger.warning("%s: a malformed %d: %s", self, response.code, error)

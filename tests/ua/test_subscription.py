@@ -147,6 +147,34 @@ async def test_notify_before_the_200() -> None:
         await end(wire, subscriber)
 
 
+@pytest.mark.parametrize("notify_first", [True, False])
+@pytest.mark.parametrize("in_notify", [True, False])
+async def test_route(notify_first: bool, in_notify: bool) -> None:
+    """RFC 6665 §4.3: proxies are in the NOTIFY; older ones know RFC 3265 and are in the response only."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber = ua.subscribe("alice", "message-summary")
+        request = await wire.request("SUBSCRIBE")
+        route = "Record-Route: <sip:p2.example.com;lr>, <sip:p1.example.com;lr>\r\n" if in_notify else ""
+        told = f"{route}Contact: <sip:notifier@192.0.2.2;transport=ws>\r\n"
+        if notify_first:
+            notify(wire, request, extra=told)
+            await wire.response(200)
+        ok = (("Record-Route", "<sip:p1.example.com;lr>"), ("Record-Route", "<sip:p2.example.com;lr>"))
+        wire.reply(request, 200, (("Expires", "600"), *ok, *CONTACT))
+        if not notify_first:
+            notify(wire, request, extra=told)
+            await wire.response(200)
+        subscriber.subscribe()
+        refresh = await wire.request("SUBSCRIBE")
+        assert [str(one.uri) for one in refresh.route] == ["sip:p2.example.com;lr", "sip:p1.example.com;lr"]
+        assert str(refresh.uri) == "sip:notifier@192.0.2.2;transport=ws"
+        accept(wire, refresh)
+        notify(wire, request, sequence=2)
+        await wire.response(200)
+        await end(wire, subscriber)
+
+
 async def test_no_notify_within_timer_n_is_no_subscription() -> None:
     wire = Wire()
     async with user_agent(wire) as ua:
