@@ -114,3 +114,25 @@ def test_targets(target: str, uri: str) -> None:
 def test_what_is_no_target(target: str) -> None:
     with pytest.raises(InvalidTargetError):
         normalize_target(target, URI.parse("sip:alice@example.com"))
+
+
+def test_values_that_may_be_changed() -> None:
+    ua = UA("alice@example.com", sockets=SERVER)
+    ua.set("display_name", "Alice")
+    assert ua.get("display_name") == "Alice"
+    ua.set("display_name", None)
+    assert ua.get("display_name") is None
+    ua.set("extra_headers", {"X-A": "1"})
+    assert ua.get("extra_headers") == (("X-A", "1"),)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("uri", "sip:bob@example.com"), ("passwort", "x"), ("display_name", "a\r\nb"), ("ha1", "0" * 32)],
+)
+def test_values_that_may_not_be_changed(key: str, value: Any) -> None:
+    ua = UA("alice@example.com", sockets=SERVER)
+    with pytest.raises(ConfigurationError, match="realm" if key == "ha1" else key):
+        ua.set(key, value)
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        ua.get("nonsense")
