@@ -284,7 +284,7 @@ def _take(session: RTCSession, dialog: Dialog, response: Response) -> None:
         _apply(session, sdp, tag, lambda: _confirmed(session), lambda error: _bad_answer(session, error))
     elif settled and session._answer_branch != tag:
         _confirmed(session)  # settled by PRACK, and then another branch was heard
-        reoffer.ask(session, "renegotiate")
+        _follow_branch(session)
     elif session._answer_branch is not None and session._answer_branch == tag:
         _confirmed(session)  # the answer came in a provisional response
     else:
@@ -322,8 +322,8 @@ def _apply(session: RTCSession, sdp: str, branch: str, then: Any, failed: Any) -
     def applied(outcome: Applied) -> None:
         session._answer_branch = branch
         then()
-        if outcome is Applied.NEEDS_REOFFER and session.status is State.CONFIRMED and not session.is_ended():
-            reoffer.ask(session, "renegotiate")  # media could not follow the branch that answered
+        if outcome is Applied.NEEDS_REOFFER:
+            _follow_branch(session)
 
     session._do(work(), applied, failed)
 
@@ -345,6 +345,12 @@ def _answer_late_offer(session: RTCSession, dialog: Dialog, response: Response) 
         _bad_answer(session, error)
 
     session._do(_answer(session, offer), made, failed)
+
+
+def _follow_branch(session: RTCSession) -> None:
+    """Media is not with the branch that answered: make a new offer to it."""
+    if session.status is State.CONFIRMED and not session.is_ended():
+        reoffer.ask(session, "renegotiate")
 
 
 async def _answer(session: RTCSession, offer: str) -> str:
