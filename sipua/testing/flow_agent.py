@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sipua.emitter import Emitter
 from sipua.media import SignallingOnlyMedia
 from sipua.sip import Request, Response, parse_message
-from sipua.testing.flow_steps import MEDIA_EVENTS, Call
+from sipua.testing.flow_steps import MEDIA_EVENTS, Call, Named
 from sipua.ua import UA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sipua.session import RTCSession
     from sipua.testing.flow_steps import Agent, Press
@@ -130,11 +130,12 @@ class FlowAgent:
 
     # --- buttons ---------------------------------------------------------------------------------------------
 
-    def press(self, step: Press) -> None:
+    def press(self, step: Press, named: Mapping[str, Message]) -> None:
         """Carry out what the user asks for."""
         method = self._method(step.button, step.call)
-        args = [self._resolved(arg) for arg in step.args]
-        result = method(*args, **{key: self._resolved(value) for key, value in step.options.items()})
+        args = [self._resolved(arg, named) for arg in step.args]
+        options = {key: self._resolved(value, named) for key, value in step.options.items()}
+        result = method(*args, **options)
         self.results.append(result)
         if isinstance(result, Emitter):
             self._listen(result)
@@ -155,7 +156,9 @@ class FlowAgent:
         found: Callable[..., Any] = getattr(target, name)
         return found
 
-    def _resolved(self, value: Any) -> Any:
+    def _resolved(self, value: Any, named: Mapping[str, Message]) -> Any:
+        if isinstance(value, Named):
+            return value.make(named)
         return self.emitter(value.number) if isinstance(value, Call) else value
 
     # --- the end ---------------------------------------------------------------------------------------------

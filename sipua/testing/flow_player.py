@@ -173,7 +173,7 @@ class _Player:
     def _press(self, step: Press) -> None:
         self._note(step.who, str(step))
         try:
-            self.agents[step.who].press(step)
+            self.agents[step.who].press(step, self.named)
         except Exception as error:  # noqa: BLE001  (whatever it is, it is told)
             if step.raises is None or not isinstance(error, step.raises):
                 self._fail([f"{step.button} raised {type(error).__name__}: {error}"], error)

@@ -59,6 +59,16 @@ class Call:
         return f"call {self.number}"
 
 
+@dataclass(frozen=True)
+class Named:
+    """Stands for what `make` makes of the messages that have names so far, among the arguments of a `Press`."""
+
+    make: Callable[[Mapping[str, Any]], Any]
+
+    def __str__(self) -> str:
+        return "…"
+
+
 @dataclass(frozen=True, init=False)
 class Press:
     """An agent's user does something: a method of the call's, or ``"ua.…"`` for one of the user agent's.
