@@ -124,26 +124,42 @@ async def test_hold_by_both(kamailio: KamailioPeer, library: str, browsers: Brow
 async def test_another_codec(kamailio: KamailioPeer, library: str, browsers: Browsers, codec: str) -> None:
     async with registered(kamailio, "alice") as alice, browsers.phone(library, kamailio, "bob") as bob:
         call = await call_browser(alice, bob, codecs=(codec,))
-        await expect_both_hear(call, bob)
+        await expect_both_hear(call, bob, 0.6)
         assert (await bob.do("stats"))["codec"] == f"audio/{codec}"
         await call.terminate()
 
 
 async def test_late_offer(kamailio: KamailioPeer, library: str, browsers: Browsers) -> None:
-    """An INVITE without an offer: the browser makes it, our answer is in the ACK."""
+    """INVITE and re-INVITE without an offer: the browser makes it, our answer is in the ACK."""
     async with registered(kamailio, "alice") as alice, browsers.phone(library, kamailio, "bob") as bob:
         call = await call_browser(alice, bob, late_offer=True)
         assert not (await bob.wait("incoming"))["offer"]
-        await expect_both_hear(call, bob)
+        await expect_both_hear(call, bob, 0.6)
+        await within(call.renegotiate(late_offer=True))
+        await expect_both_hear(call, bob, 0.6)
         await call.terminate()
 
 
 async def test_audio_of_a_video_call(kamailio: KamailioPeer, library: str, browsers: Browsers) -> None:
-    """The browser offers video as well; the call is about audio alone."""
+    """The browser offers video as well; the call is about audio alone, and stays so."""
     async with registered(kamailio, "alice") as alice, browsers.phone(library, kamailio, "bob") as bob:
         call = await called_by_browser(alice, bob, "alice", video=True)
-        await expect_both_hear(call, bob)
+        await expect_both_hear(call, bob, 0.6)
         assert "m=video" in (await bob.do("stats"))["local"]
+        await within(call.hold())
+        await within(call.unhold())
+        await expect_both_hear(call, bob, 0.6)
+        await call.terminate()
+
+
+async def test_ice_restart(kamailio: KamailioPeer, library: str, browsers: Browsers) -> None:
+    async with registered(kamailio, "alice") as alice, browsers.phone(library, kamailio, "bob") as bob:
+        call = await called_by_browser(alice, bob, "alice")
+        await expect_both_hear(call, bob, 0.6)
+        before = call.stats().local_candidate
+        await within(call.renegotiate(ice_restart=True))
+        await expect_both_hear(call, bob, 0.6)
+        assert call.stats().local_candidate != before
         await call.terminate()
 
 
@@ -237,5 +253,5 @@ async def test_server_restart_while_registered(server: Peer, library: str, brows
         await bob.wait("registered", 2)
 
         call = await called_by_browser(alice, bob, "alice")
-        await expect_both_hear(call, bob)
+        await expect_both_hear(call, bob, 0.6)
         await call.terminate()

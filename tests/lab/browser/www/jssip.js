@@ -71,7 +71,7 @@ class JssipPhone extends Phone {
     });
     call.on('replaces', ({ accept }) => {
       this.tell('replaces');
-      accept();
+      accept((replacing) => replacing.answer(this.media()));
     });
     call.on('ended', ({ originator: by, cause }) => this.over(call, 'ended', { by, cause }));
     call.on('failed', ({ originator: by, cause, message }) =>
