@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from sipua.testing.flow_steps import MEDIA_EVENTS, Call, Named
 from sipua.ua import UA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sipua.session import RTCSession
     from sipua.testing.flow_steps import Agent, Press
@@ -188,4 +188,5 @@ def _listener(what: Any) -> Callable[[Any], Any]:
         found: Callable[[Any], Any] = what
         return found
     name, *args = (what,) if isinstance(what, str) else what
-    return lambda payload: getattr(payload, name)(*args)
+    options = args.pop() if args and isinstance(args[-1], Mapping) else {}
+    return lambda payload: getattr(payload, name)(*args, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from typing import TYPE_CHECKING, NoReturn
 
 from sipua.sip import ParseError, Request, Response
@@ -42,6 +43,18 @@ class FlowFailed(AssertionError):
     """A flow went another way than it is written; the text shows the ladder and the difference."""
 
 
+class _ErrorLog(logging.Handler):
+    """Keeps what is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called by logging."""
+        self.records.append(record)
+
+
 class _Player:
     """A running flow."""
 
@@ -58,8 +71,11 @@ class _Player:
             name: ScriptedPeer(name, who, self.named) for name, who in people if isinstance(who, Peer)
         }
         self._step: Step | None = None
+        self._errors = _ErrorLog()
 
     async def play(self) -> str:
+        log = logging.getLogger("sipua")
+        log.addHandler(self._errors)
         try:
             for agent in self.agents.values():
                 agent.ua.start()
@@ -71,6 +87,7 @@ class _Player:
                 await self._carry_out(step)
             await self._end()
         finally:
+            log.removeHandler(self._errors)
             for agent in self.agents.values():
                 await agent.stop()
         return str(self.ladder)
@@ -95,6 +112,7 @@ class _Player:
         else:
             self._finished(step)
         await _settle()
+        self._no_errors()
 
     # --- messages --------------------------------------------------------------------------------------------
 
@@ -231,12 +249,20 @@ class _Player:
     async def _end(self) -> None:
         self._step = None
         await self._silence(self.flow.quiet)
+        self._no_errors()
         if self.held:
             raise ValueError(f"{', '.join(self.held)} never arrives in this flow")
         if not self.flow.leaves:
             for agent in self.agents.values():
                 if left := agent.left():
                     self._fail([f"{agent.name} still holds {left}"])
+
+    def _no_errors(self) -> None:
+        """Nobody may have logged an error: a handler that raised, or a bug."""
+        if self._errors.records:
+            record = self._errors.records[0]
+            error = record.exc_info[1] if record.exc_info else None
+            self._fail([f"error: {record.getMessage()}{f': {error!r}' if error else ''}"], error)
 
     # --- telling -----------------------------------------------------------------------------------------------
 

@@ -247,3 +247,10 @@ def test_scripts_that_make_no_sense() -> None:
         run(Arrow("bob -> alice", "CANCEL"))
     with pytest.raises(ValueError, match="F2 is no request"):
         run(*CALL, Arrow("bob -> alice", "486", to="F2"))
+
+
+def test_errors_that_are_logged_end_the_flow() -> None:
+    people = {"alice": Agent(on={"progress": lambda event: 1 / 0}), "bob": Peer()}
+    text = failure(*CALL, *BUSY, people=people)
+    assert "error: call outgoing sip:bob@example.com (proceeding): a handler of 'progress' raised" in text
+    assert "ZeroDivisionError" in text
