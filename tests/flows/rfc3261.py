@@ -223,7 +223,7 @@ FLOWS = [
     Flow(
         "RFC 6141 §3.4",
         "A re-INVITE that the application refuses leaves all as it was",
-        {"alice": Agent(on={"reinvite": ("reject", 488)}), "bob": Peer()},
+        {"alice": Agent(on={"reinvite": ("reject", {"status_code": 488})}), "bob": Peer()},
         [
             *called(),
             Arrow(
