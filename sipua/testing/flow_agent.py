@@ -89,16 +89,16 @@ class FlowAgent:
             return
         self._wrapped.append(emitter)
         log = self._events[id(emitter)] = []
-        emit = emitter.emit
+        call = emitter._call  # what all ways of emitting go through
 
-        def noting(event: str, payload: Any) -> None:
+        def noting(event: str, payload: Any) -> Any:
             log.append((event, payload))
             if emitter is self.ua and event == "new_rtc_session":
                 self.calls.append(payload.session)
                 self._listen(payload.session)
-            emit(event, payload)
+            return call(event, payload)
 
-        setattr(emitter, "emit", noting)  # noqa: B010  (a method is replaced on purpose)
+        setattr(emitter, "_call", noting)  # noqa: B010  (a method is replaced on purpose)
         for name, handler in self._handlers.items():
             if name in emitter.event_names and handler is not None:
                 emitter.on(name, _listener(handler))
