@@ -3,7 +3,7 @@
 The public face, and nothing else. `UA` is where to begin.
 """
 
-from sipua import errors, events
+from sipua import bodies, errors, events
 from sipua._version import __version__
 from sipua.errors import (
     AuthenticationError,
@@ -43,7 +43,7 @@ from sipua.events import Cause
 from sipua.session import RTCSession
 from sipua.sip import URI, NameAddr, Request, Response
 from sipua.transport import WebSocketInterface
-from sipua.ua import UA, Configuration
+from sipua.ua import UA, Configuration, Notifier, Publication, Subscriber
 
 __all__ = [
     "UA",
@@ -74,7 +74,9 @@ __all__ = [
     "MediaTransportError",
     "NameAddr",
     "NotConnected",
+    "Notifier",
     "ParseError",
+    "Publication",
     "RTCSession",
     "RegistrationFailed",
     "RegistrationUnauthorized",
@@ -84,10 +86,12 @@ __all__ = [
     "Response",
     "SipuaError",
     "SubprotocolError",
+    "Subscriber",
     "TransferFailed",
     "TransportError",
     "WebSocketInterface",
     "__version__",
+    "bodies",
     "errors",
     "events",
 ]

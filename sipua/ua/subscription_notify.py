@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from sipua import events
-from sipua.bodies import DialogInfo, RegInfo, parse_body
+from sipua.bodies import parse_body
 from sipua.events import Cause
 from sipua.sip import Dialog, OutOfOrder, ParseError
 from sipua.ua import subscription_states as states
@@ -160,12 +160,8 @@ def _tell(subscriber: Subscriber, request: Request, *, is_final: bool) -> None:
 def _keep(subscriber: Subscriber, content: object) -> None:
     """Put partial documents together; when one was lost, ask for the full state."""
     held = subscriber.content
-    if isinstance(held, DialogInfo) and isinstance(content, DialogInfo):
-        after: object = held.updated(content)
-    elif isinstance(held, RegInfo) and isinstance(content, RegInfo):
-        after = held.updated(content)
-    else:
-        after = content
+    comes_in_parts = type(held) is type(content) and hasattr(held, "updated")
+    after = held.updated(content) if comes_in_parts else content
     if after is not None:
         subscriber.content = after
     elif not subscriber._busy:
