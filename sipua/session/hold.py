@@ -68,6 +68,7 @@ def heard(
     An answer can say so only about what we `offered` to send.
     """
     renegotiation = session._renegotiation
+    renegotiation.heard = True
     if session.is_ended() or (kind == "answer" and offered not in ("sendrecv", "sendonly")):
         return
     held = holds(sdp)
@@ -77,9 +78,9 @@ def heard(
 
 
 def first(session: RTCSession, kind: Literal["offer", "answer"]) -> None:
-    """The call is up: what the peer's first description says."""
+    """The call is up: what the peer's first description says, unless there was another since."""
     media = session._media
-    if media is not None and media.remote_description:
+    if media is not None and media.remote_description and not session._renegotiation.heard:
         heard(session, kind, media.remote_description, media.options.direction)
 
 
