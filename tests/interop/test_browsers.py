@@ -238,7 +238,7 @@ async def test_server_restart_while_registered(server: Peer, library: str, brows
     """Both come back by themselves, and then can call each other."""
     async with (
         registered(
-            server, "alice", connection_recovery_min_interval=1, connection_recovery_max_interval=2
+            server, "alice", connection_recovery_min_interval=3, connection_recovery_max_interval=4
         ) as alice,
         browsers.phone(library, server, "bob") as bob,
     ):
