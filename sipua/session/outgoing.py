@@ -9,7 +9,7 @@ from sipua import events
 from sipua.errors import MediaError
 from sipua.events import Cause, cause_of_status
 from sipua.media.interface import Applied
-from sipua.session import hold, prack, reoffer, terminate
+from sipua.session import hold, prack, renegotiate, terminate
 from sipua.session.host import NoResponse
 from sipua.session.negotiation import change_sdp, media_failure, sdp_of, set_sdp, watch_media
 from sipua.session.states import Event, State
@@ -350,7 +350,7 @@ def _answer_late_offer(session: RTCSession, dialog: Dialog, response: Response) 
 def _follow_branch(session: RTCSession) -> None:
     """Media is not with the branch that answered: make a new offer to it."""
     if session.status is State.CONFIRMED and not session.is_ended():
-        reoffer.ask(session, "renegotiate")
+        renegotiate.ask(session, "renegotiate")
 
 
 async def _answer(session: RTCSession, offer: str) -> str:
