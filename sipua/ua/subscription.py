@@ -331,27 +331,34 @@ class Subscriber(Emitter):
     # --- its answer ----------------------------------------------------------------------------------------
 
     def _on_result(self, attempt: int, asked: int, result: Response | NoResponse) -> None:
-        if attempt != self._attempt or (isinstance(result, Response) and result.code < 200):
+        if isinstance(result, Response) and result.code < 200:
+            return
+        if attempt != self._attempt:
+            if self._state is State.TERMINATED:  # a NOTIFY that ended it came first
+                self._settle(result)
             return
         self._busy = False
-        if self._state is State.TERMINATED:
-            return
         raised = self._raised(asked, result)
         if raised is not None:
             self._expires = raised
             self._raises += 1
+            if self._dialog is None:
+                self._await_notifies()
             self._send(raised, self._body if self._dialog is None else b"")
             return
         if isinstance(result, Response) and result.code < 300:
             self._accepted(asked, result)
         else:
             self._refused(asked, result)
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            settle(waiter, "SUBSCRIBE", result)
+        self._settle(result)
         following, self._next = self._next, None
         if following is not None and self._state in LIVE:
             self._send(*following)
+
+    def _settle(self, result: Response | NoResponse) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            settle(waiter, "SUBSCRIBE", result)
 
     def _raised(self, asked: int, result: Response | NoResponse) -> int | None:
         """The duration to ask for instead, when ours is too brief (:rfc:`6665#section-4.1.2.1`)."""
@@ -488,12 +495,14 @@ class Subscriber(Emitter):
         self._ua.event_users.discard(self)
         if error is None or not isinstance(error, SipuaError):
             error = InvalidStateError("SUBSCRIBE", self._state.value)
-        futures: list[asyncio.Future[Any]] = [self._first, *self._waiters]
+        futures: list[asyncio.Future[Any]] = [self._first]
+        if not self._busy:  # else the response is still to come
+            futures += self._waiters
+            self._waiters.clear()
         for future in futures:
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # nobody has to wait for it
-        self._waiters.clear()
         self._gone.set_result(None)
         for queue in self._queues:
             queue.put_nowait(None)

@@ -566,6 +566,40 @@ async def test_fetch() -> None:
         assert wire.nothing_sent()
 
 
+async def test_fetch_whose_notify_comes_first() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber = ua.subscribe("alice", "message-summary", expires=0)
+        done = subscriber.subscribe()
+        request = await wire.request("SUBSCRIBE")
+        notify(wire, request, "terminated;reason=timeout", body=SUMMARY)
+        await wire.response(200)
+        await subscriber.wait_terminated()
+        assert not done.done()
+        accept(wire, request, 0)
+        assert (await done).code == 200
+        await wire.settle(40)
+        assert wire.nothing_sent()
+        assert set(ua.counts().values()) == {0}
+
+
+async def test_raised_late() -> None:
+    """The time for NOTIFYs begins anew with each SUBSCRIBE."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber = ua.subscribe("alice", "message-summary", expires=60)
+        request = await wire.request("SUBSCRIBE")
+        await asyncio.sleep(25)
+        wire.reply(request, 423, (("Min-Expires", "600"),))
+        request = await wire.request("SUBSCRIBE")
+        await asyncio.sleep(25)
+        notify(wire, request)
+        await wire.response(200)
+        accept(wire, request)
+        assert subscriber.state == "active"
+        await end(wire, subscriber)
+
+
 async def test_terminate_before_the_first_notify() -> None:
     """There is no dialog to unsubscribe in until the NOTIFY makes one."""
     wire = Wire()
