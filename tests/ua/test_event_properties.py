@@ -132,7 +132,7 @@ async def play(steps: list[tuple[str, float]], faults: dict[str, float], seed: i
     assert set(bob.ua.counts().values()) == {0}
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(STEPS, FAULTS, st.integers(0, 2**32))
 def test_when_it_is_quiet_the_watcher_knows(
     steps: list[tuple[str, float]], faults: dict[str, float], seed: int
