@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -254,3 +255,10 @@ def test_errors_that_are_logged_end_the_flow() -> None:
     text = failure(*CALL, *BUSY, people=people)
     assert "error: call outgoing sip:bob@example.com (proceeding): a handler of 'progress' raised" in text
     assert "ZeroDivisionError" in text
+
+
+def test_the_page_about_flows_shows_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "flows.md").read_text()
+    code, ladder = re.findall(r"```(?:python|text)\n(.*?)```", page, re.DOTALL)
+    exec(code, {})
+    assert capsys.readouterr().out == ladder
