@@ -838,3 +838,94 @@ async def test_what_an_application_may_add() -> None:
         await wire.response(200)
         assert len(seen) == 1
         await end(wire, subscriber)
+
+
+async def test_entering_can_be_cancelled() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber = ua.subscribe("alice", "message-summary")
+
+        async def enter() -> None:
+            async with subscriber:
+                pytest.fail("nobody has answered")
+
+        entering = asyncio.ensure_future(enter())
+        request = await wire.request("SUBSCRIBE")
+        accept(wire, request)
+        await wire.settle()
+        entering.cancel()
+        await wire.settle()
+        notify(wire, request)
+        await wire.response(200)
+        assert (await wire.request("SUBSCRIBE")).expires == 0
+        notify(wire, request, "terminated", sequence=2)
+        await wire.response(200)
+        assert subscriber.state == "terminated"
+
+
+async def test_a_response_that_cannot_be_read() -> None:
+    """What was asked for counts then."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        loop = asyncio.get_running_loop()
+        subscriber = ua.subscribe("alice", "message-summary", expires=100)
+        log = Log(subscriber)
+        request = await wire.request("SUBSCRIBE")
+        wire.reply(request, 200, (("Expires", "soon"), ("Contact", "<<>")))
+        notify(wire, request, "active")
+        await wire.response(200)
+        assert log["accepted"].expires == 100
+        before = loop.time()
+        refresh = await wire.request("SUBSCRIBE")
+        assert 50 <= loop.time() - before <= 75
+        accept(wire, refresh)
+        notify(wire, request, sequence=2)
+        await wire.response(200)
+        await end(wire, subscriber)
+
+
+async def test_refreshes_that_are_never_answered_end_it() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber, log, request = await subscribed(wire, ua)
+        began = asyncio.get_running_loop().time()
+        tries = 0
+        while (again := await wire.request("SUBSCRIBE")).call_id == request.call_id:
+            assert subscriber.state == "active"
+            tries += 1
+        assert tries >= 2
+        assert asyncio.get_running_loop().time() - began == pytest.approx(600)
+        assert (log["terminated"].cause, log["terminated"].resubscribing) == (Cause.EXPIRES, True)
+        accept(wire, again)
+        notify(wire, again)
+        await wire.response(200)
+        await end(wire, subscriber)
+
+
+async def test_a_subscription_had_anew_may_be_ended_while_it_waits() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber, log, request = await subscribed(wire, ua)
+        notify(wire, request, "terminated;reason=probation;retry-after=1000", sequence=2)
+        await wire.response(200)
+        assert subscriber.state == "waiting"
+        assert log["terminated"].retry_after == 1000
+        await subscriber.terminate()
+        await wire.settle(2000)
+        assert wire.nothing_sent()
+        assert set(ua.counts().values()) == {0}
+
+
+async def test_what_waits_may_be_had_at_once() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber, _, request = await subscribed(wire, ua)
+        notify(wire, request, "terminated;reason=giveup;retry-after=1000", sequence=2)
+        await wire.response(200)
+        done = subscriber.subscribe()
+        again = await wire.request("SUBSCRIBE")
+        accept(wire, again)
+        notify(wire, again)
+        await wire.response(200)
+        assert (await done).code == 200
+        await end(wire, subscriber)
