@@ -120,6 +120,23 @@ async def test_hold_by_both(kamailio: KamailioPeer, library: str, browsers: Brow
         await call.terminate()
 
 
+async def test_hold_by_update(kamailio: KamailioPeer, library: str, browsers: Browsers) -> None:
+    """JsSIP takes UPDATE, and says so when it calls; SIP.js does not, and gets a re-INVITE."""
+    async with registered(kamailio, "alice") as alice, browsers.phone(library, kamailio, "bob") as bob:
+        sent: list[str] = []
+        call = await called_by_browser(alice, bob, "alice")
+        alice.trace(lambda direction, data: sent.append(str(data).split()[0]) if direction == "out" else None)
+        await within(call.hold(use_update=True))
+        await bob.wait("hold")
+        await within(call.unhold(use_update=True))
+        await bob.wait("unhold")
+        await expect_both_hear(call, bob, 0.6)
+        assert [method for method in sent if method in ("INVITE", "UPDATE")] == (
+            ["UPDATE", "UPDATE"] if library == "jssip" else ["INVITE", "INVITE"]
+        )
+        await call.terminate()
+
+
 @pytest.mark.parametrize("codec", ["PCMU", "G722"])
 async def test_another_codec(kamailio: KamailioPeer, library: str, browsers: Browsers, codec: str) -> None:
     async with registered(kamailio, "alice") as alice, browsers.phone(library, kamailio, "bob") as bob:
