@@ -5,7 +5,7 @@ The public face, and nothing else. `UA` is where to begin.
 
 from typing import TYPE_CHECKING, Any
 
-from sipua import errors, events
+from sipua import bodies, errors, events
 from sipua._version import __version__
 from sipua.errors import (
     AuthenticationError,
@@ -46,7 +46,7 @@ from sipua.media import SignallingOnlyMedia
 from sipua.session import RTCSession
 from sipua.sip import URI, NameAddr, Request, Response
 from sipua.transport import WebSocketInterface
-from sipua.ua import UA, Configuration
+from sipua.ua import UA, Configuration, Notifier, Publication, Subscriber
 
 if TYPE_CHECKING:
     from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile
@@ -101,11 +101,13 @@ __all__ = [
     "MediaTransportError",
     "NameAddr",
     "NotConnected",
+    "Notifier",
     "NullSink",
     "OggFile",
     "ParseError",
     "Pcm",
     "PcmCallback",
+    "Publication",
     "RTCSession",
     "RegistrationFailed",
     "RegistrationUnauthorized",
@@ -117,12 +119,14 @@ __all__ = [
     "Silence",
     "SipuaError",
     "SubprotocolError",
+    "Subscriber",
     "Tone",
     "TransferFailed",
     "TransportError",
     "WavFile",
     "WebSocketInterface",
     "__version__",
+    "bodies",
     "errors",
     "events",
 ]

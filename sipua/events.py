@@ -434,7 +434,8 @@ class Hold:
 class Reinvite:
     """A re-INVITE of the peer, before it is answered. What is not rejected is accepted if media can.
 
-    `callback`, if the handler sets it, is called without arguments once the change is in force.
+    The handler may be a coroutine function and take its time: 20 s at most, with the work of media. `callback`, if the
+    handler sets it, is called without arguments once the change is in force.
     """
 
     request: Request

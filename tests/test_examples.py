@@ -1,4 +1,7 @@
-"""The examples, run as a reader would run them, against the embedded server."""
+"""The examples, run as a reader would run them, against the embedded server.
+
+Most of their time is waiting, so they run side by side, once; the tests look at what came of them.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,25 @@ import asyncio
 import contextlib
 import os
 import re
+import shutil
 import signal
 import sys
 import wave
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from sipua import UA
 from sipua.media.analysis import correlate, load
 from sipua.server import Server
+from sipua.testing import run_realtime, steady
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.realtime
 
@@ -49,53 +57,113 @@ async def example(name: str, *args: str, cwd: Path) -> AsyncIterator[asyncio.sub
         await process.communicate()
 
 
-async def run(name: str, *args: str, cwd: Path) -> tuple[int | None, str]:
-    async with example(name, *args, cwd=cwd) as process:
+class Ran(NamedTuple):
+    """What an example left behind."""
+
+    code: int | None
+    out: str
+    directory: Path
+
+
+async def run(directory: Path, name: str, *args: str) -> Ran:
+    async with example(name, *args, cwd=directory) as process:
         out, _ = await process.communicate()
-        return process.returncode, out.decode()
+        return Ran(process.returncode, out.decode(), directory)
 
 
-async def test_events(tmp_path: Path) -> None:
-    async with server() as s:
-        code, out = await run("events", s.url, cwd=tmp_path)
+Outcomes = dict[str, "Ran | Exception"]
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    """What became of each example, by its name and arguments. Those with sound run beside the others."""
+    base = tmp_path_factory.mktemp("examples")
+    found: Outcomes = {}
+
+    def place(name: str) -> Path:
+        directory = base / name
+        directory.mkdir()
+        return directory
+
+    async def note(name: str, work: Awaitable[Ran]) -> None:
+        try:
+            found[name] = await work
+        except Exception as error:  # noqa: BLE001 - the test of it raises it
+            found[name] = error
+
+    async def everything() -> None:
+        async def quick_ones() -> None:
+            await note("events", run(place("events"), "events", s.url))
+            for name in ("events 610", "awaitable 610", "awaitable 612"):
+                example, target = name.split()
+                await note(name, run(place(name), example, s.url, target))
+            for kind in BAD_FILES:
+                file = bad_file(place(kind), kind)
+                await note(f"demo {kind}", run(file.parent, "demo", str(file)))
+            await note("demo, ended", ended_demo(place("ended")))
+
+        talking, speaking = place("awaitable"), place("voicebot")
+        # The bot is alice, too, and would be called together with others at the same server.
+        async with server() as s, server() as bots:
+            await asyncio.gather(
+                note("awaitable", steady(lambda: run(talking, "awaitable", s.url), check_awaitable)),
+                note("voicebot", steady(lambda: voicebot(bots.url, speaking), check_voicebot)),
+                note("demo", run(place("demo"), "demo")),
+                quick_ones(),
+            )
+
+    run_realtime(everything())
+    return found
+
+
+def outcome(outcomes: Outcomes, name: str) -> Ran:
+    found = outcomes[name]
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def test_events(outcomes: Outcomes) -> None:
+    code, out, _ = outcome(outcomes, "events")
     assert code == 0, out
     assert "180 Ringing" in out
     assert "ended by local: Terminated" in out
 
 
-async def test_events_of_a_refused_call(tmp_path: Path) -> None:
-    async with server() as s:
-        code, out = await run("events", s.url, "610", cwd=tmp_path)
+def test_events_of_a_refused_call(outcomes: Outcomes) -> None:
+    code, out, _ = outcome(outcomes, "events 610")
     assert code == 0, out
     assert "failed: Busy" in out
 
 
-async def test_awaitable(tmp_path: Path) -> None:
-    async with server() as s:
-        code, out = await run("awaitable", s.url, cwd=tmp_path)
-    assert code == 0, out
-    assert re.match(r"opus/48000: [23]\d\d packets sent, [23]\d\d received\n", out)
-    assert correlate(SPEECH, tmp_path / "awaitable.wav").correlation > 0.9
+def check_awaitable(ran: Ran) -> None:
+    assert ran.code == 0, ran.out
+    assert re.match(r"opus/48000: [23]\d\d packets sent, [23]\d\d received\n", ran.out)
+    assert correlate(SPEECH, ran.directory / "awaitable.wav").correlation > 0.9
 
 
-async def test_awaitable_with_busy_and_missing_targets(tmp_path: Path) -> None:
-    async with server() as s:
-        busy, missing = await asyncio.gather(
-            run("awaitable", s.url, "610", cwd=tmp_path), run("awaitable", s.url, "612", cwd=tmp_path)
-        )
-    assert busy == (0, "610 is busy\n")
-    assert missing == (0, "612: Not Found (404 Not Found) (status 404)\n")
+def test_awaitable(outcomes: Outcomes) -> None:
+    check_awaitable(outcome(outcomes, "awaitable"))
 
 
-async def test_voicebot_says_back_what_it_heard_and_can_be_interrupted(tmp_path: Path) -> None:
-    sentence = load(SPEECH, 16000)[: 16000 * 2]
-    pcm = (sentence * 32767).astype("<i2").tobytes()
-    heard = tmp_path / "heard.wav"
-    async with server() as s, example("voicebot", s.url, cwd=tmp_path) as bot:
+def test_awaitable_with_busy_and_missing_targets(outcomes: Outcomes) -> None:
+    assert outcome(outcomes, "awaitable 610")[:2] == (0, "610 is busy\n")
+    assert outcome(outcomes, "awaitable 612")[:2] == (0, "612: Not Found (404 Not Found) (status 404)\n")
+
+
+def sentence() -> NDArray[np.float64]:
+    """Two seconds of speech at 16000 Hz."""
+    return load(SPEECH, 16000)[: 16000 * 2]
+
+
+async def voicebot(url: str, directory: Path) -> Ran:
+    """Speak to the bot, let it speak, interrupt it."""
+    pcm = (sentence() * 32767).astype("<i2").tobytes()
+    async with example("voicebot", url, cwd=directory) as bot:
         assert bot.stdout is not None
         assert await bot.stdout.readline() == b"waiting for calls\n"
-        ua = UA("sip:bob@localhost", sockets=s.url, password="secret", media_options=LOOPBACK)
-        async with ua, ua.call("alice", record=heard) as call:
+        ua = UA("sip:bob@localhost", sockets=url, password="secret", media_options=LOOPBACK)
+        async with ua, ua.call("alice", record=directory / "heard.wav") as call:
             await call.audio.write(pcm)
             await call.audio.drain()
             await asyncio.sleep(3.5)  # the bot's turn
@@ -107,16 +175,24 @@ async def test_voicebot_says_back_what_it_heard_and_can_be_interrupted(tmp_path:
             await asyncio.sleep(0.3)
         bot.send_signal(signal.SIGINT)
         out = (await bot.communicate())[0].decode()
-    assert out.startswith("sip:bob@localhost calls\nheard 2.")
-    assert "interrupted with " in out
-    assert out.endswith("call over\nbye\n")
-    match = correlate(sentence[::2], load(heard), rate=8000)
+        return Ran(bot.returncode, out, directory)
+
+
+def check_voicebot(ran: Ran) -> None:
+    assert ran.out.startswith("sip:bob@localhost calls\nheard 2.")
+    assert "interrupted with " in ran.out
+    assert ran.out.endswith("call over\nbye\n")
+    match = correlate(sentence()[::2], load(ran.directory / "heard.wav"), rate=8000)
     assert match.correlation > 0.8
     assert match.delay > 2.0
 
 
-async def test_demo(tmp_path: Path) -> None:
-    code, out = await run("demo", cwd=tmp_path)
+def test_voicebot_says_back_what_it_heard_and_can_be_interrupted(outcomes: Outcomes) -> None:
+    check_voicebot(outcome(outcomes, "voicebot"))
+
+
+def test_demo(outcomes: Outcomes) -> None:
+    code, out, directory = outcome(outcomes, "demo")
     assert code == 0, out
     assert "registered alice with digest authentication\nregistered bob with digest authentication\n" in out
     assert "answered, opus/48000" in out
@@ -126,12 +202,21 @@ async def test_demo(tmp_path: Path) -> None:
     assert 0 < int(found[2]) < 2000
     assert "── INVITE sip:600@localhost ──" in out
     assert "BYE" in out
-    assert correlate(SPEECH, tmp_path / "demo-call.wav").correlation >= 0.9
+    assert correlate(SPEECH, directory / "demo-call.wav").correlation >= 0.9
 
 
-@pytest.mark.parametrize("kind", ["missing", "text", "silent", "directory"])
-async def test_demo_with_a_bad_file(kind: str, tmp_path: Path) -> None:
-    file = tmp_path / "bad.wav"
+BAD_FILES = {
+    "missing": "no such file",
+    "text": "not an audio file",
+    "silent": "is silent",
+    "directory": "is not a regular file",
+    "its own": "is where the demo records to",
+}
+
+
+def bad_file(directory: Path, kind: str) -> Path:
+    """A file that the demo cannot play."""
+    file = directory / "bad.wav"
     if kind == "text":
         file.write_text("not sound\n" * 100)
     elif kind == "silent":
@@ -140,21 +225,36 @@ async def test_demo_with_a_bad_file(kind: str, tmp_path: Path) -> None:
             silent.writeframes(bytes(16000))
     elif kind == "directory":
         file.mkdir()
-    code, out = await run("demo", str(file), cwd=tmp_path)
+    elif kind == "its own":
+        file = directory / "demo-call.wav"
+        shutil.copy(SPEECH, file)
+    return file
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_demo_with_a_bad_file(kind: str, outcomes: Outcomes) -> None:
+    code, out, directory = outcome(outcomes, f"demo {kind}")
     assert code == 2
-    assert out.startswith(f"demo: {file}")
+    assert out.startswith(f"demo: {directory}")
+    assert BAD_FILES[kind] in out
     assert out.count("\n") == 1
-    assert not (tmp_path / "demo-call.wav").exists()
+    recording = directory / "demo-call.wav"
+    assert recording.read_bytes() == SPEECH.read_bytes() if kind == "its own" else not recording.exists()
 
 
-async def test_demo_that_is_ended_takes_its_server_with_it(tmp_path: Path) -> None:
-    async with example("demo", cwd=tmp_path) as process:
+async def ended_demo(directory: Path) -> Ran:
+    """Start the demo and end it; `out` is the line that tells where its server listened."""
+    async with example("demo", cwd=directory) as process:
         assert process.stdout is not None
         first = (await process.stdout.readline()).decode()
-        port = int(first.rstrip("/\n").rsplit(":", 1)[1])
         await process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        await process.wait()
-        assert process.returncode == 130
+        return Ran(await process.wait(), first, directory)
+
+
+async def test_demo_that_is_ended_takes_its_server_with_it(outcomes: Outcomes) -> None:
+    code, first, _ = outcome(outcomes, "demo, ended")
+    assert code == 130
+    port = int(first.rstrip("/\n").rsplit(":", 1)[1])
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)

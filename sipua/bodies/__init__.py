@@ -15,14 +15,16 @@ are skipped. What cannot be read raises `ParseError`.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+import importlib
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sipua.sip import ParseError
 
-from .dialog_info import DialogInfo, DialogStatus, Participant
-from .message_summary import MessageCounts, MessageSummary
-from .presence import Note, Presence, PresenceTuple
-from .reginfo import RegInfo, RegisteredContact, Registration
+if TYPE_CHECKING:
+    from .dialog_info import DialogInfo, DialogStatus, Participant
+    from .message_summary import MessageCounts, MessageSummary
+    from .presence import Note, Presence, PresenceTuple
+    from .reginfo import RegInfo, RegisteredContact, Registration
 
 __all__ = [
     "ACCEPT",
@@ -43,25 +45,47 @@ __all__ = [
     "parse_body",
 ]
 
+#: What a subscriber to a package accepts when it does not say so (each package's RFC, "SUBSCRIBE Bodies").
+ACCEPT = {
+    "message-summary": "application/simple-message-summary",
+    "presence": "application/pidf+xml",
+    "dialog": "application/dialog-info+xml",
+    "reg": "application/reginfo+xml",
+}
 
-@runtime_checkable
+_CLASSES = {
+    "application/simple-message-summary": "MessageSummary",
+    "application/pidf+xml": "Presence",
+    "application/dialog-info+xml": "DialogInfo",
+    "application/reginfo+xml": "RegInfo",
+}
+# Loaded when one is asked for: most programs never do, and an XML parser is a while to load.
+_MODULES = {
+    "dialog_info": ("DialogInfo", "DialogStatus", "Participant"),
+    "message_summary": ("MessageCounts", "MessageSummary"),
+    "presence": ("Note", "Presence", "PresenceTuple"),
+    "reginfo": ("RegInfo", "RegisteredContact", "Registration"),
+}
+
+
+def _load(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(f".{module}", __name__), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _load
+
+
 class Body(Protocol):
     """A body that knows its content type; ``str()`` writes it."""
 
     @property
     def content_type(self) -> str:
         """The media type."""
-
-
-_CLASSES = {kind.content_type: kind for kind in (MessageSummary, Presence, DialogInfo, RegInfo)}
-
-#: What a subscriber to a package accepts when it does not say so (each package's RFC, "SUBSCRIBE Bodies").
-ACCEPT = {
-    "message-summary": MessageSummary.content_type,
-    "presence": Presence.content_type,
-    "dialog": DialogInfo.content_type,
-    "reg": RegInfo.content_type,
-}
 
 
 def parse_body(
@@ -71,8 +95,11 @@ def parse_body(
 
     :raises ParseError: it is not what its content type says.
     """
-    kind = _CLASSES.get(content_type.partition(";")[0].strip().lower())
-    return None if kind is None else kind.parse(body)
+    name = _CLASSES.get(content_type.partition(";")[0].strip().lower())
+    if name is None:
+        return None
+    value: MessageSummary | Presence | DialogInfo | RegInfo = _load(name).parse(body)
+    return value
 
 
 def encode_body(body: str | bytes | Body, content_type: str | None) -> tuple[bytes, str | None]:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aioice import ConnectionClosed
 from aioice.stun import TransactionError
+from aiortc import RTCSessionDescription
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtp import RtcpByePacket
+from aiortc.sdp import SessionDescription
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from aiortc.rtcdtlstransport import RTCDtlsTransport
 
     from sipua.media.interface import Direction
+    from sipua.media.numbering import Numbering
 
 __all__ = [
     "PRIVATE_PARTS",
@@ -46,6 +49,7 @@ __all__ = [
     "impersonate",
     "impersonate_transceiver",
     "receive_codecs",
+    "renumber",
     "reopen_offer",
     "replace_consent",
     "restore",
@@ -212,6 +216,20 @@ def reopen_offer(pc: RTCPeerConnection) -> None:
 def codecs_of(transceiver: RTCRtpTransceiver) -> list[Any]:
     """The negotiated codecs; the first is the one that is sent."""
     return list(transceiver._codecs)
+
+
+def renumber(
+    transceiver: RTCRtpTransceiver, offer: RTCSessionDescription, numbering: Numbering
+) -> RTCSessionDescription:
+    """The offer that was just made, with the numbers that the call has."""
+    codecs = numbering.codecs(transceiver._codecs)
+    extensions = numbering.header_extensions(transceiver._headerExtensions)
+    transceiver._codecs, transceiver._headerExtensions = codecs, extensions
+    description = SessionDescription.parse(offer.sdp)
+    (media,) = description.media
+    media.fmt = [codec.payloadType for codec in codecs]
+    media.rtp.codecs, media.rtp.headerExtensions = codecs, extensions
+    return RTCSessionDescription(str(description), offer.type)
 
 
 def current_direction(transceiver: RTCRtpTransceiver) -> Direction | None:

@@ -23,7 +23,6 @@ from sipua.media.gathering import Gathering
 from sipua.media.ice import SharedSockets
 from sipua.media.interface import MediaStats
 from sipua.media.opus import OpusEncoder
-from sipua.media.outgoing import renumber
 from sipua.media.pcm import pcm_of, samples_per_frame, silence
 from sipua.media.track import OutgoingTrack
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from aiortc.codecs.base import Encoder
 
     from sipua.media.interface import Direction, MediaOptions, MediaState
+    from sipua.media.numbering import Numbering
     from sipua.media.port import CallAudio
 
 __all__ = ["Leg"]
@@ -73,6 +73,7 @@ class Leg:
         self._on_track = on_track
         self._loop = asyncio.get_running_loop()
         self._saved: internals.Snapshot | None = None
+        self._numbering: Numbering | None = None
         self._direction: Direction = options.direction
         self._timer: asyncio.TimerHandle | None = None
         self._started: float | None = None
@@ -120,17 +121,19 @@ class Leg:
         """Whether the peer has closed it or it has failed: another offer or answer needs another leg."""
         return self.state in ("failed", "closed") or self.pc.signalingState == "closed"
 
-    async def offer(self, direction: Direction) -> str:
-        """aiortc's offer, complete with candidates."""
+    async def offer(self, direction: Direction, numbering: Numbering | None = None) -> str:
+        """aiortc's offer, complete with candidates; not the first of the call, it keeps to its `numbering`."""
         self._assert_open("create_offer")
+        self._numbering = numbering
         if not self.pending:
             self._saved = internals.snapshot(self.pc, self.transceiver)
         self.transceiver.direction = self._direction = direction
         self._prefer(self.options.codecs)
         try:
-            offer = (await self.pc.createOffer()).sdp
-            offer = renumber(offer, {c.name: c.payloadType for c in self._negotiated_codecs})
-            await self.pc.setLocalDescription(RTCSessionDescription(offer, "offer"))
+            offer = await self.pc.createOffer()
+            if numbering is not None:
+                offer = internals.renumber(self.transceiver, offer, numbering)
+            await self.pc.setLocalDescription(offer)
         except BaseException:
             self.rollback()
             raise
@@ -200,7 +203,7 @@ class Leg:
         """Another leg with the same offer, on the same sockets, for an answer from somebody else."""
         leg = Leg(self.options, self._audio, self._on_state, self._on_track, base=self)
         try:
-            await leg.offer(self._direction)
+            await leg.offer(self._direction, self._numbering)
         except BaseException:
             await leg.close()
             raise

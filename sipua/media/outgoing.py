@@ -6,7 +6,6 @@ offer's own spelling of transport and mid, only those candidates that the applic
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,33 +13,11 @@ from typing import TYPE_CHECKING
 from sipua.media.description import Description, Section, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sipua.media.sdp import RemoteOffer
 
-__all__ = ["Outgoing", "renumber"]
-
-
-def renumber(text: str, numbers: Mapping[str, int]) -> str:
-    """An audio offer with the payload types that are in use: they keep their meaning for the whole session.
-
-    aiortc offers Opus as 96 again, whatever was negotiated (:rfc:`3264#section-8.3.2`).
-    """
-    description = parse(text)
-    audio = description.media[0]
-    known = {name.lower(): str(number) for name, number in numbers.items()}
-    changes = {}
-    for value in audio.all("rtpmap"):
-        old, _, encoding = value.partition(" ")
-        changes[old] = known.get(encoding.partition("/")[0].lower(), old)
-    if len(set(changes.values())) < len(changes):
-        return text
-    audio.formats = [changes.get(f, f) for f in audio.formats]
-    audio.lines[1:] = [_RTPMAP.sub(lambda m: f"a=rtpmap:{changes[m[1]]} ", line) for line in audio.lines[1:]]
-    return str(description)
-
-
-_RTPMAP = re.compile(r"^a=rtpmap:(\d+) ")
+__all__ = ["Outgoing"]
 
 
 def _session_id() -> str:

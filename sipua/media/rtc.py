@@ -26,6 +26,7 @@ from sipua.media.interface import (
     MediaStats,
 )
 from sipua.media.leg import Leg
+from sipua.media.numbering import Numbering
 from sipua.media.outgoing import Outgoing
 from sipua.media.port import CallAudio
 from sipua.media.sdp import mend_answer, mend_offer
@@ -130,7 +131,7 @@ class RtcMedia(MediaSession):
                 leg = self._new_leg()
         self._offering = leg
         try:
-            text = await leg.offer(self.direction)
+            text = await leg.offer(self.direction, self._numbering())
         except BaseException:
             await self.rollback()
             raise
@@ -240,6 +241,13 @@ class RtcMedia(MediaSession):
         if self._closed is None:
             self._closed = asyncio.get_running_loop().create_task(self._close(), name="sipua media close")
         await asyncio.shield(self._closed)
+
+    def _numbering(self) -> Numbering | None:
+        """What the numbers in RTP mean in this call; None before anything was agreed."""
+        ours, theirs = self._agreed_local, self.remote_description
+        if ours is None or theirs is None:
+            return None
+        return Numbering.of(ours, theirs, self._out.index)
 
     # --- legs ---------------------------------------------------------------------------------------------
 

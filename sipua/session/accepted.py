@@ -12,7 +12,7 @@ from sipua import events
 from sipua.errors import MediaError
 from sipua.events import Cause
 from sipua.media.interface import Applied
-from sipua.session import hold, reoffer, terminate
+from sipua.session import hold, renegotiate, terminate
 from sipua.session.negotiation import answer_offer, change_sdp, sdp_of, set_sdp
 from sipua.session.states import Event, State
 from sipua.sip import Dialog, ParseError, Response
@@ -94,7 +94,7 @@ def _apply(session: RTCSession, tag: str, sdp: str, *, settled: bool) -> None:
         _confirmed(session)
         lost = outcome is Applied.NEEDS_REOFFER or (settled and elsewhere and outcome is Applied.UNCHANGED)
         if lost and session.status is State.CONFIRMED and not session.is_ended():
-            reoffer.ask(session, "renegotiate")  # media could not follow the branch that answered
+            renegotiate.ask(session, "renegotiate")  # media could not follow the branch that answered
 
     session._do(work(), applied, lambda error: _bad_answer(session, error))
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _DIRECTION = re.compile(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", re.MULTILINE)
 _ADDRESS = re.compile(r"^c=IN\s+IP[46]\s+(\S+)", re.MULTILINE)
 _NOWHERE = ("0.0.0.0", "::")
+#: Without any of these in it, a description holds nobody.
+_SIGNS = ("a=sendonly", "a=inactive", "c=IN IP4 0.0.0.0", "c=IN IP6 ::")
 
 
 class Medium(NamedTuple):
@@ -52,7 +54,7 @@ def _first(pattern: re.Pattern[str], text: str) -> str | None:
 
 def holds(sdp: str) -> bool:
     """Whether the writer of this description puts us on hold: there are media, and it wants to receive none."""
-    if "a=sendonly" not in sdp and "a=inactive" not in sdp and not any(f" {a}" in sdp for a in _NOWHERE):
+    if not any(sign in sdp for sign in _SIGNS):
         return False
     media = media_of(sdp)
     return bool(media) and not any(medium.receives for medium in media)
@@ -66,6 +68,7 @@ def heard(
     An answer can say so only about what we `offered` to send.
     """
     renegotiation = session._renegotiation
+    renegotiation.heard = True
     if session.is_ended() or (kind == "answer" and offered not in ("sendrecv", "sendonly")):
         return
     held = holds(sdp)
@@ -75,9 +78,9 @@ def heard(
 
 
 def first(session: RTCSession, kind: Literal["offer", "answer"]) -> None:
-    """The call is up: what the peer's first description says."""
+    """The call is up: what the peer's first description says, unless there was another since."""
     media = session._media
-    if media is not None and media.remote_description:
+    if media is not None and media.remote_description and not session._renegotiation.heard:
         heard(session, kind, media.remote_description, media.options.direction)
 
 

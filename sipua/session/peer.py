@@ -9,29 +9,36 @@ if TYPE_CHECKING:
 
 
 class Peer:
-    """The peer's last word about itself. Nothing is known before it has said something."""
+    """The peer's last word about itself. Nothing is known before it has said something; it is read when asked for."""
 
-    __slots__ = ("allow", "supported")
+    __slots__ = ("_allow", "_supported")
 
     def __init__(self) -> None:
-        self.allow: frozenset[str] | None = None
-        """The methods it takes (:rfc:`3261#section-20.5`); None: it has not said."""
-        self.supported: frozenset[str] = frozenset()
-        """The option tags it knows (:rfc:`3261#section-20.37`)."""
+        self._allow = ""
+        self._supported = ""
 
     def learn(self, message: Request | Response) -> None:
         """Take over what `message` says; what it does not mention stays."""
-        headers = message.headers
-        if "Allow" in headers:
-            self.allow = frozenset(method.strip().upper() for method in headers.values("Allow"))
-        if "Supported" in headers:
-            self.supported = frozenset(option_tags(message, "Supported"))
+        get = message.headers.getlist
+        if allow := get("Allow"):
+            self._allow = ",".join(allow)
+        if supported := get("Supported"):
+            self._supported = ",".join(supported)
 
     def allows(self, method: str) -> bool:
-        """Whether it has said that it takes `method`."""
-        return self.allow is not None and method in self.allow
+        """Whether it has said that it takes `method` (:rfc:`3261#section-20.5`)."""
+        return method in _tokens(self._allow.upper())
+
+    @property
+    def supported(self) -> set[str]:
+        """The option tags it knows, in lower case (:rfc:`3261#section-20.37`)."""
+        return _tokens(self._supported.lower())
 
 
 def option_tags(message: Request | Response, name: str) -> set[str]:
     """The option tags in a Supported or Require header field, in lower case."""
-    return {tag.strip().lower() for tag in message.headers.values(name)}
+    return _tokens(",".join(message.headers.getlist(name)).lower())
+
+
+def _tokens(text: str) -> set[str]:
+    return {token.strip() for token in text.split(",")} if text else set()

@@ -30,6 +30,8 @@ _CALLABLE = frozenset({"sip", "sips", "tel"})
 class Redirection:
     """Where an outgoing call was redirected to, what of that was tried, and what is left."""
 
+    __slots__ = ("_left", "_offered", "_rejected", "_response", "_session", "_tried", "automatic")
+
     def __init__(self, session: RTCSession) -> None:
         self.automatic = False
         self._session = session

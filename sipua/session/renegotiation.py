@@ -97,6 +97,7 @@ class Renegotiation:
         "_waiting",
         "current",
         "direction",
+        "heard",
         "incoming",
         "local_hold",
         "phase",
@@ -118,6 +119,8 @@ class Renegotiation:
         """What this side wants of its audio when it does not hold; None: what the media's options say."""
         self.local_hold = False
         self.remote_hold = False
+        self.heard = False
+        """Whether a description of the peer was looked at for what it says of hold."""
 
     # --- what this side wants ------------------------------------------------------------------------------
 

@@ -7,21 +7,20 @@ A re-offer that is refused, meets another one for good, or gets no answer leaves
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sipua import events
 from sipua.errors import InvalidStateError, MediaNegotiationError, RequestTimeout
 from sipua.events import Cause
-from sipua.media.interface import DIRECTIONS, Applied
+from sipua.media.interface import Applied
 from sipua.session import hold, prack, terminate
 from sipua.session.early import early_dialog
-from sipua.session.headers import header_list
+from sipua.session.glare import retry_delay
 from sipua.session.host import NoResponse
 from sipua.session.negotiation import change_sdp, sdp_of, set_sdp
 from sipua.session.outcome import failure_of
 from sipua.session.renegotiation import Step, may_offer
 from sipua.session.states import ESTABLISHED, Event, State, allowed
-from sipua.sip import ParseError
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,46 +37,6 @@ logger = logging.getLogger("sipua.session")
 ANSWER_LIMIT = 60.0
 #: How often an offer that met one of the peer's is tried.
 TRIES = 8
-#: A Retry-After up to so many seconds is waited for.
-PATIENCE = 10
-
-
-def ask(
-    session: RTCSession,
-    operation: str,
-    *,
-    hold: bool | None = None,
-    direction: Direction | None = None,
-    use_update: bool = False,
-    ice_restart: bool = False,
-    late_offer: bool = False,
-    extra_headers: Any = (),
-) -> asyncio.Future[None]:
-    """What `RTCSession.hold`, `unhold` and `renegotiate` do."""
-    if direction is not None and direction not in DIRECTIONS:
-        raise ValueError(f"direction={direction!r}: none of {', '.join(DIRECTIONS)}")
-    if late_offer and use_update:
-        raise ValueError("late_offer=True: an UPDATE cannot ask for an offer")
-    headers = header_list(extra_headers)
-    answered = session.status in (State.WAITING_FOR_ACK, State.CONFIRMED)
-    if session.is_ended() or not (answered or (use_update and _may_update(session))):
-        raise InvalidStateError(operation, session.status.value)
-    reoffer = Reoffer(
-        session,
-        operation,
-        hold=hold,
-        direction=direction,
-        use_update=use_update,
-        ice_restart=ice_restart,
-        late_offer=late_offer,
-        headers=headers,
-    )
-    session._renegotiation.add(reoffer)
-    return reoffer.done
-
-
-def _may_update(session: RTCSession) -> bool:
-    return early_dialog(session) is not None and session._peer.allows("UPDATE")
 
 
 class Reoffer:
@@ -328,20 +287,10 @@ class Reoffer:
         session = self._session
         if self._tries >= TRIES or self._cancelled:
             return None
-        if response.code == 422:
-            return 0.0 if session._timer.raised(response) else None
         if response.code in (405, 501) and self._method == "UPDATE" and may_offer(session):
             self._method = "INVITE"
             return 0.0
-        if response.code == 491:
-            return glare_delay(session)
-        if response.code == 500:
-            try:
-                after = response.retry_after
-            except ParseError:
-                return None
-            return float(after.delay) if after is not None and after.delay <= PATIENCE else None
-        return None
+        return retry_delay(session, response)
 
     def _wait(self, delay: float) -> None:
         session = self._session
@@ -394,12 +343,3 @@ class Reoffer:
     def abandon(self) -> None:
         """The call is over."""
         self._break(InvalidStateError(self.operation, State.ENDED.value))
-
-
-def glare_delay(session: RTCSession) -> float:
-    """Seconds until an offer that met the peer's is sent again: who made the Call-ID waits longer.
-
-    :rfc:`3261#section-14.1`
-    """
-    low, high = (210, 400) if session.direction == "outgoing" else (0, 200)
-    return session._host.rand.randint(low, high) / 100

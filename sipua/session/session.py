@@ -16,7 +16,7 @@ from sipua import events
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, MediaError
 from sipua.events import Cause
-from sipua.session import dtmf, incoming, indialog, info, leftovers, refer, reoffer, terminate, update
+from sipua.session import dtmf, incoming, indialog, info, leftovers, refer, renegotiate, terminate, update
 from sipua.session.identities import Identities
 from sipua.session.outcome import call_error
 from sipua.session.peer import Peer
@@ -345,11 +345,11 @@ class RTCSession(Identities, Emitter):
             `RequestTimeout` without an answer, `InvalidStateError` when the call ends before.
         :raises InvalidStateError: the call was not answered, or is over.
         """
-        return reoffer.ask(self, "hold", hold=True, use_update=use_update, extra_headers=extra_headers)
+        return renegotiate.ask(self, "hold", hold=True, use_update=use_update, extra_headers=extra_headers)
 
     def unhold(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:
         """End `hold`; see there."""
-        return reoffer.ask(self, "unhold", hold=False, use_update=use_update, extra_headers=extra_headers)
+        return renegotiate.ask(self, "unhold", hold=False, use_update=use_update, extra_headers=extra_headers)
 
     def renegotiate(
         self,
@@ -370,7 +370,7 @@ class RTCSession(Identities, Emitter):
         :raises InvalidStateError: the call was not answered, or is over.
         :raises ValueError: no such direction, or an UPDATE with `late_offer`.
         """
-        return reoffer.ask(
+        return renegotiate.ask(
             self,
             "renegotiate",
             direction=direction,

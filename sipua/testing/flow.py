@@ -25,10 +25,10 @@ buttons pressed (`Press`), messages on the wire (`Arrow`), time that passes (`Wa
     run_flow(BUSY)
 
 The ladder is complete. What an agent sends must be the next arrow of the script, at that moment (or `after` so many
-seconds), and is delivered, held up or lost as the arrow says; nothing that the script does not show may be sent,
-neither while time passes nor for 40 seconds after the last step; and an agent without calls must then have let go of
-everything. A flow that goes another way raises `FlowFailed`, which shows the ladder up to there, what had to come, and
-what came instead.
+seconds), and is delivered, held up or lost as the arrow says. Nothing that the script does not show may be sent,
+neither while time passes nor for 40 seconds after the last step; nothing may be logged as an error; and an agent
+without calls must at the end have let go of everything. A flow that goes another way raises `FlowFailed`, which shows
+the ladder up to there, what had to come, and what came instead.
 
 Time is simulated: flows of hours take milliseconds, always in the same order.
 """
@@ -46,6 +46,7 @@ from sipua.testing.flow_steps import (
     Events,
     Finished,
     Flow,
+    Named,
     Peer,
     Press,
     Shows,
@@ -63,6 +64,7 @@ __all__ = [
     "Finished",
     "Flow",
     "FlowFailed",
+    "Named",
     "Peer",
     "Press",
     "Shows",

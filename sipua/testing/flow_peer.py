@@ -120,7 +120,8 @@ class ScriptedPeer:
     def _request_to_answer(self, arrow: Arrow, method: str) -> Request:
         if arrow.to is not None:
             named = self._named[arrow.to]
-            assert isinstance(named, Request), f"{arrow.to} is no request"
+            if not isinstance(named, Request):
+                raise ValueError(f"{arrow}: {arrow.to} is no request")
             return named
         found = [
             request
@@ -128,7 +129,8 @@ class ScriptedPeer:
             if agent == arrow.receiver
             and (method == request.method or (not method and request.method != "CANCEL"))
         ]
-        assert found, f"{self.name} has no request of {arrow.receiver} to answer with {arrow.what}"
+        if not found:
+            raise ValueError(f"{self.name} has no request of {arrow.receiver} to answer with {arrow.what}")
         waiting = [request for request in found if id(request) not in self._answered]
         return (waiting or found)[-1]
 
@@ -153,7 +155,8 @@ class ScriptedPeer:
         request = Request(method, URI.parse(str(arrow.uri or leg.target)))
         repeated = method in ("ACK", "CANCEL")
         if repeated:
-            assert leg.invite is not None, f"{self.name} has sent no INVITE to {method}"
+            if leg.invite is None:
+                raise ValueError(f"{self.name} has sent {arrow.receiver} no INVITE to {method}")
             number = leg.invite.cseq.sequence
         else:
             leg.sequence += 1

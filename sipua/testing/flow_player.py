@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import random
-from collections import deque
-from collections.abc import Awaitable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+import logging
+from typing import TYPE_CHECKING, NoReturn
 
-from sipua.emitter import Emitter
-from sipua.media import SignallingOnlyMedia
-from sipua.sip import ParseError, Request, Response, parse_message
+from sipua.sip import ParseError, Request, Response
+from sipua.testing.flow_agent import FlowAgent, Sent
 from sipua.testing.flow_facts import fits, is_kind, problems, shown
 from sipua.testing.flow_ladder import Ladder, indented
 from sipua.testing.flow_peer import ScriptedPeer
 from sipua.testing.flow_steps import (
-    MEDIA_EVENTS,
     Agent,
     Arrives,
     Arrow,
-    Call,
     Cut,
     Events,
     Finished,
@@ -31,14 +25,11 @@ from sipua.testing.flow_steps import (
     Wait,
 )
 from sipua.testing.network import MemoryNetwork
-from sipua.ua import UA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from sipua.session import RTCSession
     from sipua.testing.flow_steps import Flow, Step
-    from sipua.testing.network import MemoryConnection
 
 Message = Request | Response
 
@@ -52,159 +43,16 @@ class FlowFailed(AssertionError):
     """A flow went another way than it is written; the text shows the ladder and the difference."""
 
 
-@dataclass(frozen=True)
-class _Sent:
-    """A message that an agent has sent and no arrow has taken yet."""
+class _ErrorLog(logging.Handler):
+    """Keeps what is logged as an error."""
 
-    time: float
-    data: str | bytes
-    message: Message
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
 
-
-class _Agent:
-    """An agent in a running flow: its user agent, what it sent, its calls and their events."""
-
-    def __init__(self, name: str, agent: Agent, network: MemoryNetwork) -> None:
-        self.name = name
-        self.sent: deque[_Sent] = deque()
-        self.something_sent = asyncio.Event()
-        self.calls: list[RTCSession] = []
-        self.results: list[Any] = []
-        self.futures: list[asyncio.Future[Any]] = []
-        self.over = False
-        self.connection: MemoryConnection | None = None
-        self._handlers = agent.on
-        self._events: dict[int, list[tuple[str, Any]]] = {}
-        self._told: dict[int, int] = {}
-        self._wrapped: list[Emitter] = []
-        url = f"ws://{name}.invalid/"
-        self.server = network.listen(url, self._accept)
-        options = {"register": False, "media": SignallingOnlyMedia, **agent.options}
-        self.ua = UA(f"sip:{name}@example.com", sockets=network.connector(url), **options)
-        self.ua.rand = random.Random(name)  # type: ignore[assignment]  # the same on every run
-        self._listen(self.ua)
-        if "new_rtc_session" not in agent.on:
-            self.ua.on("new_rtc_session", lambda event: None)  # somebody is there to answer
-
-    # --- the wire ----------------------------------------------------------------------------------------------
-
-    def _accept(self, connection: MemoryConnection) -> None:
-        self.connection = connection
-        connection.on_message = self._on_message
-
-    def _on_message(self, data: str | bytes) -> None:
-        if self.over:
-            return
-        message = parse_message(data)
-        if message is None:
-            assert self.connection is not None
-            self.connection.send("\r\n")  # the answer to a keep-alive
-            return
-        self.sent.append(_Sent(asyncio.get_running_loop().time(), data, message))
-        self.something_sent.set()
-
-    def deliver(self, data: str | bytes) -> None:
-        """Something arrives at it."""
-        if self.connection is not None:
-            self.connection.send(data)
-
-    # --- events --------------------------------------------------------------------------------------------
-
-    def _listen(self, emitter: Emitter) -> None:
-        """Note each event before its handlers get it, without being a handler: having none means something."""
-        if any(emitter is known for known in self._wrapped):
-            return
-        self._wrapped.append(emitter)
-        log = self._events[id(emitter)] = []
-        emit = emitter.emit
-
-        def noting(event: str, payload: Any) -> None:
-            log.append((event, payload))
-            if emitter is self.ua and event == "new_rtc_session":
-                self.calls.append(payload.session)
-                self._listen(payload.session)
-            emit(event, payload)
-
-        setattr(emitter, "emit", noting)  # noqa: B010  (a method is replaced on purpose)
-        for name, handler in self._handlers.items():
-            if name in emitter.event_names and handler is not None:
-                emitter.on(name, _handler(handler))
-
-    def emitter(self, of: int | str) -> Any:
-        """A call by its number, the user agent, or what the last button gave back."""
-        if of == "ua":
-            return self.ua
-        if of == "result":
-            return self.results[-1]
-        assert isinstance(of, int), f"of={of!r}: neither a number nor 'ua' nor 'result'"
-        return self.calls[of - 1 if of > 0 else of]
-
-    def new_events(self, of: int | str) -> list[tuple[str, Any]]:
-        """The events since this was asked last."""
-        key = id(self.emitter(of))
-        log, start = self._events[key], self._told.get(key, 0)
-        self._told[key] = len(log)
-        return [pair for pair in log[start:] if pair[0] not in MEDIA_EVENTS]
-
-    def payload(self, event: str, call: int) -> Any:
-        """The payload of the last event of this name, of the call or of the user agent."""
-        sources = [self.calls[call - 1 if call > 0 else call]] if self.calls else []
-        for emitter in (*sources, self.ua):
-            for name, payload in reversed(self._events[id(emitter)]):
-                if name == event:
-                    return payload
-        raise LookupError(f"{self.name} had no event {event!r}")
-
-    # --- buttons ---------------------------------------------------------------------------------------------
-
-    def press(self, step: Press) -> None:
-        """Carry out what the user asks for."""
-        method = self._method(step.button, step.call)
-        args = [self._resolved(arg) for arg in step.args]
-        result = method(*args, **{key: self._resolved(value) for key, value in step.options.items()})
-        self.results.append(result)
-        if isinstance(result, Emitter):
-            self._listen(result)
-        if isinstance(result, Awaitable):
-            self.futures.append(asyncio.ensure_future(result))
-
-    def _method(self, button: str, call: int) -> Callable[..., Any]:
-        source, dot, name = button.rpartition(".")
-        target: Any
-        if button == "call":
-            target = self.ua
-        elif not dot:
-            target = self.emitter(call)
-        elif source in ("ua", "result"):
-            target = self.emitter(source)
-        else:
-            target = self.payload(source, call)
-        found: Callable[..., Any] = getattr(target, name)
-        return found
-
-    def _resolved(self, value: Any) -> Any:
-        return self.emitter(value.number) if isinstance(value, Call) else value
-
-    # --- the end ---------------------------------------------------------------------------------------------
-
-    def left(self) -> dict[str, int]:
-        """What it still holds that belongs to no call."""
-        alive = sum(not call.is_ended() for call in self.calls)
-        counts = self.ua.counts()
-        counts["sessions"] -= alive
-        if alive:
-            counts["dialogs"] = counts["deadlines"] = 0
-        if any(call.is_in_progress() for call in self.calls):
-            counts["transactions"] = 0
-        return {name: count for name, count in counts.items() if count}
-
-    async def stop(self) -> None:
-        """Nothing that it sends counts any more."""
-        self.over = True
-        await self.ua.stop(timeout=0.01)
-        for future in self.futures:
-            future.cancel()
-        await asyncio.gather(*self.futures, return_exceptions=True)
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called by logging."""
+        self.records.append(record)
 
 
 class _Player:
@@ -218,13 +66,16 @@ class _Player:
         self.held: dict[str, tuple[str, str, str | bytes, Message]] = {}
         network = MemoryNetwork(seed=flow.figure)
         people = flow.people.items()
-        self.agents = {name: _Agent(name, who, network) for name, who in people if isinstance(who, Agent)}
+        self.agents = {name: FlowAgent(name, who, network) for name, who in people if isinstance(who, Agent)}
         self.peers = {
             name: ScriptedPeer(name, who, self.named) for name, who in people if isinstance(who, Peer)
         }
         self._step: Step | None = None
+        self._errors = _ErrorLog()
 
     async def play(self) -> str:
+        log = logging.getLogger("sipua")
+        log.addHandler(self._errors)
         try:
             for agent in self.agents.values():
                 agent.ua.start()
@@ -236,6 +87,7 @@ class _Player:
                 await self._carry_out(step)
             await self._end()
         finally:
+            log.removeHandler(self._errors)
             for agent in self.agents.values():
                 await agent.stop()
         return str(self.ladder)
@@ -260,6 +112,7 @@ class _Player:
         else:
             self._finished(step)
         await _settle()
+        self._no_errors()
 
     # --- messages --------------------------------------------------------------------------------------------
 
@@ -282,7 +135,7 @@ class _Player:
                 raise ValueError(f"{arrow}: a message that is held needs a name")
             self.held[arrow.name] = (arrow.sender, arrow.receiver, data, message)
 
-    async def _expect(self, arrow: Arrow, agent: _Agent) -> tuple[str | bytes, Message]:
+    async def _expect(self, arrow: Arrow, agent: FlowAgent) -> tuple[str | bytes, Message]:
         """The next message of an agent, which must be the arrow's, at the arrow's time."""
         began = self.loop.time()
         if arrow.after is not None:
@@ -338,7 +191,7 @@ class _Player:
     def _press(self, step: Press) -> None:
         self._note(step.who, str(step))
         try:
-            self.agents[step.who].press(step)
+            self.agents[step.who].press(step, self.named)
         except Exception as error:  # noqa: BLE001  (whatever it is, it is told)
             if step.raises is None or not isinstance(error, step.raises):
                 self._fail([f"{step.button} raised {type(error).__name__}: {error}"], error)
@@ -396,6 +249,7 @@ class _Player:
     async def _end(self) -> None:
         self._step = None
         await self._silence(self.flow.quiet)
+        self._no_errors()
         if self.held:
             raise ValueError(f"{', '.join(self.held)} never arrives in this flow")
         if not self.flow.leaves:
@@ -403,13 +257,20 @@ class _Player:
                 if left := agent.left():
                     self._fail([f"{agent.name} still holds {left}"])
 
+    def _no_errors(self) -> None:
+        """Nobody may have logged an error: a handler that raised, or a bug."""
+        if self._errors.records:
+            record = self._errors.records[0]
+            error = record.exc_info[1] if record.exc_info else None
+            self._fail([f"error: {record.getMessage()}{f': {error!r}' if error else ''}"], error)
+
     # --- telling -----------------------------------------------------------------------------------------------
 
     def _note(self, who: str, text: str) -> None:
         self.ladder.note(self.loop.time(), who, text)
 
     def _fail(
-        self, why: Iterable[str], cause: BaseException | None = None, *, came: _Sent | None = None
+        self, why: Iterable[str], cause: BaseException | None = None, *, came: Sent | None = None
     ) -> NoReturn:
         lines = [f"{self.flow.figure} {self.flow.title}", "", str(self.ladder), ""]
         lines.append(f"- {_shown_step(self._step)}")
@@ -434,14 +295,6 @@ async def play(flow: Flow) -> str:
 async def _settle() -> None:
     for _ in range(TURNS):
         await asyncio.sleep(0)
-
-
-def _handler(what: Any) -> Callable[[Any], Any]:
-    if callable(what):
-        found: Callable[[Any], Any] = what
-        return found
-    name, *args = (what,) if isinstance(what, str) else what
-    return lambda payload: getattr(payload, name)(*args)
 
 
 def _difference(expected: list[str], found: list[str]) -> list[str]:

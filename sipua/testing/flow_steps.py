@@ -26,7 +26,8 @@ class Agent:
     """A participant that is a real user agent, ``sip:<name>@example.com``.
 
     :param on: handlers of events of the user agent and of its calls: a function of the payload, the name of one of
-        the payload's methods (``{"refer": "accept"}``), or a name with arguments (``("reject", 403)``).
+        the payload's methods (``{"refer": "accept"}``), or a name with arguments (``("reject", 403)``,
+        ``("reject", {"status_code": 403})``).
     :param options: of `sipua.UA`; here ``register`` is False and ``media`` only signals unless they say otherwise.
     """
 
@@ -57,6 +58,16 @@ class Call:
 
     def __str__(self) -> str:
         return f"call {self.number}"
+
+
+@dataclass(frozen=True)
+class Named:
+    """Stands for what `make` makes of the messages that have names so far, among the arguments of a `Press`."""
+
+    make: Callable[[Mapping[str, Any]], Any]
+
+    def __str__(self) -> str:
+        return "…"
 
 
 @dataclass(frozen=True, init=False)

@@ -9,7 +9,7 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -170,7 +170,37 @@ def configure(uri: str | URI, options: UAOptions) -> Configuration:
     values["instance_id"] = values.get("instance_id") or str(uuid.uuid4())
     if values.get("user_agent", "") is None:
         del values["user_agent"]
-    configuration = Configuration(**values)
+    return _consistent(Configuration(**values))
+
+
+#: What may be changed in a user agent that runs: JsSIP's list.
+CHANGEABLE = (
+    "authorization_user",
+    "password",
+    "realm",
+    "ha1",
+    "authorization_jwt",
+    "display_name",
+    "extra_headers",
+)
+
+
+def changed(configuration: Configuration, key: str, value: Any) -> Configuration:
+    """The configuration with another value for one key.
+
+    :raises ConfigurationError: a key that does not exist or cannot be changed, or a value that cannot be used.
+    """
+    if key not in CHANGEABLE:
+        raise ConfigurationError(key, value, f"cannot be changed; what can is {', '.join(CHANGEABLE)}")
+    if value is None:
+        value = next(f.default for f in fields(Configuration) if f.name == key)
+    else:
+        value = _CHECKS[key](key, value)
+    return _consistent(replace(configuration, **{key: value}))
+
+
+def _consistent(configuration: Configuration) -> Configuration:
+    """Check what one value says of another."""
     low, high = configuration.connection_recovery_min_interval, configuration.connection_recovery_max_interval
     if high < low:
         raise ConfigurationError("connection_recovery_max_interval", high, f"less than the minimum, {low}")

@@ -31,6 +31,10 @@ class Identity:
         self._configuration = configuration
         self._user = f"{rand.getrandbits(40):010x}"
 
+    def use(self, configuration: Configuration) -> None:
+        """Go by this configuration from now on."""
+        self._configuration = configuration
+
     @property
     def _registered(self) -> Registrator | None:
         registrator = self.registrator

@@ -38,6 +38,7 @@ METHODS = (
     "NOTIFY",
 )
 EXTENSIONS = ("outbound", "gruu", "path", "replaces", "norefersub", "timer", "100rel")
+_WITHOUT_TIMER = tuple(name for name in EXTENSIONS if name != "timer")
 ALLOW = ("Allow", ", ".join(METHODS))
 #: What an INVITE may carry besides a session description.
 _INVITE_BODIES = frozenset({SDP_TYPE, "multipart/mixed", "multipart/alternative", "multipart/related"})
@@ -45,13 +46,14 @@ _INVITE_BODIES = frozenset({SDP_TYPE, "multipart/mixed", "multipart/alternative"
 
 def supported_header(*, session_timers: bool) -> tuple[str, str]:
     """The Supported header; session timers may be switched off."""
-    return "Supported", ", ".join(name for name in EXTENSIONS if session_timers or name != "timer")
+    return "Supported", ", ".join(EXTENSIONS if session_timers else _WITHOUT_TIMER)
 
 
 def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None:
     """A new request, neither ACK nor CANCEL."""
     try:
-        check_request(request, supported=EXTENSIONS, schemes=("sip", "sips", "tel"))
+        extensions = EXTENSIONS if ua.session_timers.enabled else _WITHOUT_TIMER
+        check_request(request, supported=extensions, schemes=("sip", "sips", "tel"))
         _dispatch(ua, transaction, request)
     except ParseError as error:
         _refuse(ua, transaction, request, error.status or 400, error.headers, error.phrase)

@@ -138,4 +138,5 @@ def on_notify(ua: UA, transaction: ServerTransaction, request: Request) -> None:
             content = parse_body(notify.content_type, request.body)
         except ParseError as error:
             logger.warning("%s: a body that cannot be read: %s", ua, error)
-    ua.emit_then("sip_event", events.SipEvent(event.package, notify, request, content), notify.finish)
+    ua.emit("sip_event", events.SipEvent(event.package, notify, request, content))
+    notify.finish()

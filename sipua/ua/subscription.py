@@ -97,6 +97,7 @@ class Subscriber(Emitter):
         self._call_id = self._local_tag = ""
         self._cseq = 0
         self._dialog: Dialog | None = None
+        self._response: Response | None = None  # the 2xx to the first SUBSCRIBE
         self._attempt = 0  # counts subscriptions: answers to requests of a former one mean nothing
         self._began = 0.0
         self._worked = False
@@ -249,7 +250,7 @@ class Subscriber(Emitter):
             return
         self._attempt += 1
         self._call_id, self._local_tag, self._cseq = new_call_id(), new_tag(), 0
-        self._dialog, self.content = None, None
+        self._dialog = self._response = self.content = None
         self._busy, self._next, self._unsubscribed, self._raises = False, None, False, 0
         self._began = self._loop.time()
         self._state = advance(self._state, states.Event.SUBSCRIBE)
@@ -330,27 +331,34 @@ class Subscriber(Emitter):
     # --- its answer ----------------------------------------------------------------------------------------
 
     def _on_result(self, attempt: int, asked: int, result: Response | NoResponse) -> None:
-        if attempt != self._attempt or (isinstance(result, Response) and result.code < 200):
+        if isinstance(result, Response) and result.code < 200:
+            return
+        if attempt != self._attempt:
+            if self._state is State.TERMINATED:  # a NOTIFY that ended it came first
+                self._settle(result)
             return
         self._busy = False
-        if self._state is State.TERMINATED:
-            return
         raised = self._raised(asked, result)
         if raised is not None:
             self._expires = raised
             self._raises += 1
+            if self._dialog is None:
+                self._await_notifies()
             self._send(raised, self._body if self._dialog is None else b"")
             return
         if isinstance(result, Response) and result.code < 300:
             self._accepted(asked, result)
         else:
             self._refused(asked, result)
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            settle(waiter, "SUBSCRIBE", result)
+        self._settle(result)
         following, self._next = self._next, None
         if following is not None and self._state in LIVE:
             self._send(*following)
+
+    def _settle(self, result: Response | NoResponse) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            settle(waiter, "SUBSCRIBE", result)
 
     def _raised(self, asked: int, result: Response | NoResponse) -> int | None:
         """The duration to ask for instead, when ours is too brief (:rfc:`6665#section-4.1.2.1`)."""
@@ -366,7 +374,10 @@ class Subscriber(Emitter):
         self._raises = 0
         try:
             granted = min(asked, asked if response.expires is None else response.expires)
-            if self._dialog is not None:
+            if self._response is None:
+                self._response = response
+                subscription_notify.learn_route(self)
+            elif self._dialog is not None:
                 self._dialog.refresh(response)
         except ValueError as error:
             logger.warning("%s: a malformed %d: %s", self, response.code, error)
@@ -413,6 +424,8 @@ class Subscriber(Emitter):
         self._end("system", Cause.EXPIRES)
 
     def _no_notify(self) -> None:
+        if self._busy:
+            return  # timer F ends the SUBSCRIBE at the same moment, and says what becomes of the rest
         self._end(
             "system",
             Cause.BYE if self._leaving else Cause.REQUEST_TIMEOUT,
@@ -484,12 +497,14 @@ class Subscriber(Emitter):
         self._ua.event_users.discard(self)
         if error is None or not isinstance(error, SipuaError):
             error = InvalidStateError("SUBSCRIBE", self._state.value)
-        futures: list[asyncio.Future[Any]] = [self._first, *self._waiters]
+        futures: list[asyncio.Future[Any]] = [self._first]
+        if not self._busy:  # else the response is still to come
+            futures += self._waiters
+            self._waiters.clear()
         for future in futures:
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # nobody has to wait for it
-        self._waiters.clear()
         self._gone.set_result(None)
         for queue in self._queues:
             queue.put_nowait(None)

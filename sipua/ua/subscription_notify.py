@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from sipua import events
-from sipua.bodies import DialogInfo, RegInfo, parse_body
+from sipua.bodies import parse_body
 from sipua.events import Cause
 from sipua.sip import Dialog, OutOfOrder, ParseError
 from sipua.ua import subscription_states as states
@@ -56,10 +56,26 @@ def _establish(subscriber: Subscriber, request: Request) -> None:
     dialog.local_cseq = subscriber._cseq
     dialog.confirm()
     subscriber._dialog = dialog
+    learn_route(subscriber)
     subscriber._ua.add_dialog(dialog.id, subscriber)
     if subscriber._expires > 0 and subscriber.expires_at <= subscriber._loop.time():
         subscriber._expires_in(float(subscriber._expires))  # until a response or NOTIFY says it better
     subscriber.emit("dialog_created", events.SubscriptionDialogCreated(request))
+
+
+def learn_route(subscriber: Subscriber) -> None:
+    """Take from the response what the NOTIFY did not say.
+
+    Proxies put Record-Route into both (:rfc:`6665#section-4.3`); older ones into the SUBSCRIBE only, as :rfc:`3265`
+    wanted it.
+    """
+    dialog, response = subscriber._dialog, subscriber._response
+    if dialog is None or response is None or response.to_tag != dialog.remote_tag or dialog.route_set:
+        return
+    try:
+        dialog.route_set = response.headers.values("Record-Route")[::-1]
+    except ParseError as error:
+        logger.warning("%s: %d: %s", subscriber, response.code, error)
 
 
 def receive(subscriber: Subscriber, request: Request) -> None:
@@ -144,12 +160,8 @@ def _tell(subscriber: Subscriber, request: Request, *, is_final: bool) -> None:
 def _keep(subscriber: Subscriber, content: object) -> None:
     """Put partial documents together; when one was lost, ask for the full state."""
     held = subscriber.content
-    if isinstance(held, DialogInfo) and isinstance(content, DialogInfo):
-        after: object = held.updated(content)
-    elif isinstance(held, RegInfo) and isinstance(content, RegInfo):
-        after = held.updated(content)
-    else:
-        after = content
+    comes_in_parts = type(held) is type(content) and hasattr(held, "updated")
+    after = held.updated(content) if comes_in_parts else content
     if after is not None:
         subscriber.content = after
     elif not subscriber._busy:

@@ -21,7 +21,7 @@ from sipua.session.replaces import dialog_ids
 from sipua.session.session import RTCSession
 from sipua.session.timers import TimerPolicy
 from sipua.transport import Transport
-from sipua.ua import refer
+from sipua.ua import refer, settings
 from sipua.ua.config import (
     Configuration,
     UAOptions,
@@ -289,6 +289,20 @@ class UA(EventPackages):
         self._tracer = tracer
         if self._transport is not None:
             self.endpoint.on_trace = tracer
+
+    def get(self, key: str) -> Any:
+        """The value of a configuration key (see `Configuration`).
+
+        :raises ConfigurationError: there is no such key.
+        """
+        return settings.get(self, key)
+
+    def set(self, key: str, value: Any) -> None:
+        """Change a configuration key, from the next request on: credentials, ``display_name``, ``extra_headers``.
+
+        :raises ConfigurationError: a key that does not exist or cannot be changed, or a value that cannot be used.
+        """
+        settings.change(self, key, value)
 
     # --- registration --------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from tests.flows import (
     jssip_mistakes,
+    rfc3261,
     rfc3262,
     rfc3665,
     rfc3891,
@@ -11,4 +12,4 @@ from tests.flows import (
     rfc5589,
 )
 
-MODULES = (jssip_mistakes, rfc3262, rfc3665, rfc3891, rfc4028, rfc5359, rfc5407, rfc5589)
+MODULES = (jssip_mistakes, rfc3261, rfc3262, rfc3665, rfc3891, rfc4028, rfc5359, rfc5407, rfc5589)

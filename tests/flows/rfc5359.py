@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sipua import Cause
-from sipua.testing import Agent, Arrow, Call, Events, Finished, Flow, Peer, Press, Shows, description
+from sipua.testing import Agent, Arrow, Call, Events, Finished, Flow, Named, Peer, Press, Shows, description
 from sipua.testing.flow_steps import Step
 from tests.flows.common import answered, called, established, hung_up
 from tests.flows.rfc5589 import held_and_consulted, notified, replaces_of_consultation
@@ -23,6 +23,22 @@ def _offered(who: str, whom: str, sdp: str, answer: str) -> list[Step]:
         Arrow(f"{whom} -> {who}", "200 INVITE", sdp=answer),
         Arrow(f"{who} -> {whom}", "ACK"),
     ]
+
+
+def _dialogs(state: str, subscription: str, whom: str = "alice") -> Arrow:
+    """bob's NOTIFY about his one call."""
+    return Arrow(
+        f"bob -> {whom}",
+        "NOTIFY",
+        body='<?xml version="1.0"?><dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="0"'
+        ' state="full" entity="sip:bob@example.com"><dialog id="1" call-id="x" local-tag="y" remote-tag="z"'
+        f' direction="recipient"><state>{state}</state></dialog></dialog-info>',
+        headers={
+            "Event": "dialog",
+            "Subscription-State": subscription,
+            "Content-Type": "application/dialog-info+xml",
+        },
+    )
 
 
 FLOWS = [
@@ -399,6 +415,79 @@ FLOWS = [
             Shows("bob", cause=Cause.CANCELED),
             Shows("alice", of=2, is_established=True),
             *hung_up("alice", "carol"),
+        ],
+    ),
+    Flow(
+        "RFC 5359 §2.16, from the other side",
+        "Call pickup: bill watches bob's calls, and takes the one that rings",
+        {"bill": Agent(), "bob": Peer(), "alice": Agent(on={"replaces": "accept"})},
+        [
+            Press("alice", "call", "bob"),
+            Arrow("alice -> bob", "INVITE", "F1"),
+            Arrow("bob -> alice", "180", "F2"),
+            Press("bill", "ua.subscribe", "bob", "dialog", expires=0),
+            Arrow(
+                "bill -> bob",
+                "SUBSCRIBE",
+                headers={"Event": "dialog", "Expires": "0", "Accept": "application/dialog-info+xml"},
+            ),
+            Arrow("bob -> bill", "200", headers={"Expires": "0"}),
+            _dialogs("early", "terminated;reason=timeout", "bill"),
+            Arrow("bill -> bob", "200 NOTIFY"),
+            Events(
+                "bill",
+                "accepted",
+                "dialog_created",
+                ("notify", {"content": lambda content: content.dialogs[0].state == "early"}),
+                "terminated",
+                of="result",
+            ),
+            Press(
+                "bill",
+                "call",
+                "alice",
+                extra_headers=Named(
+                    lambda named: {
+                        "Replaces": f"{named['F1'].call_id};to-tag={named['F1'].from_tag}"
+                        f";from-tag={named['F2'].to_tag};early-only"
+                    }
+                ),
+            ),
+            Arrow("bill -> alice", "INVITE", headers={"Replaces": re.compile("early-only")}),
+            Arrow("alice -> bill", "200 INVITE"),
+            Arrow("bill -> alice", "ACK"),
+            Arrow("alice -> bob", "CANCEL"),
+            Arrow("bob -> alice", "200 CANCEL"),
+            Arrow("bob -> alice", "487", to="F1"),
+            Arrow("alice -> bob", "ACK"),
+            *hung_up("alice", "bill"),
+        ],
+    ),
+    Flow(
+        "RFC 5359 §2.17",
+        "Automatic redial: when the subscription tells that bob has hung up, alice calls again",
+        {"alice": Agent(), "bob": Peer()},
+        [
+            Press("alice", "call", "bob"),
+            Arrow("alice -> bob", "INVITE"),
+            Arrow("bob -> alice", "486"),
+            Arrow("alice -> bob", "ACK"),
+            Press("alice", "ua.subscribe", "bob", "dialog", expires=600, resubscribe=False),
+            Arrow("alice -> bob", "SUBSCRIBE", "S1", headers={"Event": "dialog", "Expires": "600"}),
+            Arrow("bob -> alice", "200", headers={"Expires": "600"}),
+            _dialogs("confirmed", "active;expires=600"),
+            Arrow("alice -> bob", "200 NOTIFY"),
+            Events(
+                "alice", "accepted", "dialog_created", "active", ("notify", {"is_final": False}), of="result"
+            ),
+            _dialogs("terminated", "terminated;reason=noresource"),
+            Arrow("alice -> bob", "200 NOTIFY"),
+            Events("alice", ("notify", {"is_final": True}), "terminated", of="result"),
+            Press("alice", "call", "bob"),
+            Arrow("alice -> bob", "INVITE"),
+            Arrow("bob -> alice", "200", sdp="sendrecv"),
+            Arrow("alice -> bob", "ACK"),
+            *hung_up(),
         ],
     ),
     Flow(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipua import Cause
-from sipua.testing import Agent, Arrives, Arrow, Events, Finished, Flow, Peer, Press, Shows
+from sipua.testing import Agent, Arrives, Arrow, Events, Finished, Flow, Peer, Press, Shows, Wait
 from tests.flows.common import answered, called, established, hung_up
 
 BOTH = {"alice": Agent(), "bob": Agent()}
@@ -69,11 +69,11 @@ FLOWS = [
             Arrow("alice -> bob", "INVITE", "F1", sdp="sendrecv"),
             Arrow("bob -> alice", "180 INVITE", "F2"),
             Press("bob", "answer"),
-            Arrow("bob -> alice", "200 INVITE", "F4", fate="held"),
-            Arrow("alice -> bob", "BYE", "F3"),
-            Arrow("bob -> alice", "200 BYE", "F5", to="F3"),
-            Arrives("F4"),
-            Arrow("alice -> bob", "ACK", "F6"),
+            Arrow("bob -> alice", "200 INVITE", "F3", fate="held"),
+            Arrow("alice -> bob", "BYE", "F4"),
+            Arrow("bob -> alice", "200 BYE", "F6", to="F4"),
+            Arrives("F3"),
+            Arrow("alice -> bob", "ACK", "F5"),
             Events("bob", "progress", "accepted", ("ended", {"originator": "remote", "cause": Cause.BYE})),
         ],
     ),
@@ -452,6 +452,26 @@ FLOWS = [
             Arrow("alice -> bob", "BYE", "F8", tag="C"),
             Arrow("bob -> alice", "200 BYE", "F9"),
             Shows("alice", is_established=True),
+            Press("alice", "terminate"),
+            Arrow("alice -> bob", "BYE", tag="A"),
+            Arrow("bob -> alice", "200 BYE"),
+        ],
+    ),
+    # The figure shows a PRACK. By RFC 6026, which came later, the transaction tells nothing but 2xx once there
+    # was one; the proxy that forked cancels the other branch in any case.
+    Flow(
+        "RFC 5407 Figure 7",
+        "A reliable 180 of another branch that comes after a 200 begins nothing",
+        CALLING,
+        [
+            *FORKS,
+            Arrow("bob -> alice", "180", "F3", tag="A"),
+            Arrow("bob -> alice", "200", "F4", tag="A", sdp="sendrecv"),
+            Arrow("alice -> bob", "ACK", "F5", tag="A"),
+            Arrow("bob -> alice", "180", "F6", tag="B", to="F1", headers={"Require": "100rel", "RSeq": "17"}),
+            Wait(5),
+            Shows("alice", is_established=True),
+            Shows("alice", of="ua", counts=lambda counts: counts["dialogs"] == 1),
             Press("alice", "terminate"),
             Arrow("alice -> bob", "BYE", tag="A"),
             Arrow("bob -> alice", "200 BYE"),

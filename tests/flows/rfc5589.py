@@ -45,6 +45,27 @@ def held_and_consulted() -> list[Step]:
     ]
 
 
+def blind(transferor: str, target: str, *, alice_call: int) -> list[Step]:
+    """alice's peer sends her to the target, who answers; then the peer hangs up. `alice_call` is her call with it."""
+    return [
+        Press(transferor, "refer", target),
+        Arrow(f"{transferor} -> alice", "REFER", headers={"Refer-To": f"<sip:{target}@example.com>"}),
+        Arrow(f"alice -> {transferor}", "202 REFER"),
+        *notified("100", "active", "alice", transferor),
+        Arrow(f"alice -> {target}", "INVITE", headers={"Referred-By": f"<sip:{transferor}@example.com>"}),
+        Arrow(f"{target} -> alice", "180"),
+        *notified("180", "active", "alice", transferor),
+        Press(target, "answer"),
+        Arrow(f"{target} -> alice", "200 INVITE"),
+        Arrow(f"alice -> {target}", "ACK"),
+        *notified("200", "terminated", "alice", transferor),
+        Arrow(f"{transferor} -> alice", "BYE", after=2),
+        Arrow(f"alice -> {transferor}", "200 BYE"),
+        Shows("alice", of=alice_call, is_ended=True),
+        Shows("alice", of=alice_call + 1, is_established=True),
+    ]
+
+
 def replaces_of_consultation(message, named) -> bool:
     """Whether the INVITE takes bob's place in his call with carol, tags as carol sees them."""
     found = message.replaces
@@ -305,6 +326,74 @@ FLOWS = [
             Arrow("bob -> carol", "BYE", after=2),
             Arrow("carol -> bob", "200 BYE"),
             *hung_up("alice", "carol"),
+        ],
+    ),
+    Flow(
+        "RFC 5589 §7.2",
+        "Protecting the target: it is the one that is referred, and takes bob's place with alice",
+        {"alice": Agent(on={"replaces": "accept"}), "bob": Agent(), "carol": Agent(on={"refer": "accept"})},
+        [
+            *held_and_consulted(),
+            Press("bob", "refer", call=2, replaces=Call(1)),
+            Arrow("bob -> carol", "REFER", headers={"Refer-To": re.compile("^<sip:alice@.*Replaces=")}),
+            Arrow("carol -> bob", "202 REFER"),
+            *notified("100", "active", "carol"),
+            Arrow("carol -> alice", "INVITE"),
+            Arrow("alice -> carol", "200 INVITE"),
+            Arrow("carol -> alice", "ACK"),
+            Arrow("alice -> bob", "BYE", dialog="F1"),
+            Arrow("bob -> alice", "200 BYE"),
+            *notified("200", "terminated", "carol"),
+            Arrow("bob -> carol", "BYE", dialog="C1", after=2),
+            Arrow("carol -> bob", "200 BYE"),
+            *hung_up("alice", "carol"),
+        ],
+    ),
+    Flow(
+        "RFC 5589 §7.5",
+        "The target's address leads to another device of the target's: tried again with the Contact",
+        {"alice": ALICE, "bob": Agent(), "carol": Peer(contact="sip:carol@desk.example.com")},
+        [
+            *established(),
+            Press("bob", "call", "carol"),
+            Arrow("bob -> carol", "INVITE", "C1"),
+            Arrow("carol -> bob", "200 INVITE", "C3", sdp="sendrecv"),
+            Arrow("bob -> carol", "ACK"),
+            Press("bob", "refer", call=1, replaces=Call(2)),
+            Arrow("bob -> alice", "REFER", headers={"Refer-To": re.compile("^<sip:carol@example.com[?]")}),
+            Arrow("alice -> bob", "202 REFER"),
+            *notified("100", "active"),
+            Arrow("alice -> carol", "INVITE", uri="sip:carol@example.com", check=replaces_of_consultation),
+            Arrow("carol -> alice", "481"),
+            Arrow("alice -> carol", "ACK"),
+            *notified("481", "terminated"),
+            Press("bob", "refer", "sip:carol@desk.example.com", call=1, replaces=Call(2)),
+            Arrow("bob -> alice", "REFER"),
+            Arrow("alice -> bob", "202 REFER"),
+            *notified("100", "active"),
+            Arrow(
+                "alice -> carol", "INVITE", uri="sip:carol@desk.example.com", check=replaces_of_consultation
+            ),
+            Arrow("carol -> alice", "200", sdp="sendrecv"),
+            Arrow("alice -> carol", "ACK"),
+            *notified("200", "terminated"),
+            Arrow("carol -> bob", "BYE", dialog="C1"),
+            Arrow("bob -> carol", "200 BYE"),
+            Arrow("bob -> alice", "BYE", after=2),
+            Arrow("alice -> bob", "200 BYE"),
+            Arrow("carol -> alice", "BYE"),
+            Arrow("alice -> carol", "200 BYE"),
+        ],
+    ),
+    Flow(
+        "RFC 5589 §10",
+        "Transfer with multiple parties: from bob to carol, and from carol to dave",
+        {**THREE, "dave": Agent()},
+        [
+            *established(),
+            *blind("bob", "carol", alice_call=1),
+            *blind("carol", "dave", alice_call=2),
+            *hung_up("dave", "alice"),
         ],
     ),
     Flow(

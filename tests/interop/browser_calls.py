@@ -148,6 +148,15 @@ async def expect_both_hear(call: RTCSession, phone: BrowserPhone, seconds: float
     )
 
 
+async def expect_heard(call: RTCSession, phone: BrowserPhone) -> None:
+    """The browser is heard: the call is up in every respect. Asterisk transfers nobody before."""
+
+    async def tone() -> float:
+        return share_of_tone(await what_we_hear(call, 0.2), phone.tone)
+
+    await eventually(f"share of its tone in what comes from {phone}", tone, 0.5)
+
+
 async def expect_browsers_hear(one: BrowserPhone, other: BrowserPhone) -> None:
     """Two browsers that were brought together hear each other."""
 

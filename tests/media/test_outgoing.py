@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipua.media.description import parse
-from sipua.media.outgoing import Outgoing, renumber
+from sipua.media.outgoing import Outgoing
 from sipua.media.sdp import mend_offer
 
 LOCAL = "\r\n".join([
@@ -24,15 +24,6 @@ def test_the_version_goes_up_by_one_with_every_change() -> None:
     ]
     assert lines == [f"o=- 77 {version} IN IP4 127.0.0.1" for version in (1, 1, 2, 3)]
     assert Outgoing().session_id != Outgoing().session_id
-
-
-def test_payload_types_keep_their_meaning() -> None:
-    text = LOCAL.replace("SAVPF 96", "SAVPF 96 0").replace("a=setup", "a=rtpmap:0 PCMU/8000\r\na=setup")
-    section = parse(renumber(text, {"opus": 111})).media[0]
-    assert section.formats == ["111", "0"]
-    assert section.all("rtpmap") == ["111 opus/48000/2", "0 PCMU/8000"]
-    assert renumber(text, {}) == text
-    assert renumber(text, {"opus": 0}) == text  # would be two codecs of one number
 
 
 def test_one_fingerprint() -> None:

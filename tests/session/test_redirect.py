@@ -319,3 +319,33 @@ async def test_early_dialogs_of_the_first_target_are_gone() -> None:
         await call.wait_confirmed()
         call.terminate()
         await hang_up(wire)
+
+
+async def test_a_target_that_redirects_to_nowhere_is_passed_over() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob", follow_redirects=True)
+        redirect(wire, await wire.request("INVITE"), "<sip:carol@example.com>", "<sip:dave@example.com>")
+        await acked(wire)
+        redirect(wire, await wire.request("INVITE"), "<sip:bob@example.com>")
+        await acked(wire)
+        third = await wire.request("INVITE")
+        assert str(third.uri) == "sip:dave@example.com"
+        wire.reply(third, 404)
+        await acked(wire)
+        with pytest.raises(CallFailed, match="404"):
+            await call.wait_confirmed()
+
+
+async def test_a_cut_ends_the_search() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob", follow_redirects=True)
+        redirect(wire, await wire.request("INVITE"), "<sip:carol@example.com>", "<sip:dave@example.com>")
+        await acked(wire)
+        await wire.request("INVITE")
+        wire.cut()
+        await call.wait_ended()
+        assert call.cause is Cause.CONNECTION_ERROR
+        await wire.settle(60)
+        assert wire.nothing_sent()

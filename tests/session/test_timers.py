@@ -115,6 +115,8 @@ async def test_timers_switched_off() -> None:
     async with user_agent(wire, session_timers=False) as ua:
         _, ok = await call_in(wire, ua, extra="Supported: timer\r\nSession-Expires: 60\r\n")
         assert expires(ok) is None
+        wire.invite(ua, extra="Require: timer\r\n", call_id="c2")
+        assert (await wire.response(420)).headers["Unsupported"] == "timer"
         await wire.settle(4000)
         assert wire.nothing_sent()
 

@@ -314,6 +314,7 @@ def test_no_message_takes_long(data: str):
         parse_message(data)
     assert time.process_time() - started < 0.1
 
+
 def test_call_id_with_control_characters_is_refused() -> None:
     """It would have to go into every message of the dialog."""
     with pytest.raises(ParseError) as caught:

@@ -177,3 +177,25 @@ async def test_a_policy_of_the_configuration_and_servers_of_the_call_go_together
     async with user_agent(wire, media_options={"ice_transport_policy": "relay"}) as ua:
         ua.call("bob", ice_servers=["turn:turn.example.com"])
         await wire.request("INVITE")
+
+
+def test_values_that_may_be_changed() -> None:
+    ua = UA("alice@example.com", sockets=SERVER)
+    ua.set("display_name", "Alice")
+    assert ua.get("display_name") == "Alice"
+    ua.set("display_name", None)
+    assert ua.get("display_name") is None
+    ua.set("extra_headers", {"X-A": "1"})
+    assert ua.get("extra_headers") == (("X-A", "1"),)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("uri", "sip:bob@example.com"), ("passwort", "x"), ("display_name", "a\r\nb"), ("ha1", "0" * 32)],
+)
+def test_values_that_may_not_be_changed(key: str, value: Any) -> None:
+    ua = UA("alice@example.com", sockets=SERVER)
+    with pytest.raises(ConfigurationError, match="realm" if key == "ha1" else key):
+        ua.set(key, value)
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        ua.get("nonsense")

@@ -585,3 +585,51 @@ async def test_send_notify() -> None:
             await ua.send_notify("bob", "check-sync")
         with pytest.raises(InvalidHeaderError):
             ua.send_notify("bob", "check sync")
+
+
+async def test_a_cut_while_a_notify_is_under_way() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        taker = Taker(ua, body=OPEN)
+        subscribe(wire, ua)
+        await wire.response(200)
+        await wire.request("NOTIFY")
+        waiting = taker.notifiers[0].notify(CLOSED)
+        wire.cut()
+        with pytest.raises(RequestFailed):
+            await waiting
+        notify = await wire.request("NOTIFY")
+        assert Presence.parse(notify.body) == CLOSED
+        wire.reply(notify, 200)
+        taker.notifiers[0].terminate()
+        wire.reply(await wire.request("NOTIFY"), 200)
+
+
+async def test_stop_does_not_wait_for_ever() -> None:
+    wire = Wire()
+    ua = user_agent(wire)
+    ua.start()
+    await ua.ready()
+    taker = Taker(ua)
+    subscribe(wire, ua)
+    await wire.response(200)
+    await wire.request("NOTIFY")
+    await ua.stop()
+    assert taker.notifiers[0].state == "terminated"
+    assert taker.logs[0].names.count("terminated") == 1
+    assert ua.counts()["subscriptions"] == 0
+
+
+async def test_the_last_notify_needs_no_answer() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        taker = Taker(ua)
+        subscribe(wire, ua)
+        await wire.response(200)
+        wire.reply(await wire.request("NOTIFY"), 200)
+        gone = taker.notifiers[0].terminate()
+        last = await wire.request("NOTIFY")
+        await gone  # after Timer F
+        assert last.subscription_state is not None
+        await wire.settle(40)
+        assert set(ua.counts().values()) == {0}

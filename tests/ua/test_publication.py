@@ -321,3 +321,32 @@ async def test_bad_arguments() -> None:
             ua.publish("presence", "x", "text/plain\r\nX: y")
         await wire.settle()
         assert wire.nothing_sent()
+
+
+async def test_a_refusal_while_it_is_removed() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        publication = ua.publish("presence", OPEN)
+        first = await wire.request("PUBLISH")
+        gone = publication.unpublish()
+        wire.reply(first, 503)
+        await gone
+        await wire.settle(4000)
+        assert wire.nothing_sent()
+        assert set(ua.counts().values()) == {0}
+
+
+async def test_answers_that_cannot_be_read() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        loop = asyncio.get_running_loop()
+        publication = ua.publish("presence", OPEN, expires=100)
+        wire.reply(await wire.request("PUBLISH"), 423, (("Min-Expires", "more"),))
+        with pytest.raises(RequestFailed, match="423"):
+            await publication.wait_published()
+        done = publication.refresh()
+        wire.reply(await wire.request("PUBLISH"), 200, (("SIP-ETag", "e"), ("Expires", "soon")))
+        await done
+        assert publication.expires_at == loop.time() + 100
+        publication.unpublish()
+        await remove(wire)

@@ -147,6 +147,34 @@ async def test_notify_before_the_200() -> None:
         await end(wire, subscriber)
 
 
+@pytest.mark.parametrize("notify_first", [True, False])
+@pytest.mark.parametrize("in_notify", [True, False])
+async def test_route(notify_first: bool, in_notify: bool) -> None:
+    """RFC 6665 §4.3: proxies are in the NOTIFY; older ones know RFC 3265 and are in the response only."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber = ua.subscribe("alice", "message-summary")
+        request = await wire.request("SUBSCRIBE")
+        route = "Record-Route: <sip:p2.example.com;lr>, <sip:p1.example.com;lr>\r\n" if in_notify else ""
+        told = f"{route}Contact: <sip:notifier@192.0.2.2;transport=ws>\r\n"
+        if notify_first:
+            notify(wire, request, extra=told)
+            await wire.response(200)
+        ok = (("Record-Route", "<sip:p1.example.com;lr>"), ("Record-Route", "<sip:p2.example.com;lr>"))
+        wire.reply(request, 200, (("Expires", "600"), *ok, *CONTACT))
+        if not notify_first:
+            notify(wire, request, extra=told)
+            await wire.response(200)
+        subscriber.subscribe()
+        refresh = await wire.request("SUBSCRIBE")
+        assert [str(one.uri) for one in refresh.route] == ["sip:p2.example.com;lr", "sip:p1.example.com;lr"]
+        assert str(refresh.uri) == "sip:notifier@192.0.2.2;transport=ws"
+        accept(wire, refresh)
+        notify(wire, request, sequence=2)
+        await wire.response(200)
+        await end(wire, subscriber)
+
+
 async def test_no_notify_within_timer_n_is_no_subscription() -> None:
     wire = Wire()
     async with user_agent(wire) as ua:
@@ -538,6 +566,40 @@ async def test_fetch() -> None:
         assert wire.nothing_sent()
 
 
+async def test_fetch_whose_notify_comes_first() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber = ua.subscribe("alice", "message-summary", expires=0)
+        done = subscriber.subscribe()
+        request = await wire.request("SUBSCRIBE")
+        notify(wire, request, "terminated;reason=timeout", body=SUMMARY)
+        await wire.response(200)
+        await subscriber.wait_terminated()
+        assert not done.done()
+        accept(wire, request, 0)
+        assert (await done).code == 200
+        await wire.settle(40)
+        assert wire.nothing_sent()
+        assert set(ua.counts().values()) == {0}
+
+
+async def test_raised_late() -> None:
+    """The time for NOTIFYs begins anew with each SUBSCRIBE."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber = ua.subscribe("alice", "message-summary", expires=60)
+        request = await wire.request("SUBSCRIBE")
+        await asyncio.sleep(25)
+        wire.reply(request, 423, (("Min-Expires", "600"),))
+        request = await wire.request("SUBSCRIBE")
+        await asyncio.sleep(25)
+        notify(wire, request)
+        await wire.response(200)
+        accept(wire, request)
+        assert subscriber.state == "active"
+        await end(wire, subscriber)
+
+
 async def test_terminate_before_the_first_notify() -> None:
     """There is no dialog to unsubscribe in until the NOTIFY makes one."""
     wire = Wire()
@@ -775,4 +837,95 @@ async def test_what_an_application_may_add() -> None:
         notify(wire, request)
         await wire.response(200)
         assert len(seen) == 1
+        await end(wire, subscriber)
+
+
+async def test_entering_can_be_cancelled() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber = ua.subscribe("alice", "message-summary")
+
+        async def enter() -> None:
+            async with subscriber:
+                pytest.fail("nobody has answered")
+
+        entering = asyncio.ensure_future(enter())
+        request = await wire.request("SUBSCRIBE")
+        accept(wire, request)
+        await wire.settle()
+        entering.cancel()
+        await wire.settle()
+        notify(wire, request)
+        await wire.response(200)
+        assert (await wire.request("SUBSCRIBE")).expires == 0
+        notify(wire, request, "terminated", sequence=2)
+        await wire.response(200)
+        assert subscriber.state == "terminated"
+
+
+async def test_a_response_that_cannot_be_read() -> None:
+    """What was asked for counts then."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        loop = asyncio.get_running_loop()
+        subscriber = ua.subscribe("alice", "message-summary", expires=100)
+        log = Log(subscriber)
+        request = await wire.request("SUBSCRIBE")
+        wire.reply(request, 200, (("Expires", "soon"), ("Contact", "<<>")))
+        notify(wire, request, "active")
+        await wire.response(200)
+        assert log["accepted"].expires == 100
+        before = loop.time()
+        refresh = await wire.request("SUBSCRIBE")
+        assert 50 <= loop.time() - before <= 75
+        accept(wire, refresh)
+        notify(wire, request, sequence=2)
+        await wire.response(200)
+        await end(wire, subscriber)
+
+
+async def test_refreshes_that_are_never_answered_end_it() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber, log, request = await subscribed(wire, ua)
+        began = asyncio.get_running_loop().time()
+        tries = 0
+        while (again := await wire.request("SUBSCRIBE")).call_id == request.call_id:
+            assert subscriber.state == "active"
+            tries += 1
+        assert tries >= 2
+        assert asyncio.get_running_loop().time() - began == pytest.approx(600)
+        assert (log["terminated"].cause, log["terminated"].resubscribing) == (Cause.EXPIRES, True)
+        accept(wire, again)
+        notify(wire, again)
+        await wire.response(200)
+        await end(wire, subscriber)
+
+
+async def test_a_subscription_had_anew_may_be_ended_while_it_waits() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber, log, request = await subscribed(wire, ua)
+        notify(wire, request, "terminated;reason=probation;retry-after=1000", sequence=2)
+        await wire.response(200)
+        assert subscriber.state == "waiting"
+        assert log["terminated"].retry_after == 1000
+        await subscriber.terminate()
+        await wire.settle(2000)
+        assert wire.nothing_sent()
+        assert set(ua.counts().values()) == {0}
+
+
+async def test_what_waits_may_be_had_at_once() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        subscriber, _, request = await subscribed(wire, ua)
+        notify(wire, request, "terminated;reason=giveup;retry-after=1000", sequence=2)
+        await wire.response(200)
+        done = subscriber.subscribe()
+        again = await wire.request("SUBSCRIBE")
+        accept(wire, again)
+        notify(wire, again)
+        await wire.response(200)
+        assert (await done).code == 200
         await end(wire, subscriber)

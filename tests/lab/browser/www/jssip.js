@@ -1,7 +1,7 @@
 // The phone on JsSIP.
 import JsSIP from 'jssip';
 
-import { Phone, pause } from './phone.js';
+import { Phone, RECONNECT_AFTER, pause } from './phone.js';
 
 class JssipPhone extends Phone {
   connection(call) {
@@ -18,8 +18,8 @@ class JssipPhone extends Phone {
       uri: this.uri(this.user),
       password: this.password,
       register_expires: 120,
-      connection_recovery_min_interval: 1,
-      connection_recovery_max_interval: 3,
+      connection_recovery_min_interval: RECONNECT_AFTER / 1000,
+      connection_recovery_max_interval: RECONNECT_AFTER / 1000 + 1,
     }));
     ua.on('unregistered', () => this.tell('unregistered'));
     ua.on('disconnected', () => this.tell('disconnected'));
@@ -71,7 +71,7 @@ class JssipPhone extends Phone {
     });
     call.on('replaces', ({ accept }) => {
       this.tell('replaces');
-      accept();
+      accept((replacing) => replacing.answer(this.media()));
     });
     call.on('ended', ({ originator: by, cause }) => this.over(call, 'ended', { by, cause }));
     call.on('failed', ({ originator: by, cause, message }) =>

@@ -10,6 +10,9 @@ import { Audio, pause } from './audio.js';
 
 export { pause };
 
+// In ms. Asterisk takes connections while it starts, but swallows a REGISTER that comes before it is ready.
+export const RECONNECT_AFTER = 3000;
+
 const TONES = '0123456789*#ABCD';
 
 export class Phone {

@@ -1,7 +1,7 @@
 // The phone on SIP.js.
 import { Inviter, Messager, Registerer, RegistererState, SessionState, UserAgent, Web } from 'sip.js';
 
-import { Phone, pause } from './phone.js';
+import { Phone, RECONNECT_AFTER, pause } from './phone.js';
 
 class SipjsPhone extends Phone {
   connection(call) {
@@ -64,7 +64,7 @@ class SipjsPhone extends Phone {
   async disconnected(error) {
     this.tell('disconnected');
     while (error) {
-      await pause(500);
+      await pause(RECONNECT_AFTER);
       error = await this.ua.reconnect().then(() => null, (again) => again);
     }
   }

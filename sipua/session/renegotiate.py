@@ -1,0 +1,56 @@
+"""What an application asks for in a call that is up: hold, unhold, renegotiate. `Reoffer` carries it out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sipua.errors import InvalidStateError
+from sipua.media.interface import DIRECTIONS
+from sipua.session.early import early_dialog
+from sipua.session.headers import header_list
+from sipua.session.reoffer import Reoffer
+from sipua.session.states import State
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from sipua.media.interface import Direction
+    from sipua.session.session import RTCSession
+
+
+def ask(
+    session: RTCSession,
+    operation: str,
+    *,
+    hold: bool | None = None,
+    direction: Direction | None = None,
+    use_update: bool = False,
+    ice_restart: bool = False,
+    late_offer: bool = False,
+    extra_headers: Any = (),
+) -> asyncio.Future[None]:
+    """What `RTCSession.hold`, `unhold` and `renegotiate` do."""
+    if direction is not None and direction not in DIRECTIONS:
+        raise ValueError(f"direction={direction!r}: none of {', '.join(DIRECTIONS)}")
+    if late_offer and use_update:
+        raise ValueError("late_offer=True: an UPDATE cannot ask for an offer")
+    headers = header_list(extra_headers)
+    answered = session.status in (State.WAITING_FOR_ACK, State.CONFIRMED)
+    if session.is_ended() or not (answered or (use_update and _may_update(session))):
+        raise InvalidStateError(operation, session.status.value)
+    reoffer = Reoffer(
+        session,
+        operation,
+        hold=hold,
+        direction=direction,
+        use_update=use_update,
+        ice_restart=ice_restart,
+        late_offer=late_offer,
+        headers=headers,
+    )
+    session._renegotiation.add(reoffer)
+    return reoffer.done
+
+
+def _may_update(session: RTCSession) -> bool:
+    return early_dialog(session) is not None and session._peer.allows("UPDATE")
