@@ -37,7 +37,7 @@ async def test_the_soak_tells_what_is_left(mode: str, monkeypatch: pytest.Monkey
     # So soon after the last call its transactions still wait for what may come late; all else is gone.
     assert left.pop("transactions") == COUNT
     assert left.pop("deadlines") >= COUNT
-    assert left == {"sessions": 0, "dialogs": 0, "tasks": 0, "file descriptors": 0}
+    assert left == {"sessions": 0, "dialogs": 0, "subscriptions": 0, "tasks": 0, "file descriptors": 0}
     assert found["after_kb"] > 0
 
 
