@@ -20,6 +20,8 @@ from sipua.media.interface import MediaOptions
 from sipua.session.refer import ReferSubscriber
 from sipua.testing import MemoryNetwork
 from sipua.ua.config import UAOptions
+from sipua.ua.notifier import Notifier
+from sipua.ua.subscription import Subscriber
 
 
 def snake(name: str) -> str:
@@ -187,6 +189,7 @@ SESSION_MEMBERS = [
     "contact",
     "id",
     "status",
+    "causes",
     "isInProgress",
     "isEstablished",
     "isEnded",
@@ -356,6 +359,26 @@ def _payload(name: str) -> Any:
     wanted = {"hold": "Hold", "connecting": "Connecting"}.get(name, name[0].upper() + name[1:])
     wanted = {"Peerconnection": "PeerConnection"}.get(wanted, wanted)
     return getattr(events, wanted)
+
+
+# --- JsSIP.Subscriber and JsSIP.Notifier ---------------------------------------------------------------------
+
+EVENTING: dict[str, tuple[type, str, str]] = {
+    "Subscriber": (
+        Subscriber,
+        "pending accepted active terminated notify dialogCreated",
+        "subscribe terminate state id",
+    ),
+    "Notifier": (Notifier, "subscribe terminated", "start setActiveState notify terminate state id"),
+}
+
+
+@pytest.mark.parametrize("name", EVENTING)
+def test_subscriptions(name: str) -> None:
+    kind, event_names, members = EVENTING[name]
+    assert {snake(event) for event in event_names.split()} <= kind.event_names
+    for member in members.split():
+        assert hasattr(kind, snake(member)), member
 
 
 # --- the rest of the module ----------------------------------------------------------------------------------

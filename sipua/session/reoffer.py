@@ -76,6 +76,11 @@ class Reoffer:
 
     # --- the offer -----------------------------------------------------------------------------------------
 
+    @property
+    def is_update(self) -> bool:
+        """Whether it goes out as UPDATE."""
+        return self._method == "UPDATE"
+
     def is_possible(self) -> bool:
         """Whether the call is far enough for it."""
         return may_offer(self._session) or (

@@ -80,6 +80,9 @@ class RTCSession(Identities, Emitter):
         }
     )
 
+    causes = Cause
+    """Why calls end or fail; the same as `sipua.Cause`."""
+
     def __init__(self, host: SessionHost, direction: Literal["incoming", "outgoing"]) -> None:
         super().__init__()
         self.direction: Literal["incoming", "outgoing"] = direction

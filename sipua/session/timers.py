@@ -32,7 +32,7 @@ DEFAULT = 1800
 #: A peer that answers with less than this many seconds is not taken at its word.
 FLOOR = 30
 #: Seconds until a refresh that was refused is tried again, at least.
-RETRY = 5.0
+RETRY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +210,15 @@ class SessionTimer:
         renegotiation = session._renegotiation
         if not self.due or session.is_ended():
             return
-        if not renegotiation.is_idle or session.status is not State.CONFIRMED:
+        if session.status is not State.CONFIRMED:
             return  # called again when that is over
+        by_update = self._policy.method == "UPDATE" and session._peer.allows("UPDATE")
+        current = renegotiation.current
+        busy = not renegotiation.is_idle
+        if by_update:  # it has no offer, and waits for nothing but another UPDATE
+            busy = current is not None and current.is_update
+        if busy:
+            return
         self.due = False
         self._send_refresh(session, self._policy.method)
 

@@ -457,8 +457,8 @@ FLOWS = [
             Arrow("bob -> alice", "200 BYE"),
         ],
     ),
-    # The figure shows a PRACK. By RFC 6026, which came later, the transaction tells nothing but 2xx once there
-    # was one; the proxy that forked cancels the other branch in any case.
+    # The figure shows a PRACK. RFC 6026 §7.2, which came later, has the client transaction tell nothing but 2xx once
+    # there was one; the proxy that forked cancels the other branch in any case.
     Flow(
         "RFC 5407 Figure 7",
         "A reliable 180 of another branch that comes after a 200 begins nothing",

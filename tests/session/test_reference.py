@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,5 +78,5 @@ def test_nothing_in_a_uri_becomes_a_header_of_its_own(tail: str) -> None:
     if isinstance(found, int):
         assert found == 400
     else:
-        assert all(content.isprintable() for _, content in found.headers)
+        assert not re.search(r"[\x00-\x1f\x7f]", "".join(content for _, content in found.headers))
         assert {name.lower()[:2] for name, _ in found.headers} <= {"x-"}

@@ -304,8 +304,33 @@ async def test_any_reinvite_is_a_refresh() -> None:
         assert ua.loop.time() - start == pytest.approx(60)
 
 
-async def test_refresh_that_is_due_while_busy_follows() -> None:
-    """JsSIP skips it and never comes back to it."""
+@pytest.mark.parametrize("refresh", ["INVITE", "UPDATE"])
+async def test_refresh_that_is_due_while_busy_follows(refresh: str) -> None:
+    """JsSIP skips it and never comes back to it. An UPDATE waits for another UPDATE only."""
+    wire = Wire()
+    async with user_agent(wire, session_timers_refresh_method=refresh) as ua:
+        call, _ = await call_out(wire, ua, ("Session-Expires", "120;refresher=uac"))
+        await wire.settle(50)
+        held = call.hold(use_update=refresh == "UPDATE")
+        busy = await wire.request(refresh)
+        wire.reply(busy, 100)
+        await wire.settle(20)  # now it is due
+        assert wire.nothing_sent()
+        wire.reply(busy, 488)  # this was no refresh
+        if refresh == "INVITE":
+            await wire.request("ACK")
+        with pytest.raises(Exception, match="488"):
+            await held
+        wire.reply(await wire.request(refresh), 200, (("Session-Expires", "120;refresher=uac"),), sdp=ANSWER)
+        if refresh == "INVITE":
+            await wire.request("ACK")
+        await wire.settle(55)
+        assert wire.nothing_sent()
+        assert call.is_established()
+
+
+async def test_update_without_offer_does_not_wait_for_a_reinvite() -> None:
+    """RFC 3311 §5.1: only offers exclude each other, and a re-INVITE may ring for long."""
     wire = Wire()
     async with user_agent(wire) as ua:
         call, _ = await call_out(wire, ua, ("Session-Expires", "120;refresher=uac"))
@@ -313,20 +338,19 @@ async def test_refresh_that_is_due_while_busy_follows() -> None:
         held = call.hold()
         reinvite = await wire.request("INVITE")
         wire.reply(reinvite, 100)
-        await wire.settle(20)  # now it is due
-        assert wire.nothing_sent()
-        wire.reply(reinvite, 488)  # this was no refresh
+        update = await wire.request("UPDATE")
+        assert update.body == b""
+        wire.reply(update, 200, (("Session-Expires", "120;refresher=uac"),))
+        await wire.settle(30)
+        wire.reply(reinvite, 200, sdp=directed(ANSWER, "recvonly"))
         await wire.request("ACK")
-        with pytest.raises(Exception, match="488"):
-            await held
-        wire.reply(await wire.request("UPDATE"), 200, (("Session-Expires", "120;refresher=uac"),))
-        await wire.settle(55)
-        assert wire.nothing_sent()
+        await held
+        assert call.is_on_hold()["local"]
 
 
 async def test_refresh_that_is_due_while_busy_and_done_by_then() -> None:
     wire = Wire()
-    async with user_agent(wire) as ua:
+    async with user_agent(wire, session_timers_refresh_method="INVITE") as ua:
         call, _ = await call_out(wire, ua, ("Session-Expires", "120;refresher=uac"))
         await wire.settle(50)
         held = call.hold()
