@@ -262,7 +262,7 @@ class Core:
             if event.transaction.user is not None:
                 event.transaction.user.on_event(event, self.now())
         except Exception:
-            logger.exception("%r could not be handled", event)
+            logger.exception("a %s could not be handled", type(event).__name__)
 
     def _new_request(self, transaction: ServerTransaction, request: Request) -> None:
         flow = transaction.flow
