@@ -526,12 +526,17 @@ FLOWS = [
             Press("alice", "hold"),
             Arrow("alice -> bob", "INVITE", "F4", sdp="sendonly"),
             Arrow("bob -> alice", "100"),
-            Wait(10),  # the refresh was due 5 s ago
+            Wait(5),
+            Arrow("alice -> bob", "UPDATE", "F6"),  # it has no offer that could meet another one
+            Arrow(
+                "bob -> alice",
+                "200",
+                to="F6",
+                headers={"Session-Expires": "90;refresher=uac", "Require": "timer"},
+            ),
             Arrow("bob -> alice", "488", to="F4"),
             Arrow("alice -> bob", "ACK"),
             Finished("alice", raises=RequestFailed),
-            Arrow("alice -> bob", "UPDATE"),
-            Arrow("bob -> alice", "200", headers={"Session-Expires": "90;refresher=uac", "Require": "timer"}),
             Shows("alice", **UNTOUCHED),
             *hung_up(),
         ],
