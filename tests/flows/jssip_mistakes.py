@@ -526,8 +526,7 @@ FLOWS = [
             Press("alice", "hold"),
             Arrow("alice -> bob", "INVITE", "F4", sdp="sendonly"),
             Arrow("bob -> alice", "100"),
-            Wait(5),
-            Arrow("alice -> bob", "UPDATE", "F6"),  # it has no offer that could meet another one
+            Arrow("alice -> bob", "UPDATE", "F6", after=5),  # it has no offer that could meet another one
             Arrow(
                 "bob -> alice",
                 "200",
