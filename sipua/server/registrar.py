@@ -165,7 +165,7 @@ class Registrar:
             headers.append(("Require", "outbound"))
         headers.append(("Supported", ", ".join(EXTENSIONS)))
         for binding in self._location.of(user):
-            seconds = max(1, math.ceil(binding.expires_at - now))
+            seconds = max(1, math.ceil(binding.expires_at - now - 1e-3))  # 600.0000001 s are 600
             parameters: dict[str, str | None] = {"expires": str(seconds)}
             if binding.instance is not None and "gruu" in supported:
                 parameters |= self._gruus(binding, request)
