@@ -28,7 +28,7 @@ from tests.lab import labs, render
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-USERS = ("alice", "bob", "carol", "dave", "erin")
+USERS = ("alice", "bob", "carol", "dave", "erin", "frank")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,10 @@ class Peer:
         command = self._lab.console(self.name, *words)
         return await asyncio.to_thread(_output, command)
 
+    async def restart(self) -> None:
+        """End the server. It is started again at once, but does not answer for a moment."""
+        await asyncio.to_thread(_output, self._lab.restart(self.name))
+
     async def version(self) -> str:
         raise NotImplementedError
 
@@ -115,7 +119,7 @@ class AsteriskPeer(Peer):
         return (await self.ask("core show version")).split(" built")[0].strip()
 
     async def channels(self) -> list[str]:
-        """The names of the channels that are up: one per leg of a call (and not the one for MESSAGEs)."""
+        """The names of the channels that are up: one per leg of a call. The one for MESSAGEs is left out."""
         listing = await self.ask("core show channels concise")
         names = [line.split("!")[0] for line in listing.splitlines() if "!" in line]
         return [name for name in names if not name.startswith("Message/")]
