@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from sipua import events
 from sipua.emitter import Emitter
-from sipua.errors import InvalidStateError, MediaError
+from sipua.errors import InvalidStateError
 from sipua.events import Cause
 from sipua.session import dtmf, incoming, indialog, info, leftovers, refer, renegotiate, terminate, update
 from sipua.session.identities import Identities
+from sipua.session.mailbox import Mailbox
 from sipua.session.outcome import call_error
 from sipua.session.peer import Peer
 from sipua.session.redirect import Redirection
@@ -28,7 +29,7 @@ from sipua.session.subscriptions import ReferUsages
 from sipua.session.timers import SessionTimer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Mapping
 
     from sipua.emitter import Handler
     from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats
@@ -40,11 +41,8 @@ logger = logging.getLogger("sipua.session")
 
 T = TypeVar("T")
 
-#: Media work that takes longer than this many seconds has failed.
-MEDIA_WORK_LIMIT = 20.0
 
-
-class RTCSession(Identities, Emitter):
+class RTCSession(Identities, Mailbox, Emitter):
     """A call. Made by `UA.call` or told by the ``new_rtc_session`` event, never by the application.
 
     ``async with`` on it waits until the call is confirmed, and hangs up on leaving; a call that does not come
@@ -84,7 +82,8 @@ class RTCSession(Identities, Emitter):
     """Why calls end or fail; the same as `sipua.Cause`."""
 
     def __init__(self, host: SessionHost, direction: Literal["incoming", "outgoing"]) -> None:
-        super().__init__()
+        Emitter.__init__(self)
+        Mailbox.__init__(self, host.loop)
         self.direction: Literal["incoming", "outgoing"] = direction
         """``"incoming"`` or ``"outgoing"``."""
         self.data: dict[str, Any] = {}
@@ -110,12 +109,6 @@ class RTCSession(Identities, Emitter):
 
         self._host = host
         self._state = State.NULL
-        self._mailbox: list[
-            Callable[[], None]
-        ] = []  # seldom more than one or two: no deque, of which each costs 0.8 kB
-        self._urgent: list[Callable[[], None]] = []
-        self._acting = False
-        self._work: asyncio.Task[Any] | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._media: MediaSession | None = None
         self._dialog: Dialog | None = None
@@ -439,31 +432,7 @@ class RTCSession(Identities, Emitter):
             self._refers.close()
         self._set_gone()
 
-    # --- mailbox -------------------------------------------------------------------------------------------
-
-    def _post(self, action: Callable[[], None], *, urgent: bool = False) -> None:
-        """Carry `action` out after those that came before it, and after the media work that is going on."""
-        (self._urgent if urgent else self._mailbox).append(action)
-        if not self._acting:
-            self._act()
-
-    def _act(self) -> None:
-        self._acting = True
-        try:
-            while True:
-                if self._urgent:
-                    action = self._urgent.pop(0)
-                elif self._mailbox and self._work is None:
-                    action = self._mailbox.pop(0)
-                else:
-                    return
-                try:
-                    action()
-                except Exception as error:
-                    logger.exception("%s: cannot go on", self)
-                    self._give_up(Cause.INTERNAL_ERROR, str(error))
-        finally:
-            self._acting = False
+    # --- faults and states ---------------------------------------------------------------------------------
 
     def _give_up(self, cause: Cause, reason: str) -> None:
         """End the call because of a fault on this side: properly if that is possible, and in any case."""
@@ -479,41 +448,8 @@ class RTCSession(Identities, Emitter):
         self._set_over(over("system", cause, None, reason))
         self._set_gone()
 
-    def _do(
-        self,
-        work: Coroutine[Any, Any, T],
-        then: Callable[[T], None],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        """Let media work; `then` or `failed` is the next action after it, unless the call is over by then."""
-        assert self._work is None, "one piece of media work at a time"
-        task = self._work = self._host.loop.create_task(_bounded(work))
-
-        def done(task: asyncio.Task[T]) -> None:
-            work.close()  # it was never begun if the task was cancelled at once
-            if not task.cancelled():
-                task.exception()  # seen
-            self._post(finished, urgent=True)
-
-        def finished() -> None:
-            if self._work is not task:
-                return
-            self._work = None
-            if self._over.done() and self._state is State.ENDED:
-                return
-            if task.cancelled():
-                failed(MediaError("cancelled"))
-            elif (error := task.exception()) is None:
-                then(task.result())
-            elif isinstance(error, Exception):
-                failed(error)
-
-        task.add_done_callback(done)
-
-    def _stop_work(self) -> None:
-        if self._work is not None:
-            work, self._work = self._work, None
-            work.cancel()
+    def _is_past(self) -> bool:
+        return self._over.done() and self._state is State.ENDED
 
     def _advance(self, event: Event) -> None:
         self._state = advance(self._state, event)
@@ -579,8 +515,7 @@ class RTCSession(Identities, Emitter):
             self._gone.set_result(None)
         else:
             self._host.spawn(self._close_media(self._media))
-        if not self._acting:
-            self._act()  # requests that waited for media work are refused now
+        self._act()  # requests that waited for media work are refused now
 
     def _release(self) -> None:
         """Let the transaction of the INVITE, which outlives the call by 32 s, hold nothing of it."""
@@ -610,8 +545,3 @@ class RTCSession(Identities, Emitter):
         finally:
             if not self._gone.done():
                 self._gone.set_result(None)
-
-
-async def _bounded(work: Coroutine[Any, Any, T]) -> T:
-    async with asyncio.timeout(MEDIA_WORK_LIMIT):
-        return await work
