@@ -82,12 +82,14 @@ class Emitter:
             return
 
         async def finish() -> None:
-            for outcome in pending:
-                try:
-                    await outcome
-                except Exception:
-                    logger.exception("%s: a handler of %r raised", self, event)
-            then()
+            try:
+                for outcome in pending:
+                    try:
+                        await outcome
+                    except Exception:
+                        logger.exception("%s: a handler of %r raised", self, event)
+            finally:
+                then()
 
         task = asyncio.ensure_future(finish())
         self._handler_tasks.add(task)
@@ -107,7 +109,8 @@ class Emitter:
             except Exception:
                 logger.exception("%s: a handler of %r raised", self, event)
                 continue
-            if inspect.isawaitable(outcome):
+            # Only coroutines: a plain handler may return an awaitable of ours, such as that of hold().
+            if inspect.iscoroutine(outcome):
                 pending.append(outcome)
         return pending
 

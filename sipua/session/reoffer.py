@@ -346,5 +346,7 @@ class Reoffer:
         self._session._clear_timer("re-INVITE")
 
     def abandon(self) -> None:
-        """The call is over."""
+        """The call is over: a re-INVITE that only rings would ring for ever."""
+        if not self.is_update:
+            self._cancel()
         self._break(InvalidStateError(self.operation, State.ENDED.value))

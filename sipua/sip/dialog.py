@@ -358,7 +358,10 @@ class Dialog:
             return
         if code < 200 and not response.headers.get("RSeq"):
             return
-        target = _contact_uri(response)
+        try:
+            target = _contact_uri(response)
+        except ParseError:
+            target = None  # a Contact that cannot be read changes nothing
         if target is not None:
             self._previous_target = None
             self.remote_target = target

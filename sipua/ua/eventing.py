@@ -246,8 +246,7 @@ class EventPackages(Emitter):
 
     def _started(self, operation: str) -> UA:
         ua = cast("UA", self)
-        if ua._transport is None:
-            raise InvalidStateError(operation, "stopped")
+        ua._assert_running(operation)
         return ua
 
     def _tell_event_users(self, *, connected: bool) -> None:

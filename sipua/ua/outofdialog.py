@@ -41,7 +41,7 @@ class Incoming:
         return (self.request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
 
     def defer(self) -> None:
-        """Do not answer when the handlers return: `accept` or `reject` follows later."""
+        """Do not answer when the handlers return: `accept` or `reject` follows, within the 32 s that the peer waits."""
         self._deferred = True
 
     def reject(

@@ -594,3 +594,43 @@ async def test_reinvite_is_authenticated() -> None:
         ack = await wire.request("ACK")
         assert (ack.cseq.sequence, "Proxy-Authorization" in ack.headers) == (second.cseq.sequence, True)
         await held
+
+
+async def test_a_reinvite_that_only_rings_is_cancelled_when_the_call_ends() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        wire.reply(await wire.request("INVITE"), 200, sdp=ANSWER)
+        await wire.request("ACK")
+        await call.wait_confirmed()
+        call.hold()
+        again = await wire.request("INVITE")
+        wire.reply(again, 180)
+        await wire.settle()
+        gone = call.terminate()
+        said = {message.cseq.method: message for message in (await wire.next(), await wire.next())}
+        assert said.keys() == {"CANCEL", "BYE"}
+        wire.reply(said["BYE"], 200)  # type: ignore[arg-type]
+        await gone
+        await wire.settle(100)
+        assert set(ua.counts().values()) == {0}
+
+
+@pytest.mark.parametrize("use_update", [False, True])
+async def test_a_contact_that_cannot_be_read_changes_nothing(use_update: bool) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        wire.reply(await wire.request("INVITE"), 200, (("Allow", "INVITE, ACK, BYE, UPDATE"),), sdp=ANSWER)
+        await wire.request("ACK")
+        await call.wait_confirmed()
+        held = call.hold(use_update=use_update)
+        offer = await wire.request("UPDATE" if use_update else "INVITE")
+        answer = ANSWER.replace("a=sendrecv", "a=recvonly")
+        wire.reply(offer, 200, (("Contact", ",<sip:p@1.2.3.4>"),), sdp=answer)
+        if not use_update:
+            await wire.request("ACK")
+        await held
+        assert call.is_on_hold()["local"]
+        call.terminate()
+        assert str((await wire.request("BYE")).uri) == "sip:peer@192.0.2.1;transport=ws"

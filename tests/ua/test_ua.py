@@ -342,3 +342,27 @@ async def test_stop_comes_to_its_end_whoever_is_cancelled() -> None:
         assert not ua.is_connected()
         ua.start()
         await ua.ready()
+
+
+async def test_plain_handlers_may_return_what_is_awaitable(caplog: pytest.LogCaptureFixture) -> None:
+    """Such as the documented ``lambda event: event.session.answer()``, also when that comes to nothing."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        ua.on("new_rtc_session", lambda event: event.session.answer())
+        wire.invite(ua)
+        wire.in_dialog("BYE", await wire.response(200))
+        await wire.response(200, "BYE")
+        await wire.settle(1)
+        assert "raised" not in caplog.text
+
+
+async def test_handler_that_is_cancelled_leaves_nobody_waiting() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+
+        async def cancelled(event: NewMessage) -> None:
+            raise asyncio.CancelledError
+
+        ua.on("new_message", cancelled)
+        wire.put(plain("MESSAGE", ua.contact_uri, body="x"))
+        await wire.response(200, "MESSAGE")
