@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sipua import InvalidStateError
 from sipua.sip import ParseError, Response
 from sipua.testing import run_simulated
 from tests.wire import ANSWER, OFFER, Wire, user_agent
@@ -105,6 +106,26 @@ class BreakingWire(Wire):
                 )
 
 
+BUTTONS = (
+    lambda call: call.hold(),
+    lambda call: call.unhold(use_update=True),
+    lambda call: call.renegotiate(late_offer=True),
+    lambda call: call.send_info("text/plain", "x"),
+    lambda call: call.refer("carol"),
+    lambda call: call.send_dtmf("5"),
+)
+
+
+def press(ua: Any, rand: random.Random) -> None:
+    """What a user does meanwhile."""
+    for call in ua.sessions:
+        if rand.random() < 0.2:
+            try:
+                rand.choice(BUTTONS)(call)
+            except InvalidStateError:
+                pass  # the button was dead
+
+
 async def survive(seed: int) -> None:
     rand = random.Random(seed)
     wire = BreakingWire(rand)
@@ -124,6 +145,7 @@ async def survive(seed: int) -> None:
                 wire.act(ua, invite)
             except (ParseError, ValueError):
                 pass  # what the test itself could not make of what it had
+            press(ua, rand)
             await asyncio.sleep(rand.choice((0, 0, 0.01, 1)))
         wire.breaking = False
         await asyncio.sleep(1)
