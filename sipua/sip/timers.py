@@ -63,7 +63,7 @@ class Deadline(Generic[OwnerT]):
 
 
 class Deadlines(Generic[OwnerT]):
-    """A heap of deadlines. Cancelling is a store; the dead are swept out when they are the majority.
+    """A heap of deadlines. Cancelling is a store; the dead are swept out when they are an eighth of all.
 
     Equal times fire in the order in which they were started.
     """
@@ -92,7 +92,7 @@ class Deadlines(Generic[OwnerT]):
             return
         deadline.owner = None
         self._dead = dead = self._dead + 1
-        if dead > 64 and dead * 2 > len(self._heap):
+        if dead > 64 and dead * 8 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2].owner is not None]
             heapify(self._heap)
             self._dead = 0

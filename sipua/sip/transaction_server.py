@@ -117,18 +117,23 @@ class ServerTransaction(Transaction):
         if self.is_acknowledged:
             super().release()
             self.last_response = self.user = None
+            self._forget_indexes()
 
     def receive(self, request: Request, now: float) -> None:
         """The request again, or the ACK to what was answered. For the layer."""
         self._step(Input.ACK if request.method == "ACK" else Input.REQUEST, now, request)
 
     def _forget(self) -> None:
+        del self._context.servers[self._key]
+        self._forget_indexes()
+
+    def _forget_indexes(self) -> None:
         context = self._context
-        del context.servers[self._key]
         if self._merge_key is not None:
             del context.merged[self._merge_key]
         if self._ack_key is not None and context.acks.get(self._ack_key) is self:
             del context.acks[self._ack_key]
+        self._merge_key = self._ack_key = None
 
     def _resend(self, now: float, message: object) -> None:
         if self.last_response is not None:
