@@ -69,10 +69,14 @@ async def test_registration(server: Peer, secure: bool) -> None:
     assert not await server.bindings("alice")
 
 
-async def test_registration_with_sha_256(asterisk: AsteriskPeer) -> None:
+@pytest.mark.parametrize("secure", [False, True], ids=["ws", "wss"])
+async def test_registration_with_sha_256(asterisk: AsteriskPeer, secure: bool) -> None:
     sent: list[str] = []
     account = asterisk.accounts["dave"]
-    ua = UA(account.uri, sockets=asterisk.ws, password=account.password)
+    url = asterisk.wss if secure else asterisk.ws
+    ua = UA(
+        account.uri, sockets=url, password=account.password, ca_file=str(asterisk.ca_file) if secure else None
+    )
     ua.trace(lambda direction, data: sent.append(str(data)) if direction == "out" else None)
     async with ua:
         assert ua.is_registered()
