@@ -207,7 +207,9 @@ class TransactionLayer:
 
     def _receive_response(self, response: Response, now: float) -> None:
         vias = response.via
-        transaction = self._context.clients.get((vias[0].branch or "", response.cseq.method))
+        branch = vias[0].branch or ""
+        key = (branch, "CANCEL") if response.cseq.method == "CANCEL" else branch
+        transaction = self._context.clients.get(key)
         # Stray responses are dropped, RFC 6026 section 7.2; so are those that were not meant to end here,
         # RFC 3261 section 8.1.3.3.
         if transaction is None or not (len(vias) == 1 or self._proxy):

@@ -26,7 +26,8 @@ __all__ = ["CLASS_OF_STATUS", "ClientKey", "Context", "Node", "ServerKey", "Tran
 #: what a response is to a machine, by the first digit of its code
 CLASS_OF_STATUS: Final = (Input.FAILURE, Input.PROVISIONAL, Input.SUCCESS, *[Input.FAILURE] * 4)
 
-ClientKey = tuple[str, str]
+#: The branch, and for a CANCEL, which has that of its INVITE, its method besides.
+ClientKey = str | tuple[str, str]
 ServerKey = tuple[Hashable, ...]
 
 
@@ -41,7 +42,7 @@ class Context:
         self.messages: list[tuple[Request | Response, Hashable]] = []
         self.events: list[Event] = []
         self.deadlines: Deadlines[Transaction] = Deadlines()
-        #: by branch and method
+        #: by branch
         self.clients: dict[ClientKey, ClientTransaction] = {}
         #: by branch, sent-by and method, or what RFC 2543 had instead
         self.servers: dict[ServerKey, ServerTransaction] = {}

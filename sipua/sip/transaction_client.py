@@ -38,7 +38,7 @@ class ClientTransaction(Transaction):
         self.cancelled = False
         self._cancel: Request | None = None
         self._ack: Request | None = None
-        self._key: ClientKey = (branch, self.method)
+        self._key: ClientKey = (branch, "CANCEL") if self.method == "CANCEL" else branch
         context.clients[self._key] = self
         context.messages.append((request, flow))
         self._start(_INVITE if self.method == "INVITE" else _NON_INVITE, now)
@@ -76,7 +76,9 @@ class ClientTransaction(Transaction):
         return request
 
     def is_answered_by(self, response: Response) -> bool:
-        """Whether a response with our branch has the request's Call-ID, From tag and CSeq, too."""
+        """Whether a response with our branch has the request's CSeq, Call-ID and From tag, too."""
+        if response.cseq.method != self.method:
+            return False
         if not hasattr(self, "request"):
             return True  # released: only 2xx mean anything now, and these are acknowledged as they are
         request = self.request
