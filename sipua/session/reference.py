@@ -19,6 +19,7 @@ logger = logging.getLogger("sipua.session")
 #: What we can be referred to; anything else gets 416.
 SCHEMES = ("sip", "sips", "tel")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NUMBER = re.compile(r"\+?[0-9A-Fa-f*#().\-]*[0-9A-Fa-f*#][0-9A-Fa-f*#().\-]*")
 
 #: Headers in a Refer-To URI that go into the INVITE, beside ``X-`` ones. The sender of the REFER must not be able to
@@ -87,8 +88,11 @@ def read(request: Request) -> Reference:
     if method is not None and method.upper() != "INVITE":
         raise ParseError(f"a reference to {uri}", status=501, request=request)
     replaces = _replaces(request, uri)
+    wanted = [(name, uri.headers[name] or "") for name in uri.headers if _is_honoured(name)]
+    if any(_CONTROL.search(content) for _, content in wanted):
+        raise _malformed(request, "control characters in a header of the URI")
     try:
-        headers = header_list([(name, uri.headers[name] or "") for name in uri.headers if _is_honoured(name)])
+        headers = header_list(wanted)
     except InvalidHeaderError as error:
         raise _malformed(request, str(error)) from None
     if replaces is not None:

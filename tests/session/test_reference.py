@@ -71,6 +71,11 @@ def test_anything_else_is_refused_with_a_status(value: str) -> None:
     assert found in (400, 416, 501) if isinstance(found, int) else found.uri.scheme in reference.SCHEMES
 
 
+@pytest.mark.parametrize("escaped", ["%02", "a%0D%0AVia: x", "%7F", "%00"])
+def test_control_characters_in_a_uri_are_refused(escaped: str) -> None:
+    assert read_or_status(f"<sip:bob@example.com?X-A={escaped}>") == 400
+
+
 @given(st.text('abc%0DA2BX-=&;:?<>@ "', max_size=40))
 def test_nothing_in_a_uri_becomes_a_header_of_its_own(tail: str) -> None:
     """Escaped line ends in a header of the URI must not get onto the wire."""
