@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from sipua.testing import run_realtime, run_simulated
+
+# In CI the same examples every time; new ones are looked for at a desk, where somebody can look at what is found.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 if TYPE_CHECKING:
     from collections.abc import Callable
