@@ -62,17 +62,11 @@ class Emitter:
     def emit(self, event: str, payload: Any) -> None:
         """Call the handlers of `event`; coroutines go on as tasks."""
         for outcome in self._call(event, payload):
-            task = asyncio.ensure_future(outcome)
-            self._handler_tasks.add(task)
-            task.add_done_callback(self._handler_done)
+            self._spawn(outcome)
 
     async def emit_and_wait(self, event: str, payload: Any) -> None:
         """Call the handlers of `event` and wait for the coroutines among them: for payloads that may be changed."""
-        for outcome in self._call(event, payload):
-            try:
-                await outcome
-            except Exception:
-                logger.exception("%s: a handler of %r raised", self, event)
+        await self._wait(event, self._call(event, payload))
 
     def emit_then(self, event: str, payload: Any, then: Callable[[], None]) -> None:
         """Call the handlers of `event`, and `then` when all are done: at once, unless some are coroutines."""
@@ -83,15 +77,21 @@ class Emitter:
 
         async def finish() -> None:
             try:
-                for outcome in pending:
-                    try:
-                        await outcome
-                    except Exception:
-                        logger.exception("%s: a handler of %r raised", self, event)
+                await self._wait(event, pending)
             finally:
                 then()
 
-        task = asyncio.ensure_future(finish())
+        self._spawn(finish())
+
+    async def _wait(self, event: str, pending: list[Any]) -> None:
+        for outcome in pending:
+            try:
+                await outcome
+            except Exception:
+                logger.exception("%s: a handler of %r raised", self, event)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
         self._handler_tasks.add(task)
         task.add_done_callback(self._handler_done)
 
