@@ -226,7 +226,7 @@ def renumber(
     extensions = numbering.header_extensions(transceiver._headerExtensions)
     transceiver._codecs, transceiver._headerExtensions = codecs, extensions
     description = SessionDescription.parse(offer.sdp)
-    (media,) = description.media
+    media = description.media[0]
     media.fmt = [codec.payloadType for codec in codecs]
     media.rtp.codecs, media.rtp.headerExtensions = codecs, extensions
     return RTCSessionDescription(str(description), offer.type)

@@ -25,15 +25,19 @@ from sipua.media.interface import MediaStats
 from sipua.media.opus import OpusEncoder
 from sipua.media.pcm import pcm_of, samples_per_frame, silence
 from sipua.media.track import OutgoingTrack
+from sipua.media.video.line import VideoLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aiortc.codecs.base import Encoder
 
+    from sipua.media.description import Section
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.numbering import Numbering
     from sipua.media.port import CallAudio
+    from sipua.media.sdp import AnsweredVideo, RemoteOffer
+    from sipua.media.video.port import CallVideo
 
 __all__ = ["Leg"]
 
@@ -55,6 +59,7 @@ class Leg:
         self,
         options: MediaOptions,
         audio: CallAudio,
+        video: CallVideo,
         on_state: Callable[[Leg], None],
         on_track: Callable[[Leg, Any], None],
         *,
@@ -69,11 +74,13 @@ class Leg:
         self.offer_text: str | None = None
         """aiortc's last offer, with the audio m-line alone."""
         self._audio = audio
+        self._port = video
         self._on_state = on_state
         self._on_track = on_track
         self._loop = asyncio.get_running_loop()
         self._saved: internals.Snapshot | None = None
         self._numbering: Numbering | None = None
+        self._video_before: tuple[Section, ...] = ()
         self._direction: Direction = options.direction
         self._timer: asyncio.TimerHandle | None = None
         self._started: float | None = None
@@ -95,6 +102,8 @@ class Leg:
         self.transceiver = self.pc.addTransceiver(self._sender_track, "sendrecv")
         self._sending = internals.Sending(self.transceiver.sender, _encoder)
         self._ice = internals.ice_of(self.transceiver)
+        self.video = VideoLine(self.pc, self.transceiver, options, video, base=base.video if base else None)
+        self.video.on_path_change = self._connection_changed
         if base is None:
             self.sockets = SharedSockets()
             self._gathering = Gathering(self._ice, options, lambda: self.sockets.adopt(self._ice))
@@ -121,18 +130,33 @@ class Leg:
         """Whether the peer has closed it or it has failed: another offer or answer needs another leg."""
         return self.state in ("failed", "closed") or self.pc.signalingState == "closed"
 
-    async def offer(self, direction: Direction, numbering: Numbering | None = None) -> str:
-        """aiortc's offer, complete with candidates; not the first of the call, it keeps to its `numbering`."""
+    async def offer(
+        self,
+        direction: Direction,
+        numbering: Numbering | None = None,
+        *,
+        video: Direction | None = None,
+        bundled: bool = False,
+        video_before: tuple[Section, ...] = (),
+    ) -> str:
+        """aiortc's offer, complete with candidates; not the first of the call, it keeps to its `numbering`.
+
+        `video_before` are the video m-lines that are in force, ours and the peer's.
+        """
         self._assert_open("create_offer")
         self._numbering = numbering
         if not self.pending:
             self._saved = internals.snapshot(self.pc, self.transceiver)
+            self.video.save()
         self.transceiver.direction = self._direction = direction
+        self._video_before = video_before
         self._prefer(self.options.codecs)
         try:
+            self.video.prepare_offer(video, bundled=bundled)
             offer = await self.pc.createOffer()
             if numbering is not None:
                 offer = internals.renumber(self.transceiver, offer, numbering)
+            offer = self.video.number(offer, video_before)
             await self.pc.setLocalDescription(offer)
         except BaseException:
             self.rollback()
@@ -141,32 +165,40 @@ class Leg:
         self.offer_text = self.pc.localDescription.sdp
         return self.offer_text
 
-    async def answer(self, offer: str, peer: str, direction: Direction) -> str:
+    async def answer(
+        self, offer: RemoteOffer, peer: str, direction: Direction, video: Direction | None = None
+    ) -> str:
         """Apply the peer's offer, mended; return aiortc's answer. `peer` is its ICE user name."""
         self._assert_open("create_answer")
         saved = internals.snapshot(self.pc, self.transceiver)
+        self.video.save()
         self.transceiver.direction = self._direction = direction
         self._prefer(self.options.codecs)
         try:
-            await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            taken = offer.video
+            self.video.prepare_answer(video if taken.live else None, mid=taken.mid, bundled=taken.bundled)
+            await self.pc.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             self.sockets.expect(peer, self._ice)
             await self.pc.setLocalDescription(await self.pc.createAnswer())
         except BaseException as error:
             internals.restore(self.pc, self.transceiver, saved)
+            self.video.restore()
             if isinstance(error, Exception):
                 raise _refused("offer", error) from error
             raise
         self._assert_open("create_answer")
         self.offer_text = None
+        self.video.negotiated(live=taken.live, peer=taken.peer)
         self._negotiated()
         return str(self.pc.localDescription.sdp)
 
-    async def accept(self, answer: str, peer: str) -> None:
+    async def accept(self, answer: str, peer: str, video: AnsweredVideo) -> None:
         """Apply the peer's answer, mended, to the pending offer, or once more to the last one."""
         self._assert_open("apply_answer")
         saved = internals.snapshot(self.pc, self.transceiver)
         if not self.pending:
             internals.reopen_offer(self.pc)
+            self.video.save()
         # The order of the answer is the peer's choice among the codecs that were offered.
         self._prefer(None)
         try:
@@ -178,6 +210,7 @@ class Leg:
             raise
         self._saved = None
         self.sockets.expect(peer, self._ice)
+        self.video.negotiated(live=video.live, peer=video.peer)
         self._negotiated()
 
     async def add_remote_candidate(self, candidate: str | None) -> None:
@@ -197,13 +230,19 @@ class Leg:
         """Forget the pending offer."""
         if self.pending and self._saved is not None:
             internals.restore(self.pc, self.transceiver, self._saved)
+            self.video.restore()
         self._saved = None
 
     async def fork(self) -> Leg:
         """Another leg with the same offer, on the same sockets, for an answer from somebody else."""
-        leg = Leg(self.options, self._audio, self._on_state, self._on_track, base=self)
+        leg = Leg(self.options, self._audio, self._port, self._on_state, self._on_track, base=self)
         try:
-            await leg.offer(self._direction, self._numbering)
+            await leg.offer(
+                self._direction,
+                self._numbering,
+                video=self.video.offered,
+                video_before=self._video_before,
+            )
         except BaseException:
             await leg.close()
             raise
@@ -223,12 +262,14 @@ class Leg:
     def activate(self) -> None:
         """From now on this leg is what the call sounds like."""
         self.active = True
+        self.video.activate()
         if self._sender_track.started:
             self._audio.outlet.set_rate(self._sender_track.rate)
 
     def deactivate(self) -> None:
         """The peer hears silence, and is not heard."""
         self.active = False
+        self.video.deactivate()
 
     def _first_pull(self) -> int:
         """aiortc has begun to send: by now the codec is known. Returns the sample rate that suits it."""
@@ -244,6 +285,9 @@ class Leg:
         )
 
     def _got_track(self, track: Any) -> None:
+        if track.kind == "video":
+            self.video.receive(track)
+            return
         self.track = track
         self._pump = self._loop.create_task(self._receive(track), name="sipua audio in")
         self._on_track(self, track)
@@ -302,7 +346,7 @@ class Leg:
         self._watch()
 
     def _connection_changed(self) -> None:
-        if self.pc.connectionState == "connected":
+        if self.video.connection_state() == "connected":
             self._hear()
         self._watch()
 
@@ -324,7 +368,7 @@ class Leg:
             self._begin_close("failed")
 
     def _judge(self, now: float) -> MediaState:
-        connection = self.pc.connectionState
+        connection = self.video.connection_state()
         if connection == "connected":
             return "disconnected" if now - self._heard > self.options.silence_timeout else "connected"
         if connection == "failed":
@@ -388,17 +432,21 @@ class Leg:
             self._timer.cancel()
         self._gathering.stop()
         internals.forbid_start(self.transceiver)
+        self.video.begin_close()
         self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
         _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
         if late:
             logger.warning("media did not close in %g s; its sockets are dropped", _CLOSE_TIMEOUT)
             internals.abandon(self._ice)
+            self.video.abandon()
             closing.cancel()
             await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
         elif closing.exception() is not None:
             logger.warning("media did not close cleanly", exc_info=closing.exception())
             internals.abandon(self._ice)
+            self.video.abandon()
+        await self.video.close()
         for task in (self._pump, self._asking):
             if task is not None:
                 task.cancel()
