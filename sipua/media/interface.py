@@ -22,7 +22,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from sipua.errors import InvalidStateError
+
 if TYPE_CHECKING:
+    import asyncio
     from pathlib import Path
 
     from sipua.errors import MediaError
@@ -38,6 +41,7 @@ __all__ = [
     "AudioSource",
     "Callbacks",
     "Direction",
+    "DtmfTransport",
     "IceServer",
     "MediaFactory",
     "MediaOptions",
@@ -52,6 +56,9 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 MediaState = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
+
+DtmfTransport = Literal["RFC4733", "INBAND"]
+"""How a tone goes in the audio: as a named event (:rfc:`4733`), or as two frequencies in the sound."""
 
 #: What this side can speak, in its own order of preference: names as in rtpmap, in lower case.
 AUDIO_CODECS: tuple[str, ...] = ("opus", "g722", "pcmu", "pcma")
@@ -302,6 +309,8 @@ class Callbacks:
     """Each local ``candidate:…`` line that goes into a description."""
     on_error: Callable[[MediaError], None] | None = None
     """Something that does not end the call, such as a recording that could not go on."""
+    on_dtmf: Callable[[str, float, DtmfTransport], None] | None = None
+    """Tone, duration in seconds, and how it came: each tone of the peer once, when it is over."""
 
 
 class MediaSession(ABC):
@@ -384,6 +393,22 @@ class MediaSession(ABC):
 
     async def add_remote_candidate(self, candidate: str | None, mid: str | None = None) -> None:
         """A ``candidate:…`` line that came after its description (:rfc:`8840`); None: no more come."""
+
+    @property
+    def dtmf_transport(self) -> Literal["RFC4733"] | None:
+        """``RFC4733`` when the peer takes telephone-events (:rfc:`4733`) on the branch in use, else None."""
+        return None
+
+    def send_dtmf(
+        self, tones: str, duration: int = 100, gap: int = 70, *, transport: DtmfTransport = "RFC4733"
+    ) -> asyncio.Future[None]:
+        """Send tones in the audio, after those that wait; `duration` and the least `gap` after each in ms.
+
+        Done when the last has been sent. While the direction lets nothing be sent, tones wait. Raises
+        InvalidStateError when this media has no such transport now, or is closed; the future does when it is
+        closed before.
+        """
+        raise InvalidStateError("send_dtmf", self.state)
 
     @abstractmethod
     def stats(self) -> MediaStats:

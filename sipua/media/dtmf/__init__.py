@@ -1,0 +1,9 @@
+"""DTMF in a call's audio: as named events (:rfc:`4733`), and as tones in the sound itself."""
+
+from __future__ import annotations
+
+from sipua.media.dtmf.named import TONES, DtmfEvent, EventPacket
+from sipua.media.dtmf.receiver import EventReceiver
+from sipua.media.dtmf.sender import EventSender
+
+__all__ = ["TONES", "DtmfEvent", "EventPacket", "EventReceiver", "EventSender"]
