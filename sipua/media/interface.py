@@ -34,6 +34,7 @@ __all__ = [
     "AUDIO_CODECS",
     "DIRECTIONS",
     "PCM_RATES",
+    "PTIMES",
     "Applied",
     "AudioPort",
     "AudioReader",
@@ -48,6 +49,7 @@ __all__ = [
     "MediaSession",
     "MediaState",
     "MediaStats",
+    "OpusOptions",
     "PcmStream",
     "Playback",
 ]
@@ -62,6 +64,9 @@ DtmfTransport = Literal["RFC4733", "INBAND"]
 
 #: What this side can speak, in its own order of preference: names as in rtpmap, in lower case.
 AUDIO_CODECS: tuple[str, ...] = ("opus", "g722", "pcmu", "pcma")
+
+#: Milliseconds of audio that a packet may have.
+PTIMES: tuple[int, ...] = (10, 20, 40, 60)
 
 #: The sample rates at which an application may read and write PCM.
 PCM_RATES: tuple[int, ...] = (8000, 16000, 24000, 48000)
@@ -90,6 +95,26 @@ class IceServer:
     credential: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OpusOptions:
+    """How Opus is used (:rfc:`7587#section-6.1`). What the peer asks for limits all of it."""
+
+    bitrate: int = 40000
+    """Bit/s that this side sends on average, 6000 to 510000."""
+    complexity: int = 5
+    """Of encoding, 0 to 10: how much time it takes to sound better."""
+    fec: bool = True
+    """Send a coarse copy of each frame in the next packet when the peer loses packets, and use the peer's."""
+    dtx: bool | None = None
+    """Send next to nothing while there is silence, and ask the peer to. None: send as the peer prefers."""
+    cbr: bool = False
+    """Send packets of one size, and ask the peer to."""
+    max_average_bitrate: int | None = None
+    """Bit/s that the peer is asked not to exceed, 6000 to 510000."""
+    max_playback_rate: int | None = None
+    """The highest sample rate in Hz that is of use to this side, 8000 to 48000."""
+
+
 @dataclass(slots=True)
 class MediaOptions:
     """What a call wants of its media. Every field has a default that works without a sound card or a network.
@@ -105,6 +130,14 @@ class MediaOptions:
     direction: Direction = "sendrecv"
     codecs: tuple[str, ...] | None = None
     """Names in order of preference, from ``opus``, ``G722``, ``PCMU``, ``PCMA``. None: all, in that order."""
+    ptime: int = 20
+    """Milliseconds of audio in a packet: 10, 20, 40 or 60. The peer is asked for it, and may ask for another."""
+    bandwidth: int | None = None
+    """Kbit/s with all headers that the audio may take, each way (``b=AS``, :rfc:`8866#section-5.8`)."""
+    opus: OpusOptions = OpusOptions()
+    """How Opus is used."""
+    comfort_noise: bool = False
+    """Offer comfort noise (:rfc:`3389`): G.711 stops while this side is silent, and so may the peer's."""
     ice_servers: Sequence[IceServer | str] = ()
     ice_gathering_timeout: float = 3.0
     """Seconds after which candidates gathered so far are used (0.0: host candidates only)."""

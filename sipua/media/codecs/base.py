@@ -7,10 +7,13 @@ memory: one of each belongs to one stream.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sipua.errors import MediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["AudioDecoder", "AudioEncoder", "CodecError", "CodecSpec"]
 
