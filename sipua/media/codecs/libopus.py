@@ -20,13 +20,13 @@ from sipua.media.codecs.base import CodecError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["APPLICATION_AUDIO", "BAD_ARG", "SIGNAL_VOICE", "LibOpus", "Request", "load"]
+__all__ = ["APPLICATION_AUDIO", "SIGNAL_AUTO", "SIGNAL_VOICE", "LibOpus", "Request", "load"]
 
 logger = logging.getLogger(__name__)
 
 APPLICATION_AUDIO: Final = 2049
+SIGNAL_AUTO: Final = -1000
 SIGNAL_VOICE: Final = 3001
-BAD_ARG: Final = -1
 
 
 class Request:

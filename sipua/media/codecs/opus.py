@@ -1,7 +1,9 @@
 """Opus for calls (:rfc:`6716`, :rfc:`7587`): one channel of speech at 48 kHz.
 
 The encoder is in libopus's ``audio`` mode: the high-pass filter of its ``voip`` mode turns the phase of low
-voices, and what comes back then does not look like what was sent, to an echo canceller or a monitor.
+voices, and what comes back then does not look like what was sent, to an echo canceller or a monitor. Left to
+itself it uses CELT at these bit rates, which takes a third of the time of SILK and is nearer to the original.
+Error correction and silence detection exist in SILK alone: it is told that it hears a voice when they are wanted.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from sipua.media.codecs.base import AudioDecoder, AudioEncoder, CodecError
-from sipua.media.codecs.libopus import APPLICATION_AUDIO, SIGNAL_VOICE, Request, load
+from sipua.media.codecs.libopus import APPLICATION_AUDIO, SIGNAL_AUTO, SIGNAL_VOICE, Request, load
 
 if TYPE_CHECKING:
     from sipua.media.codecs.libopus import LibOpus
@@ -23,6 +25,8 @@ _MAX_PAYLOAD = 1275
 # 120 ms, the most that a packet can hold.
 _MAX_SAMPLES = 5760
 _STEP = 120
+# Percent of loss from where on hearing lost frames again, coarsely, is worth what SILK takes.
+_LOSS_WORTH_FEC = 2
 _BANDWIDTHS = {8000: 1101, 12000: 1102, 16000: 1103, 24000: 1104, 48000: 1105}
 
 
@@ -37,9 +41,9 @@ class OpusEncoder(AudioEncoder):
 
     def __init__(
         self,
-        bit_rate: int = 40000,
+        bit_rate: int = 48000,
         *,
-        complexity: int = 5,
+        complexity: int = 1,
         fec: bool = False,
         dtx: bool = False,
         cbr: bool = False,
@@ -57,9 +61,10 @@ class OpusEncoder(AudioEncoder):
         self._loss = 0
         self._set(Request.BITRATE, bit_rate)
         self._set(Request.COMPLEXITY, complexity)
-        self._set(Request.SIGNAL, SIGNAL_VOICE)
+        self._fec, self._dtx = fec, dtx
         self._set(Request.INBAND_FEC, fec)
         self._set(Request.DTX, dtx)
+        self._choose_signal()
         self._set(Request.VBR, not cbr)
         self._set(Request.MAX_BANDWIDTH, _BANDWIDTHS[max(r for r in _BANDWIDTHS if r <= max(max_rate, 8000))])
 
@@ -78,10 +83,15 @@ class OpusEncoder(AudioEncoder):
         if loss != self._loss:
             self._loss = loss
             self._set(Request.PACKET_LOSS_PERC, loss)
+            self._choose_signal()
 
     def reset(self) -> None:
         """Begin anew, with the same options."""
         self._library.checked(self._library.encoder_ctl(self._encoder, Request.RESET_STATE))
+
+    def _choose_signal(self) -> None:
+        voice = self._dtx or (self._fec and self._loss >= _LOSS_WORTH_FEC)
+        self._set(Request.SIGNAL, SIGNAL_VOICE if voice else SIGNAL_AUTO)
 
     def _set(self, request: int, value: int) -> None:
         self._library.checked(self._library.encoder_ctl(self._encoder, request, ctypes.c_int32(value)))

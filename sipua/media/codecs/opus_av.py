@@ -20,7 +20,7 @@ class AvOpusEncoder(AudioEncoder):
     rate = _RATE
     clock_rate = _RATE
 
-    def __init__(self, bit_rate: int = 40000, *, complexity: int = 5) -> None:
+    def __init__(self, bit_rate: int = 48000, *, complexity: int = 1) -> None:
         self._bit_rate = bit_rate
         self._complexity = complexity
         self.reset()
