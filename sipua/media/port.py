@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipua.errors import InvalidStateError, MediaError
+from sipua.media.dtmf.call import CallDtmf
+from sipua.media.dtmf.detector import DtmfSink
 from sipua.media.inlet import EchoPath, Inlet, PcmReader
 from sipua.media.interface import AudioPort, AudioReader, AudioSink, AudioSource, PcmStream, Playback
 from sipua.media.outlet import Outlet
@@ -27,7 +29,8 @@ class CallAudio(AudioPort):
     """The audio of one call, whichever branch of it is in use."""
 
     def __init__(self, on_error: Callable[[MediaError], None], clock: Callable[[], float]) -> None:
-        self.outlet = Outlet(on_error)
+        self.dtmf = CallDtmf()
+        self.outlet = Outlet(on_error, self.dtmf.inband.replace)
         self.inlet = Inlet(on_error, clock)
         self._closed = False
 
@@ -112,9 +115,14 @@ class CallAudio(AudioPort):
         self.inlet.add(path)
         self.outlet.play(_EchoSource(path))
 
+    def detect_dtmf(self) -> None:
+        """Look for tones in what the peer says from now on."""
+        self.inlet.add(DtmfSink(self.dtmf.detected))
+
     def close(self) -> None:
         """End playbacks and readers, finish recordings. Idempotent."""
         self._closed = True
+        self.dtmf.close()
         self.outlet.close()
         self.inlet.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.media import internals
@@ -34,7 +34,7 @@ from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
 
 if TYPE_CHECKING:
-    from sipua.media.interface import AudioSink
+    from sipua.media.interface import AudioSink, DtmfTransport
 
 __all__ = ["RtcMedia"]
 
@@ -47,6 +47,9 @@ class RtcMedia(MediaSession):
     def __init__(self, options: MediaOptions | None = None) -> None:
         super().__init__(options)
         self._audio = CallAudio(self._tell_error, asyncio.get_running_loop().time)
+        self._audio.dtmf.tell = self._tell_dtmf
+        if self.options.detect_dtmf:
+            self._audio.detect_dtmf()
         self._out = Outgoing()
         self._leg: Leg | None = None
         self._offering: Leg | None = None
@@ -101,6 +104,17 @@ class RtcMedia(MediaSession):
     def has_pending_offer(self) -> bool:
         """Whether our offer waits for an answer; those of the peer are answered at once."""
         return self._offering is not None
+
+    @property
+    def dtmf_transport(self) -> Literal["RFC4733"] | None:
+        """As the peer of the active leg takes it."""
+        return "RFC4733" if self._audio.dtmf.codec is not None else None
+
+    def send_dtmf(
+        self, tones: str, duration: int = 100, gap: int = 70, *, transport: DtmfTransport = "RFC4733"
+    ) -> asyncio.Future[None]:
+        """In the packets or the sound of the active leg."""
+        return self._audio.dtmf.send(tones, duration, gap, transport)
 
     def stats(self) -> MediaStats:
         """Of the active leg."""
@@ -347,6 +361,10 @@ class RtcMedia(MediaSession):
             self._state = state
             if self.callbacks.on_state is not None:
                 self.callbacks.on_state(state)
+
+    def _tell_dtmf(self, tone: str, duration: float, transport: DtmfTransport) -> None:
+        if self.callbacks.on_dtmf is not None:
+            self.callbacks.on_dtmf(tone, duration, transport)
 
     def _tell_error(self, error: MediaError) -> None:
         if self.callbacks.on_error is not None:

@@ -41,6 +41,41 @@ def _dialogs(state: str, subscription: str, whom: str = "alice") -> Arrow:
     )
 
 
+def _screened(announcement: str) -> list[Step]:
+    """alice has to say who she is, and is then told that this call is not to be: F1 to F6."""
+    return [
+        Press("alice", "call", "bob"),
+        Arrow("alice -> proxy", "INVITE", "F1"),
+        Arrow(
+            "proxy -> alice",
+            "407",
+            "F2",
+            headers={"Proxy-Authenticate": 'Digest realm="example.com", nonce="ea9c8e88df84", qop="auth"'},
+        ),
+        Arrow("alice -> proxy", "ACK", "F3", branch="F1"),
+        Arrow(
+            "alice -> proxy",
+            "INVITE",
+            "F4",
+            cseq=("F1", 1),
+            headers={"Proxy-Authorization": ...},
+            dialog="F1",
+        ),
+        Arrow("proxy -> alice", "403", "F5", headers={"Error-Info": announcement}),
+        Arrow("alice -> proxy", "ACK", "F6", branch="F4"),
+        Events(
+            "alice",
+            (
+                "failed",
+                {
+                    "cause": Cause.REJECTED,
+                    "message": lambda response: response.headers["Error-Info"] == announcement,
+                },
+            ),
+        ),
+    ]
+
+
 FLOWS = [
     Flow(
         "RFC 5359 §2.1",
@@ -322,15 +357,29 @@ FLOWS = [
     ),
     Flow(
         "RFC 5359 §2.13",
-        "Incoming call screening: the caller is told that it is not wanted",
-        {"alice": Agent(), "proxy": Peer()},
+        "Incoming call screening: the caller is told that it is not wanted, and listens to the announcement",
+        {"alice": Agent(password="sesame"), "proxy": Peer(), "announcement": Peer()},
         [
-            Press("alice", "call", "bob"),
-            Arrow("alice -> proxy", "INVITE", "F1"),
-            Arrow("proxy -> alice", "403", headers={"Reason": 'SIP;cause=403;text="Screening failure"'}),
-            Arrow("alice -> proxy", "ACK", branch="F1"),
-            Events("alice", ("failed", {"cause": Cause.REJECTED})),
+            *_screened("<sip:screen-fail-term-ann@announcement.example.com>"),
+            Press("alice", "call", "sip:screen-fail-term-ann@announcement.example.com"),
+            Arrow(
+                "alice -> announcement",
+                "INVITE",
+                "F7",
+                uri="sip:screen-fail-term-ann@announcement.example.com",
+            ),
+            Arrow("announcement -> alice", "200", sdp="sendonly"),
+            Arrow("alice -> announcement", "ACK", cseq="F7"),
+            Arrow("announcement -> alice", "BYE", "F13"),
+            Arrow("alice -> announcement", "200 BYE", "F14"),
+            Shows("alice", is_ended=True, cause=Cause.BYE),
         ],
+    ),
+    Flow(
+        "RFC 5359 §2.14",
+        "Outgoing call screening: the caller may not call this address",
+        {"alice": Agent(password="sesame"), "proxy": Peer()},
+        _screened("<sip:screen-fail-orig-ann@announcement.example.com>"),
     ),
     Flow(
         "RFC 5359 §2.15",

@@ -1,0 +1,77 @@
+"""Opus by av's codec contexts, where libopus itself cannot be loaded: no error correction, no concealment."""
+
+from __future__ import annotations
+
+from sipua.media.codecs.avcodec import AvDecoder, AvEncoder
+from sipua.media.codecs.base import AudioDecoder, AudioEncoder, CodecError
+
+__all__ = ["AvOpusDecoder", "AvOpusEncoder"]
+
+_RATE = 48000
+_FRAME = 960
+# Samples in a frame, by the configuration number in the first byte (RFC 6716 table 2).
+_FRAMES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
+_MAX_SAMPLES = 5760
+
+
+class AvOpusEncoder(AudioEncoder):
+    """20 ms a packet, and no other."""
+
+    rate = _RATE
+    clock_rate = _RATE
+
+    def __init__(self, bit_rate: int = 48000, *, complexity: int = 1) -> None:
+        self._bit_rate = bit_rate
+        self._complexity = complexity
+        self.reset()
+
+    def encode(self, pcm: bytes) -> bytes:
+        """Raises CodecError when `pcm` is not 20 ms long."""
+        payloads = self._encoder.encode(pcm)
+        if len(payloads) > 1:
+            raise CodecError("opus: only packets of 20 ms can be made here")
+        return b"".join(payloads)
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._encoder = AvEncoder(
+            "libopus",
+            _RATE,
+            _FRAME,
+            bit_rate=self._bit_rate,
+            options={"application": "audio", "compression_level": str(self._complexity)},
+        )
+
+
+class AvOpusDecoder(AudioDecoder):
+    """Without a memory for what was lost."""
+
+    rate = _RATE
+    clock_rate = _RATE
+
+    def __init__(self) -> None:
+        self._decoder = AvDecoder("libopus", _RATE)
+
+    def duration(self, payload: bytes) -> int:
+        """By the first two bytes (:rfc:`6716#section-3.1`). Raises CodecError for what cannot be."""
+        if not payload:
+            raise CodecError("an empty payload")
+        match payload[0] & 3:
+            case 0:
+                frames = 1
+            case 3:
+                frames = payload[1] & 63 if len(payload) > 1 else 0
+            case _:
+                frames = 2
+        samples = frames * _FRAMES[payload[0] >> 3]
+        if not 0 < samples <= _MAX_SAMPLES:
+            raise CodecError(f"opus: a packet of {samples} samples")
+        return samples
+
+    def decode(self, payload: bytes) -> bytes:
+        """Raises CodecError for what av cannot decode."""
+        return self._decoder.decode(payload)
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._decoder.reset()
