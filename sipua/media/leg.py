@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.numbering import Numbering
     from sipua.media.port import CallAudio
-    from sipua.media.sdp import AnsweredVideo, RemoteOffer
+    from sipua.media.sdp import RemoteOffer
+    from sipua.media.video.formats import AnsweredVideo
     from sipua.media.video.port import CallVideo
 
 __all__ = ["Leg"]
@@ -102,7 +103,9 @@ class Leg:
         self.transceiver = self.pc.addTransceiver(self._sender_track, "sendrecv")
         self._sending = internals.Sending(self.transceiver.sender, _encoder)
         self._ice = internals.ice_of(self.transceiver)
-        self.video = VideoLine(self.pc, self.transceiver, options, video, base=base.video if base else None)
+        self.video: VideoLine = VideoLine(
+            self.pc, self.transceiver, options, video, base=base.video if base is not None else None
+        )
         self.video.on_path_change = self._connection_changed
         if base is None:
             self.sockets = SharedSockets()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
@@ -32,8 +33,12 @@ from sipua.media.port import CallAudio
 from sipua.media.sdp import mend_answer, mend_offer
 from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
+from sipua.media.video.formats import AnsweredVideo, VideoWish, read_answer
+from sipua.media.video.port import CallVideo
+from sipua.media.video.sources import as_video_source
 
 if TYPE_CHECKING:
+    from sipua.media.description import Section
     from sipua.media.interface import AudioSink, DtmfTransport
 
 __all__ = ["RtcMedia"]
@@ -50,6 +55,7 @@ class RtcMedia(MediaSession):
         self._audio.dtmf.tell = self._tell_dtmf
         if self.options.detect_dtmf:
             self._audio.detect_dtmf()
+        self._video = CallVideo(self._tell_error)
         self._out = Outgoing()
         self._leg: Leg | None = None
         self._offering: Leg | None = None
@@ -58,6 +64,7 @@ class RtcMedia(MediaSession):
         self._state: MediaState = "new"
         self._local: str | None = None
         self._agreed_local: str | None = None
+        self._video_before: tuple[Section, ...] = ()
         self._record: AudioSink | None = as_sink(self.options.record)
         self._closed: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -65,6 +72,8 @@ class RtcMedia(MediaSession):
             self._audio.echo()
         elif self.options.audio is not None:
             self._audio.outlet.play(as_source(self.options.audio))
+        if self.wants_video:
+            self._video.choose(self.options.video)
 
     # --- what the session may look at ---------------------------------------------------------------------
 
@@ -72,6 +81,22 @@ class RtcMedia(MediaSession):
     def audio(self) -> AudioPort:
         """The application's end."""
         return self._audio
+
+    @property
+    def video(self) -> CallVideo:
+        """The application's end of the video."""
+        return self._video
+
+    @property
+    def has_video(self) -> bool:
+        """Whether the active leg has video."""
+        return self._leg is not None and self._leg.video.live
+
+    @property
+    def agreed_descriptions(self) -> tuple[str, str] | None:
+        """Ours, and the last of the active leg's peer."""
+        ours, theirs = self._agreed_local, self.remote_description
+        return None if ours is None or theirs is None else (ours, theirs)
 
     @property
     def state(self) -> MediaState:
@@ -132,6 +157,9 @@ class RtcMedia(MediaSession):
         if check is not None:
             check()
         check_apart(source, self._record)
+        video = as_video_source(options.video)
+        if video is not None:
+            video.check()
 
     # --- offer and answer ---------------------------------------------------------------------------------
 
@@ -145,11 +173,18 @@ class RtcMedia(MediaSession):
                 leg = self._new_leg()
         self._offering = leg
         try:
-            text = await leg.offer(self.direction, self._numbering())
+            text = await leg.offer(
+                self.direction,
+                self._numbering(),
+                video=self.video_direction,
+                bundled=self._bundles(),
+                video_before=self._video_before,
+            )
         except BaseException:
             await self.rollback()
             raise
-        self._local = self._out.offer(text, self.options.ice_candidate_filter)
+        wanted = self.video_direction is not None
+        self._local = self._out.offer(text, self.options.ice_candidate_filter, video=wanted)
         self._tell_candidates()
         return self._local
 
@@ -157,15 +192,16 @@ class RtcMedia(MediaSession):
         """Answer the peer's offer, on a new leg when it comes from another place than before."""
         self._assert_open("create_answer")
         leg = self._leg
-        mended = mend_offer(offer, codecs=self.options.codecs)
+        wish = VideoWish(self.video_direction is not None, self._out.video)
+        mended = mend_offer(offer, codecs=self.options.codecs, video=wish)
         if leg is None or leg.ended or self._moved(leg, offer, mended.index):
             leg = self._new_leg()
         else:
-            mid = leg.transceiver.mid
-            mended = mend_offer(offer, codecs=self.options.codecs, index=self._out.index, mid=mid)
+            mid, wish = leg.transceiver.mid, replace(wish, mid=leg.video.mid)
+            mended = mend_offer(offer, codecs=self.options.codecs, index=self._out.index, mid=mid, video=wish)
         peer = identity_of(offer, mended.index)[0] or ""
         try:
-            text = await leg.answer(mended.sdp, peer, self.direction)
+            text = await leg.answer(mended, peer, self.direction, self.video_direction)
         except BaseException:
             if leg is not self._leg:
                 self._leave(leg)
@@ -187,7 +223,7 @@ class RtcMedia(MediaSession):
         for leg in (before, known):
             if leg is not None and leg is not offering and leg.remote_text == answer:
                 return self._follow(leg, branch)
-        leg = self._find_leg(answer, known) or await self._fork(known)
+        leg = self._find_leg(answer, known) or await self._fork(known, answer)
         if leg is None:
             return Applied.NEEDS_REOFFER
         try:
@@ -217,9 +253,17 @@ class RtcMedia(MediaSession):
             raise MediaNegotiationError("an answer without an offer")
         index = self._out.index
         role = internals.dtls_role(leg.transceiver) if leg.remote_text is not None else None
-        mended = mend_answer(answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role)
-        await leg.accept(mended, identity_of(answer, index)[0] or "")
+        video = self._answered_video(leg, answer)
+        mended = mend_answer(
+            answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role, video=video
+        )
+        await leg.accept(mended, identity_of(answer, index)[0] or "", video)
+        self._out.agreed(offered_video=leg.video.offered is not None)
         leg.remote_text = answer
+
+    def _answered_video(self, leg: Leg, answer: str) -> AnsweredVideo:
+        place = self._out.video_place if leg.video.offered is not None else None
+        return read_answer(parse(answer), self._out.index, place)
 
     async def choose(self, branch: str) -> Applied:
         """Keep this branch's leg and end the others."""
@@ -263,10 +307,15 @@ class RtcMedia(MediaSession):
             return None
         return Numbering.of(ours, theirs, self._out.index)
 
+    def _bundles(self) -> bool:
+        """Whether the peer has agreed to one transport for all media (:rfc:`8843`)."""
+        agreed = self.agreed_descriptions
+        return agreed is not None and all(parse(text).session.has("group") for text in agreed)
+
     # --- legs ---------------------------------------------------------------------------------------------
 
     def _new_leg(self) -> Leg:
-        leg = Leg(self.options, self._audio, self._leg_state, self._leg_track)
+        leg = Leg(self.options, self._audio, self._video, self._leg_state, self._leg_track)
         self._legs.append(leg)
         return leg
 
@@ -288,9 +337,12 @@ class RtcMedia(MediaSession):
                 return leg
         return known if known.remote_text is None else None
 
-    async def _fork(self, known: Leg) -> Leg | None:
+    async def _fork(self, known: Leg, answer: str) -> Leg | None:
         if not known.sockets.usable or known.offer_text is None or known.ended:
             return None
+        video = self._answered_video(known, answer)
+        if video.live and not video.bundled:
+            return None  # its sockets belong to the branch that has answered before
         try:
             leg = await known.fork()
         except (MediaError, InvalidStateError, OSError):
@@ -300,8 +352,24 @@ class RtcMedia(MediaSession):
         return leg
 
     def _activate(self, leg: Leg) -> None:
-        if leg is self._leg and leg.active:
+        if leg is not self._leg or not leg.active:
+            self._switch(leg)
+        self._settle_video(leg)
+
+    def _settle_video(self, leg: Leg) -> None:
+        """Begin with video, or end it, as it was agreed."""
+        agreed, place = self.agreed_descriptions, self._out.video
+        if not leg.video.live or agreed is None or place is None:
+            self._video.end()
             return
+        self._video_before = tuple(parse(text).media[place] for text in agreed)
+        self._video.begin()
+        if leg.video.receives:
+            track = self._video.expect()
+            if track is not None and self.callbacks.on_track is not None:
+                self.callbacks.on_track("video", track)
+
+    def _switch(self, leg: Leg) -> None:
         if self._leg is not None:
             self._leg.deactivate()
         self._leg = leg
@@ -341,6 +409,7 @@ class RtcMedia(MediaSession):
     async def _close(self) -> None:
         self._set_state("closed")
         self._audio.close()
+        self._video.close()
         self._offering = None
         for leg in self._legs[:]:
             self._leave(leg)
@@ -375,7 +444,9 @@ class RtcMedia(MediaSession):
     def _tell_candidates(self) -> None:
         if self.callbacks.on_candidate is None or self._local is None:
             return
-        for value in parse(self._local).media[self._out.index].all("candidate"):
+        sections = parse(self._local).media
+        values = (value for section in sections if section.port for value in section.all("candidate"))
+        for value in dict.fromkeys(values):
             self.callbacks.on_candidate(f"candidate:{value}")
 
     def _assert_open(self, operation: str) -> None:

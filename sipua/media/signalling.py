@@ -26,6 +26,7 @@ from sipua.media.interface import (
     MediaState,
     MediaStats,
     Playback,
+    VideoPort,
 )
 
 if TYPE_CHECKING:
@@ -96,6 +97,19 @@ class SignallingOnlyMedia(MediaSession):
             if self._state == "closed":
                 self._audio.close()
         return self._audio
+
+    @property
+    def video(self) -> VideoPort:
+        """A port that sees nothing and shows nothing."""
+        raise NotImplementedError
+
+    @property
+    def has_video(self) -> bool:
+        return False
+
+    @property
+    def agreed_descriptions(self) -> tuple[str, str] | None:
+        return None
 
     @property
     def state(self) -> MediaState:

@@ -16,20 +16,27 @@ if TYPE_CHECKING:
     from sipua.media.description import Description, Section
 
 __all__ = [
-    "TRANSPORT_ATTRIBUTES",
+    "NONE_ANSWERED",
+    "NONE_OFFERED",
+    "NONE_WANTED",
+    "AnsweredVideo",
+    "OfferedVideo",
     "VideoWish",
     "are_bundled",
     "find_video",
     "is_usable",
+    "peer_of",
+    "read_answer",
     "refused_in_offer",
     "settle_video_formats",
     "share_transport",
     "unbundle",
 ]
 
-#: What says where a medium goes; bundled m-lines have it in common (:rfc:`8843#section-7.1.3`).
-TRANSPORT_ATTRIBUTES = ("ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup")
-_PATH_ATTRIBUTES = (*TRANSPORT_ATTRIBUTES, "candidate", "end-of-candidates", "rtcp-mux")
+# What says where a medium goes; bundled m-lines have it in common (RFC 8843 section 7.1.3).
+_PATH_ATTRIBUTES = (
+    "ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup", "candidate", "end-of-candidates", "rtcp-mux",
+)  # fmt: skip
 _H264_PROFILES = (H264Profile.PROFILE_BASELINE, H264Profile.PROFILE_CONSTRAINED_BASELINE)
 _FEEDBACK = ("nack", "nack pli", "goog-remb")
 # aiortc keeps its own number for a codec whose number is not one of these.
@@ -43,12 +50,49 @@ class VideoWish:
     wanted: bool = False
     place: int | None = None
     """Where the video m-line of the call is; None: there was none yet."""
-    exists: bool = False
-    """Whether aiortc has one, which must be in every description from then on."""
+    mid: str | None = None
+    """The name of the one that aiortc has, which must be in every description from then on; None: it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedVideo:
+    """What an offer of the peer has of video, as far as this side takes it."""
+
+    place: int | None = None
+    """Where; None: none is taken."""
+    mid: str = ""
+    bundled: bool = True
+    """Whether it goes where the audio goes."""
+    peer: str | None = None
+    """The ICE user name of a path of its own."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it is taken."""
+        return self.place is not None
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredVideo:
+    """What an answer of the peer has of the video that was offered to it."""
+
+    place: int | None = None
+    """Where; None: it is refused, or was not offered."""
+    bundled: bool = True
+    peer: str | None = None
+    """The ICE user name of a path of its own."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it was accepted."""
+        return self.place is not None
+
+
+NONE_WANTED, NONE_OFFERED, NONE_ANSWERED = VideoWish(), OfferedVideo(), AnsweredVideo()
 
 
 def find_video(description: Description, wish: VideoWish) -> int | None:
-    """The place of the video m-line to take from an offer of the peer: that of before, if it is there; else a new one."""
+    """The place of the video m-line to take from an offer of the peer: that of before, if it is there; or a new one."""
     places = [i for i, section in enumerate(description.media) if section.kind == "video" and section.live]
     usable = [i for i in places if is_usable(description, i)]
     if not wish.wanted or not usable:
@@ -56,11 +100,33 @@ def find_video(description: Description, wish: VideoWish) -> int | None:
     return wish.place if wish.place in usable else usable[0]
 
 
+def read_answer(description: Description, audio: int, place: int | None) -> AnsweredVideo:
+    """What the peer says to the video that was offered in this `place` (None: none was)."""
+    if place is None or place >= len(description.media):
+        return AnsweredVideo()
+    section = description.media[place]
+    if section.kind != "video" or section.port == 0 or not _usable_formats(section):
+        return AnsweredVideo()
+    bundled = are_bundled(description, audio, place)
+    if not bundled and not _is_secure(description, place):
+        return AnsweredVideo()
+    return AnsweredVideo(place, bundled, peer_of(description, place))
+
+
+def peer_of(description: Description, index: int) -> str | None:
+    """The ICE user name of who sends this m-line."""
+    return description.media[index].get("ice-ufrag") or description.session.get("ice-ufrag")
+
+
 def is_usable(description: Description, index: int) -> bool:
     """Whether the m-line has a format that aiortc speaks, and a secure transport: its own, or one of a bundle."""
+    has_path = _is_secure(description, index) or _in_group(description, index)
+    return has_path and bool(_usable_formats(description.media[index]))
+
+
+def _is_secure(description: Description, index: int) -> bool:
     section, session = description.media[index], description.session
-    secure = all(section.get(name) or session.get(name) for name in ("ice-ufrag", "ice-pwd", "fingerprint"))
-    return bool(_usable_formats(section)) and (secure or section.has("bundle-only") or _in_group(description, index))
+    return all(section.get(name) or session.get(name) for name in ("ice-ufrag", "ice-pwd", "fingerprint"))
 
 
 def _in_group(description: Description, index: int) -> bool:

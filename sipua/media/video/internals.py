@@ -34,12 +34,11 @@ __all__ = [
     "rename",
     "restore",
     "save",
+    "stop_path",
 ]
 
 
-def add_transceiver(
-    pc: RTCPeerConnection, track: MediaStreamTrack, *, bundled: bool
-) -> RTCRtpTransceiver:
+def add_transceiver(pc: RTCPeerConnection, track: MediaStreamTrack, *, bundled: bool) -> RTCRtpTransceiver:
     """One that uses the transport that is there (:rfc:`8843`), or one of its own that a bundle may make needless."""
     configuration = cast("Any", pc)._RTCPeerConnection__configuration
     before = configuration.bundlePolicy
@@ -50,12 +49,15 @@ def add_transceiver(
         configuration.bundlePolicy = before
 
 
-async def remove_transceiver(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver, *, own: bool) -> None:
-    """As if it had never been added, with its transport if that is its own. It must not have been agreed on."""
+def remove_transceiver(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> None:
+    """As if it had never been added. It must not have been agreed on; a transport of its own is left to `stop_path`."""
     private: Any = pc
     private._RTCPeerConnection__transceivers.remove(transceiver)
-    if not own:
-        return
+
+
+async def stop_path(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> None:
+    """End the transport of a transceiver that was removed."""
+    private: Any = pc
     dtls = transceiver.receiver.transport
     private._RTCPeerConnection__dtlsTransports.discard(dtls)
     private._RTCPeerConnection__iceTransports.discard(dtls.transport)

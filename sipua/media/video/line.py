@@ -77,7 +77,19 @@ class VideoLine:
     def has_own_path(self) -> bool:
         """Whether it does not (or, before the answer, not yet) go where the audio goes."""
         transceiver = self.transceiver
-        return transceiver is not None and transceiver.receiver.transport is not self._audio.receiver.transport
+        return (
+            transceiver is not None and transceiver.receiver.transport is not self._audio.receiver.transport
+        )
+
+    @property
+    def mid(self) -> str | None:
+        """Its name in the descriptions of aiortc."""
+        return self.transceiver.mid if self.transceiver is not None else None
+
+    @property
+    def receives(self) -> bool:
+        """Whether it was agreed that the peer may show something."""
+        return self.transceiver is not None and self.transceiver.currentDirection in ("recvonly", "sendrecv")
 
     # --- offer and answer ---------------------------------------------------------------------------------
 
@@ -93,9 +105,11 @@ class VideoLine:
         if self._saved is not None:
             private.restore(transceiver, self._saved)
             return
-        own, self.transceiver, self.live = self.has_own_path, None, False
+        private.remove_transceiver(self._pc, transceiver)
+        if self.has_own_path:
+            self._spawn(private.stop_path(self._pc, transceiver))
+        self.transceiver, self.live = None, False
         self._release_path()
-        self._spawn(private.remove_transceiver(self._pc, transceiver, own=own))
 
     def prepare_offer(self, direction: Direction | None, *, bundled: bool) -> None:
         """Before an offer is made: None offers no video. `bundled`: the peer is known to use one transport for all."""
@@ -142,8 +156,9 @@ class VideoLine:
             self._release_path()
         elif peer is not None and self._sockets is not None:
             self._sockets.expect(peer, self._ice)
-        if not live:
+        if not self.live:
             transceiver.direction = "inactive"
+            return
         if self._sending is not None:
             self._sending.follow()
         private.receive_codecs(transceiver)
@@ -178,7 +193,7 @@ class VideoLine:
             self.on_path_change()
 
     async def _consent(self) -> None:
-        """Answered or not, the pair in use is kept open (:rfc:`7675`); whether there is a peer is for the audio to say."""
+        """Keep the pair in use open (:rfc:`7675`). Whether there is a peer is for the audio to say."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["VideoNumbering"]
 
 # From the middle of the dynamic range, since audio codecs begin at its start. Those before are the last resort.
-_PAYLOAD_TYPES = (*range(112, 128), *range(96, 112))
+_PAYLOAD_TYPES: tuple[int, ...] = (*range(112, 128), *range(96, 112))
 _EXTENSIONS = range(1, 15)
 
 _Key = tuple[str, str]
@@ -48,8 +48,8 @@ class VideoNumbering:
             if base is not None:
                 codec.parameters["apt"] = base.payloadType
             key = (codec.name.lower(), str(base.payloadType) if base is not None else _profile(codec))
-            codec.payloadType = self._known.get(key) or self._free()
-            self._taken.add(codec.payloadType)
+            number = codec.payloadType = self._known.get(key) or self._free()
+            self._taken.add(number)
             made[before] = codec
         return list(made.values())
 

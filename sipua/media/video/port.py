@@ -34,6 +34,7 @@ class CallVideo(VideoPort):
         self._muted = False
         self._black: Any = None
         self._closed = False
+        self._resting = True
         self._hungry: list[asyncio.Future[Any]] = []
         self._asked = asyncio.Event()
         self._showing: asyncio.Task[None] | None = None
@@ -52,10 +53,13 @@ class CallVideo(VideoPort):
         made = as_video_source(source)
         if made is not None:
             made.check()
-        self.rest()
+        self.choose(source)
+
+    def choose(self, source: Any) -> None:
+        """Make it the source, without a look at it."""
+        self._let_go()
         self._given = source
-        if self._hungry:
-            self._show()
+        self._show()
 
     @property
     def muted(self) -> bool:
@@ -75,23 +79,27 @@ class CallVideo(VideoPort):
         waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._hungry.append(waiting)
         self._asked.set()
-        if self._showing is None:
-            self._show()
+        self._show()
         try:
             return await waiting
         finally:
             if waiting in self._hungry:
                 self._hungry.remove(waiting)
 
-    def rest(self) -> None:
-        """Nobody sees it any more: let go of the source until it is asked for again, from its beginning."""
+    def begin(self) -> None:
+        """There is somebody to see the source."""
+        self._resting = False
+        self._show()
+
+    def _let_go(self) -> None:
         showing, self._showing = self._showing, None
         if showing is not None:
             showing.cancel()
 
     def _show(self) -> None:
+        """Open the source, if somebody waits for it and it is not open yet."""
         source = as_video_source(self._given)
-        if source is None or self._closed:
+        if source is None or self._resting or self._showing is not None or not self._hungry:
             return
         own = not isinstance(source, GivenTrack)
         try:
@@ -180,8 +188,9 @@ class CallVideo(VideoPort):
             self._remote.push(frame)
 
     def end(self) -> None:
-        """There is no video any more."""
-        self.rest()
+        """There is no video any more; the source begins anew when there is again."""
+        self._resting = True
+        self._let_go()
         remote, self._remote = self._remote, None
         if remote is not None:
             remote.stop()

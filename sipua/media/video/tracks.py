@@ -50,7 +50,7 @@ class RemoteVideo(MediaStreamTrack):
     def __init__(self) -> None:
         super().__init__()
         self._frames: deque[Any] = deque(maxlen=_QUEUED)
-        self._waiting: asyncio.Future[None] | None = None
+        self._reader: asyncio.Future[None] | None = None
         self._is_read = False
 
     async def recv(self) -> Any:
@@ -59,9 +59,9 @@ class RemoteVideo(MediaStreamTrack):
         while not self._frames:
             if self.readyState != "live":
                 raise MediaStreamError
-            if self._waiting is None:
-                self._waiting = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._waiting)
+            if self._reader is None:
+                self._reader = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._reader)
         return self._frames.popleft()
 
     def push(self, frame: Any) -> None:
@@ -76,6 +76,6 @@ class RemoteVideo(MediaStreamTrack):
         self._wake()
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.done():
-            waiting.set_result(None)
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)
