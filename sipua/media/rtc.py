@@ -50,7 +50,7 @@ class RtcMedia(MediaSession):
         self._audio.dtmf.tell = self._tell_dtmf
         if self.options.detect_dtmf:
             self._audio.detect_dtmf()
-        self._out = Outgoing()
+        self._out = Outgoing(self.options)
         self._leg: Leg | None = None
         self._offering: Leg | None = None
         self._legs: list[Leg] = []
@@ -144,12 +144,13 @@ class RtcMedia(MediaSession):
             if leg is None or ice_restart or leg.ended:
                 leg = self._new_leg()
         self._offering = leg
+        numbering = self._numbering()
         try:
-            text = await leg.offer(self.direction, self._numbering())
+            text = await leg.offer(self.direction, numbering)
         except BaseException:
             await self.rollback()
             raise
-        self._local = self._out.offer(text, self.options.ice_candidate_filter)
+        self._local = self._out.offer(text, self.options.ice_candidate_filter, numbering)
         self._tell_candidates()
         return self._local
 
