@@ -15,6 +15,7 @@ from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.media import internals
 from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
+from sipua.media.formats import codecs_negotiated
 from sipua.media.gathering import parse_servers
 from sipua.media.interface import (
     Applied,
@@ -34,6 +35,7 @@ from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
 
 if TYPE_CHECKING:
+    from sipua.media.formats import NegotiatedAudio
     from sipua.media.interface import AudioSink, DtmfTransport
 
 __all__ = ["RtcMedia"]
@@ -173,6 +175,7 @@ class RtcMedia(MediaSession):
             raise
         leg.remote_text = offer
         self._local = self._agreed_local = self._out.answer(text, mended, self.options.ice_candidate_filter)
+        leg.agree(self._agreed(self._local, offer, "local"))
         self._activate(leg)
         self._leave_others(leg)
         self._tell_candidates()
@@ -221,6 +224,7 @@ class RtcMedia(MediaSession):
         mended = mend_answer(answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role)
         await leg.accept(mended, identity_of(answer, index)[0] or "")
         leg.remote_text = answer
+        leg.agree(self._agreed(self._local or "", answer, "remote"))
 
     async def choose(self, branch: str) -> Applied:
         """Keep this branch's leg and end the others."""
@@ -263,6 +267,9 @@ class RtcMedia(MediaSession):
         if ours is None or theirs is None:
             return None
         return Numbering.of(ours, theirs, self._out.index)
+
+    def _agreed(self, local: str, remote: str, answer: Literal["local", "remote"]) -> NegotiatedAudio:
+        return codecs_negotiated(local, remote, self._out.index, answer=answer, options=self.options)
 
     # --- legs ---------------------------------------------------------------------------------------------
 
