@@ -154,6 +154,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "give a path, None, or a sink such as WavFile or OggFile",
     ),
     "echo": (_is_bool, "neither True nor False"),
+    "detect_dtmf": (_is_bool, "neither True nor False"),
     "direction": (lambda value: value in DIRECTIONS, f"must be one of {', '.join(DIRECTIONS)}"),
     "codecs": (
         _is_codecs,

@@ -127,6 +127,8 @@ class MediaOptions:
     audio: AudioSource | str | Path | None = None
     record: AudioSink | str | Path | None = None
     echo: bool = False
+    detect_dtmf: bool = False
+    """Whether to look for DTMF tones in the peer's sound as well, for peers that send neither events nor INFO."""
     direction: Direction = "sendrecv"
     codecs: tuple[str, ...] | None = None
     """Names in order of preference, from ``opus``, ``G722``, ``PCMU``, ``PCMA``. None: all, in that order."""

@@ -25,15 +25,15 @@ __all__ = ["DtmfDetector", "DtmfSink"]
 
 _BLOCK = 0.01275
 # Telephones may be off by 1.5 % and 2 Hz: each frequency is tried at three places.
-_DETUNED = (0.988, 1.0, 1.012)
+_DETUNED = (0.985, 1.0, 1.015)
 # Each of the two is to be at least this loud: -29 dBm0, as amplitude (0 dBm0 is 3.14 dB under full scale).
 _FAINTEST = 32767 * 10 ** ((-29 - 3.14) / 20)
 # Twist: how much louder one of them may be than the other (power). Lines damp the high one.
-_LOW_OVER_HIGH = 10**0.9
+_LOW_OVER_HIGH = 10**1.05
 _HIGH_OVER_LOW = 10**0.6
 # How much stronger they are than the others of their group, and their share of all power in the block.
 _PEAK = 6.3
-_SHARE = 0.8
+_SHARE = 0.75
 # Hits that begin a tone (a tone of 40 ms has at least four, of 23 ms none), and misses that end it (a gap of 10 ms
 # makes three or four, of 40 ms seven).
 _BEGIN = 4
@@ -89,11 +89,9 @@ class DtmfDetector:
         products = blocks @ _matrix(self._size, self._rate)
         middle = products.shape[1] // 2
         squares = products[:, :middle] ** 2 + products[:, middle:] ** 2
-        squares = squares.reshape(len(blocks), len(LOW) + len(HIGH), len(_DETUNED)).max(axis=2)
-        return [
-            _tone(row[: len(LOW)], row[len(LOW) :], all_)
-            for row, all_ in zip(squares.tolist(), power.tolist(), strict=True)
-        ]
+        squares = squares.reshape(len(blocks), len(LOW) + len(HIGH), len(_DETUNED))
+        best, exact = squares.max(axis=2).tolist(), squares[:, :, len(_DETUNED) // 2].tolist()
+        return [_tone(*block) for block in zip(best, exact, power.tolist(), strict=True)]
 
     def _step(self, tone: str) -> DtmfEvent | None:
         """One block on; returns the tone that it ends."""
@@ -117,19 +115,25 @@ class DtmfDetector:
         return DtmfEvent(self._tone, (hops * self._hop + self._size) / self._rate)
 
 
-def _tone(low: list[float], high: list[float], power: float) -> str:
-    """The tone that these squared amplitudes are; empty for none."""
+def _tone(best: list[float], exact: list[float], power: float) -> str:
+    """The tone that these squared amplitudes are; empty for none.
+
+    `best` are at the detuned frequencies, too; `exact` at the nominal ones alone: neighbours come too near otherwise.
+    """
+    low, high = best[: len(LOW)], best[len(LOW) :]
     row, column = max(low), max(high)
     if (
         min(row, column) < _FAINTEST**2
         or row > column * _LOW_OVER_HIGH
         or column > row * _HIGH_OVER_LOW
         or row + column < 2 * _SHARE * power
-        or sorted(low)[-2] * _PEAK > row
-        or sorted(high)[-2] * _PEAK > column
     ):
         return ""
-    return KEYPAD[low.index(row)][high.index(column)]
+    line, position = low.index(row), high.index(column)
+    others = max(f for i, f in enumerate(exact[: len(LOW)]) if i != line) * _PEAK > row
+    if others or max(f for i, f in enumerate(exact[len(LOW) :]) if i != position) * _PEAK > column:
+        return ""
+    return KEYPAD[line][position]
 
 
 class DtmfSink(AudioSink):

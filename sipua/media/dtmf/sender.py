@@ -42,12 +42,13 @@ class _Step:
 
 @dataclass(slots=True)
 class _Sending:
-    """The event that is being sent; times in units of the RTP clock, `start` that of the present segment."""
+    """The event that is being sent."""
 
     step: _Step
     start: int
+    """RTP timestamp of the present segment."""
     left: int
-    """From `start` to the end of the tone."""
+    """From there to the end of the tone, in units of the event rate."""
     fresh: bool = True
     final: EventPacket | None = None
     """The last packet of the tone or segment: it is repeated."""
@@ -58,11 +59,13 @@ class _Sending:
 class EventSender:
     """The tones of one RTP stream: a queue that fills packet slots.
 
-    `clock_rate` is that of the stream's codec, in Hz; it may be set to another value when the codec changes.
+    `clock_rate` is that of the stream's codec, in Hz; `event_rate` that of the telephone-event payload type, in which
+    durations are told: the same, but for peers that know it at 8000 Hz only.
     """
 
-    def __init__(self, clock_rate: int = 8000) -> None:
+    def __init__(self, clock_rate: int = 8000, event_rate: int | None = None) -> None:
         self._clock_rate = clock_rate
+        self._event_rate = event_rate or clock_rate
         self._steps: deque[_Step] = deque()
         self._sending: _Sending | None = None
         # After a tone or pause: from when (RTP time), and how long nothing may be sent.
@@ -71,13 +74,17 @@ class EventSender:
 
     @property
     def clock_rate(self) -> int:
-        """Hz of the RTP clock."""
+        """Hz of the RTP clock. A tone that was begun is not gone on with at another rate."""
         return self._clock_rate
 
     @clock_rate.setter
     def clock_rate(self, rate: int) -> None:
-        if rate != self._clock_rate:
-            self._clock_rate = rate
+        self.set_rates(rate, rate)
+
+    def set_rates(self, clock_rate: int, event_rate: int) -> None:
+        """Both rates, when the codec has changed."""
+        if (clock_rate, event_rate) != (self._clock_rate, self._event_rate):
+            self._clock_rate, self._event_rate = clock_rate, event_rate
             self.interrupt()
 
     @property
@@ -118,7 +125,7 @@ class EventSender:
         assert sending is not None
         if sending.final is not None and not sending.repeats:
             # A segment has been told in full: the next one begins where it ended.
-            sending.start = (sending.start + MAX_DURATION) % _WRAP
+            sending.start = (sending.start + self._ticks(MAX_DURATION)) % _WRAP
             sending.left -= MAX_DURATION
             sending.final = None
         packet = sending.final or self._report(sending, timestamp, samples)
@@ -157,16 +164,16 @@ class EventSender:
             return False
         step = self._steps.popleft()
         if step.tone != ",":
-            self._sending = _Sending(step, timestamp, self._units(step.duration))
+            self._sending = _Sending(step, timestamp, step.duration * self._event_rate // 1000)
             return True
-        self._rest_from, self._rest = timestamp, self._units(PAUSE)
+        self._rest_from, self._rest = timestamp, PAUSE * self._clock_rate // 1000
         if step.done is not None:
             step.done(True)
         return False
 
     def _report(self, sending: _Sending, timestamp: int, samples: int) -> EventPacket:
-        elapsed = (timestamp + samples - sending.start) % _WRAP
-        if elapsed > sending.left + _JUMP * self._clock_rate:
+        elapsed = (timestamp + samples - sending.start) % _WRAP * self._event_rate // self._clock_rate
+        if elapsed > sending.left + _JUMP * self._event_rate:
             elapsed = sending.left
         duration = min(elapsed, sending.left, MAX_DURATION)
         sending.over = duration == sending.left
@@ -179,13 +186,14 @@ class EventSender:
 
     def _end(self, sending: _Sending) -> None:
         self._sending = None
-        self._rest_from = (sending.start + sending.left) % _WRAP
-        self._rest = self._units(sending.step.gap)
+        self._rest_from = (sending.start + self._ticks(sending.left)) % _WRAP
+        self._rest = sending.step.gap * self._clock_rate // 1000
         if sending.step.done is not None:
             sending.step.done(True)
 
-    def _units(self, milliseconds: int) -> int:
-        return milliseconds * self._clock_rate // 1000
+    def _ticks(self, duration: int) -> int:
+        """A duration as it is told, in units of the RTP clock."""
+        return duration * self._clock_rate // self._event_rate
 
 
 def _signed(difference: int) -> int:
