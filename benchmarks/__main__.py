@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import sys
 
-from benchmarks import fleet, parse, signalling, soak, startup
+from benchmarks import dtmf, fleet, parse, signalling, soak, startup
 from benchmarks._common import exit_code, options, parsed
 
-FIGURES = {"parse": parse, "signalling": signalling, "soak": soak, "startup": startup, "fleet": fleet}
+FIGURES = {
+    "parse": parse,
+    "signalling": signalling,
+    "soak": soak,
+    "startup": startup,
+    "fleet": fleet,
+    "dtmf": dtmf,
+}
 
 
 def main() -> None:
