@@ -1,7 +1,8 @@
 """Our own descriptions on their way to the peer: what aiortc leaves out is put in.
 
 A lasting session id with a version (:rfc:`3264#section-8`), an answer to every m-line of the offer, the
-offer's own spelling of transport and mid, only those candidates that the application wants shown.
+offer's own spelling of transport and mid, all that is to be said of the audio formats, only those candidates
+that the application wants shown.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sipua.media.description import Description, Section, parse
+from sipua.media.formats import complete
+from sipua.media.interface import MediaOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sipua.media.numbering import Numbering
     from sipua.media.sdp import RemoteOffer
 
 __all__ = ["Outgoing"]
@@ -32,6 +36,7 @@ def _session_id() -> str:
 class Outgoing:
     """What makes the descriptions of one session a series: id, version, and the m-lines that were refused."""
 
+    options: MediaOptions = field(default_factory=MediaOptions)
     session_id: str = field(default_factory=_session_id)
     version: int = 0
     index: int = 0
@@ -48,13 +53,19 @@ class Outgoing:
         return max([self.index, *self.refused]) + 1 if self.video is None else self.video
 
     def offer(
-        self, text: str, candidate_filter: Callable[[str], bool] | None = None, *, video: bool = True
+        self,
+        text: str,
+        candidate_filter: Callable[[str], bool] | None = None,
+        numbering: Numbering | None = None,
+        *,
+        video: bool = True,
     ) -> str:
         """aiortc's offer as it is sent: with the m-lines refused before, which never go away again.
 
         Without `video`, a video m-line of aiortc's is refused as well.
         """
         description = self._prepare(text, candidate_filter)
+        complete(description.media[0], self.options, numbering=numbering)
         places = {i: parse(f"v=0\r\n{line}").media[0] for i, line in self.refused.items()}
         places[self.index] = description.media[0]
         pictures = next(iter(description.media[1:]), None)
@@ -78,6 +89,7 @@ class Outgoing:
             taken[offer.video.place] = description.media[1]
         for place, section in taken.items():
             _spell(section, offer.original.media[place], offer.original)
+        complete(description.media[0], self.options, offer=offer.original.media[offer.index])
         description.session.keep(lambda line: not line.startswith("a=group:"))
         bundled = [i for i in taken if i == offer.index or offer.video.bundled]
         mids = {mid for i in bundled if (mid := taken[i].get("mid"))}

@@ -16,6 +16,7 @@ from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.media import internals
 from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
+from sipua.media.formats import codecs_negotiated
 from sipua.media.gathering import parse_servers
 from sipua.media.interface import (
     Applied,
@@ -39,6 +40,7 @@ from sipua.media.video.sources import as_video_source
 
 if TYPE_CHECKING:
     from sipua.media.description import Section
+    from sipua.media.formats import NegotiatedAudio
     from sipua.media.interface import AudioSink, DtmfTransport
 
 __all__ = ["RtcMedia"]
@@ -56,7 +58,7 @@ class RtcMedia(MediaSession):
         if self.options.detect_dtmf:
             self._audio.detect_dtmf()
         self._video = CallVideo(self._tell_error)
-        self._out = Outgoing()
+        self._out = Outgoing(self.options)
         self._leg: Leg | None = None
         self._offering: Leg | None = None
         self._legs: list[Leg] = []
@@ -172,19 +174,20 @@ class RtcMedia(MediaSession):
             if leg is None or ice_restart or leg.ended:
                 leg = self._new_leg()
         self._offering = leg
+        numbering = self._numbering()
         try:
             text = await leg.offer(
                 self.direction,
-                self._numbering(),
+                numbering,
                 video=self.video_direction,
                 bundled=self._bundles(),
-                video_before=self._video_before,
+                video_before=self._numbers_taken(),
             )
         except BaseException:
             await self.rollback()
             raise
         wanted = self.video_direction is not None
-        self._local = self._out.offer(text, self.options.ice_candidate_filter, video=wanted)
+        self._local = self._out.offer(text, self.options.ice_candidate_filter, numbering, video=wanted)
         self._tell_candidates()
         return self._local
 
@@ -208,6 +211,7 @@ class RtcMedia(MediaSession):
             raise
         leg.remote_text = offer
         self._local = self._agreed_local = self._out.answer(text, mended, self.options.ice_candidate_filter)
+        leg.agree(self._agreed(self._local, offer, "local"))
         self._activate(leg)
         self._leave_others(leg)
         self._tell_candidates()
@@ -260,6 +264,7 @@ class RtcMedia(MediaSession):
         await leg.accept(mended, identity_of(answer, index)[0] or "", video)
         self._out.agreed(offered_video=leg.video.offered is not None)
         leg.remote_text = answer
+        leg.agree(self._agreed(self._local or "", answer, "remote"))
 
     def _answered_video(self, leg: Leg, answer: str) -> AnsweredVideo:
         place = self._out.video_place if leg.video.offered is not None else None
@@ -307,10 +312,19 @@ class RtcMedia(MediaSession):
             return None
         return Numbering.of(ours, theirs, self._out.index)
 
+    def _numbers_taken(self) -> tuple[Section | None, ...]:
+        """Our last m-line for video, if there was one, and all others in force."""
+        ours, *theirs = self._video_before or (None,)
+        audio = (parse(text).media[self._out.index] for text in self.agreed_descriptions or ())
+        return (ours, *theirs, *audio)
+
     def _bundles(self) -> bool:
         """Whether the peer has agreed to one transport for all media (:rfc:`8843`)."""
         agreed = self.agreed_descriptions
         return agreed is not None and all(parse(text).session.has("group") for text in agreed)
+
+    def _agreed(self, local: str, remote: str, answer: Literal["local", "remote"]) -> NegotiatedAudio:
+        return codecs_negotiated(local, remote, self._out.index, answer=answer, options=self.options)
 
     # --- legs ---------------------------------------------------------------------------------------------
 

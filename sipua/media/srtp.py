@@ -8,7 +8,7 @@ transport (:rfc:`8843#section-9.1`). Everything else (DTLS, video) goes aiortc's
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pylibsrtp
 
@@ -37,7 +37,7 @@ class SecureTransport:
     """Sends and receives on an aiortc transport while that is connected."""
 
     def __init__(self, dtls: RTCDtlsTransport, handler: PacketHandler) -> None:
-        self._dtls: Any = dtls
+        self._dtls = cast("Any", dtls)
         self._handler = handler
         self._connection: Any = self._dtls.transport._connection
         self._queue = self._connection.data_received

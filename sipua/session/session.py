@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from sipua.emitter import Handler
     from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats
+    from sipua.passport.interface import Signer
     from sipua.session.host import SentRequest, SessionHost
     from sipua.session.subscriber import ReferSubscriber
     from sipua.sip import URI, Address, Dialog, Replaces, Request, Response, ServerTransaction
@@ -133,6 +134,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         self._renegotiation = Renegotiation(self)
         self._timer = SessionTimer(self, update.refresh)
         self._redirection = Redirection(self)
+        self._signer: Signer | None = None
         self._reliable = ReliableResponses(self)
         self._rseqs: dict[tuple[str, int], int] = {}  # the last RSeq of each dialog and INVITE
         self._reliable_answers: set[str | None] = set()  # branches whose description is settled by a PRACK

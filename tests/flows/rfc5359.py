@@ -25,10 +25,17 @@ def _offered(who: str, whom: str, sdp: str, answer: str) -> list[Step]:
     ]
 
 
-def _dialogs(state: str, subscription: str, whom: str = "alice") -> Arrow:
-    """bob's NOTIFY about his one call."""
+def _replacing_the_park_server(named) -> dict[str, str]:
+    return {
+        "Replaces": f"{named['K1'].call_id};to-tag={named['K2'].to_tag};from-tag={named['K1'].from_tag}",
+        "Require": "replaces",
+    }
+
+
+def _dialogs(state: str, subscription: str, whom: str = "alice", *, who: str = "bob") -> Arrow:
+    """The NOTIFY of somebody about his one call."""
     return Arrow(
-        f"bob -> {whom}",
+        f"{who} -> {whom}",
         "NOTIFY",
         body='<?xml version="1.0"?><dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="0"'
         ' state="full" entity="sip:bob@example.com"><dialog id="1" call-id="x" local-tag="y" remote-tag="z"'
@@ -383,8 +390,8 @@ FLOWS = [
     ),
     Flow(
         "RFC 5359 §2.15",
-        "Call park: the park server takes bob's place",
-        {"alice": Agent(on={"replaces": "accept"}), "bob": Agent(), "park": Peer()},
+        "Call park: the park server takes bob's place, and carol the park server's",
+        {"alice": Agent(on={"replaces": "accept"}), "bob": Agent(), "park": Peer(), "carol": Agent()},
         [
             *established(),
             Press("bob", "ua.refer", "park", refer_to="alice", replaces=Call(1)),
@@ -408,6 +415,7 @@ FLOWS = [
             Arrow(
                 "park -> alice",
                 "INVITE",
+                "K1",
                 sdp="sendonly",
                 headers={
                     "Replaces": lambda named: (
@@ -416,7 +424,7 @@ FLOWS = [
                     "Require": "replaces",
                 },
             ),
-            Arrow("alice -> park", "200 INVITE", sdp="recvonly"),
+            Arrow("alice -> park", "200 INVITE", "K2", sdp="recvonly"),
             Arrow("park -> alice", "ACK"),
             Arrow("alice -> bob", "BYE"),
             Arrow("bob -> alice", "200 BYE"),
@@ -433,7 +441,20 @@ FLOWS = [
             Arrow("bob -> park", "200 NOTIFY"),
             Finished("bob"),
             Shows("alice", of=2, is_established=True, is_on_hold=HELD),
-            *hung_up("alice", "park"),
+            Press("carol", "ua.subscribe", "park", "dialog", expires=0),  # carol picks it up
+            Arrow("carol -> park", "SUBSCRIBE", headers={"Event": "dialog", "Expires": "0"}),
+            Arrow("park -> carol", "200", headers={"Expires": "0"}),
+            _dialogs("confirmed", "terminated;reason=timeout", "carol", who="park"),
+            Arrow("carol -> park", "200 NOTIFY"),
+            Press("carol", "call", "alice", extra_headers=Named(_replacing_the_park_server)),
+            Arrow("carol -> alice", "INVITE", headers={"Replaces": re.compile("to-tag=.*from-tag=park")}),
+            Arrow("alice -> carol", "200 INVITE"),
+            Arrow("carol -> alice", "ACK"),
+            Arrow("alice -> park", "BYE", dialog="K1"),
+            Arrow("park -> alice", "200 BYE"),
+            Shows("alice", of=2, is_ended=True),
+            Shows("alice", of=3, is_established=True),
+            *hung_up("carol", "alice"),
         ],
     ),
     Flow(

@@ -8,38 +8,42 @@ from sipua.media.codecs.base import AudioDecoder, AudioEncoder, CodecError
 __all__ = ["AvOpusDecoder", "AvOpusEncoder"]
 
 _RATE = 48000
-_FRAME = 960
 # Samples in a frame, by the configuration number in the first byte (RFC 6716 table 2).
 _FRAMES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
 _MAX_SAMPLES = 5760
 
 
 class AvOpusEncoder(AudioEncoder):
-    """20 ms a packet, and no other."""
+    """One `ptime`, in ms, for every packet."""
 
     rate = _RATE
     clock_rate = _RATE
 
-    def __init__(self, bit_rate: int = 48000, *, complexity: int = 1) -> None:
+    def __init__(self, bit_rate: int = 48000, *, complexity: int = 1, ptime: int = 20) -> None:
         self._bit_rate = bit_rate
+        self._ptime = ptime
+        self._samples = _RATE // 1000 * ptime
         self._complexity = complexity
         self.reset()
 
     def encode(self, pcm: bytes) -> bytes:
-        """Raises CodecError when `pcm` is not 20 ms long."""
-        payloads = self._encoder.encode(pcm)
-        if len(payloads) > 1:
-            raise CodecError("opus: only packets of 20 ms can be made here")
-        return b"".join(payloads)
+        """Raises CodecError when `pcm` is not of the length that was said."""
+        if len(pcm) != 2 * self._samples:
+            raise CodecError(f"opus: {len(pcm)} bytes of PCM are not {self._ptime} ms")
+        return b"".join(self._encoder.encode(pcm))
 
     def reset(self) -> None:
         """Begin anew."""
         self._encoder = AvEncoder(
             "libopus",
             _RATE,
-            _FRAME,
+            self._samples,
             bit_rate=self._bit_rate,
-            options={"application": "audio", "compression_level": str(self._complexity)},
+            options={
+                "application": "audio",
+                "compression_level": str(self._complexity),
+                "frame_duration": str(self._ptime),
+            },
         )
 
 

@@ -57,7 +57,7 @@ def _opus(codec: CodecSpec, options: OpusOptions) -> AudioEncoder:
     limits = (options.bitrate, peer.max_average_bitrate, codec.max_bitrate)
     bit_rate = max(6000, min(limit for limit in limits if limit is not None))
     if load() is None:
-        return AvOpusEncoder(bit_rate, complexity=options.complexity)
+        return AvOpusEncoder(bit_rate, complexity=options.complexity, ptime=codec.ptime)
     return OpusEncoder(
         bit_rate,
         complexity=options.complexity,

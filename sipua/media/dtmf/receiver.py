@@ -22,9 +22,8 @@ _WRAP = 1 << 32
 _REMEMBERED = 16
 # A packet that is behind the present tone by less than this (s) was overtaken; by more, the clock is another.
 _OVERTAKEN = 5.0
-# A sender splits a tone at 0xFFFF, or at the last slot that fits. No tone that was sent whole is followed by
-# another without a marker so late.
-_SEGMENT = 0x8000
+# A sender splits a long tone at 0xFFFF, or at the last slot that fits: 60 ms at 48 kHz.
+_SEGMENT = MAX_DURATION - 2880
 
 
 @dataclass(slots=True)
@@ -102,10 +101,11 @@ class EventReceiver:
         if tone is None or not (
             _same(tone, report, timestamp) or _continues(tone, report, timestamp, marker)
         ):
-            for over in self._over:
-                if not over.ended and _continues(over, report, timestamp, marker):
-                    over.timestamp, over.duration, over.ended = timestamp, report.duration, report.end
-                    return
+            last = self._over[-1] if self._over else None
+            if tone is None and last is not None and _continues(last, report, timestamp, marker):
+                # So many packets were lost that the tone was taken to be over. It has been told.
+                last.timestamp, last.ended = timestamp, report.end
+                return
             new = _Tone(report.event, timestamp, 0, report.duration, report.volume, rate, now, report.end)
             if tone is not None and 0 < (tone.timestamp - timestamp) % _WRAP < _OVERTAKEN * rate:
                 # All its other packets were lost or are late, and the present tone has begun since.
@@ -140,4 +140,4 @@ def _continues(tone: _Tone, report: Report, timestamp: int, marker: bool) -> boo
     """Whether this is the next segment of a tone too long for one (:rfc:`4733#section-2.5.1.3`)."""
     if marker or tone.ended or tone.event != report.event:
         return False
-    return max(_SEGMENT, tone.duration) <= (timestamp - tone.timestamp) % _WRAP <= MAX_DURATION
+    return _SEGMENT <= (timestamp - tone.timestamp) % _WRAP <= MAX_DURATION

@@ -16,12 +16,13 @@ from sipua.media.engine.counters import AudioCounters
 from sipua.media.engine.playout import Playout
 from sipua.media.engine.receiver import AudioReceiver
 from sipua.media.engine.rtcp import RtcpSession
+from sipua.media.engine.rtp import AUDIO_LEVEL_URI, MID_URI
 from sipua.media.engine.sender import AudioSender
 from sipua.media.engine.sources import Sources
 from sipua.media.pcm import samples_per_frame, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sipua.media.codecs import AudioDecoder, CodecSpec
     from sipua.media.interface import Direction, MediaOptions
@@ -89,6 +90,10 @@ class AudioChannel:
         self.receiver.set_codecs(self._codecs)
         if changed:
             self.playout.reset()
+
+    def set_extensions(self, extensions: Mapping[str, int], mid: str) -> None:
+        """The header extensions that the peer knows: identifiers by URI."""
+        self.sender.set_extensions(extensions.get(AUDIO_LEVEL_URI), extensions.get(MID_URI), mid)
 
     def set_direction(self, direction: Direction | None) -> None:
         """What may go and what may come, seen from this side; None: nothing yet."""

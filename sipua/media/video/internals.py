@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,7 +26,9 @@ __all__ = [
     "Saved",
     "SendingVideo",
     "add_transceiver",
+    "forbid_start",
     "guard_rtcp",
+    "guard_transport",
     "impersonate",
     "number",
     "path_state",
@@ -36,6 +39,9 @@ __all__ = [
     "save",
     "stop_path",
 ]
+
+
+logger = logging.getLogger(__name__)
 
 
 def add_transceiver(pc: RTCPeerConnection, track: MediaStreamTrack, *, bundled: bool) -> RTCRtpTransceiver:
@@ -171,6 +177,37 @@ def receive_codecs(transceiver: RTCRtpTransceiver) -> None:
     if known:
         known.update({codec.payloadType: codec for codec in transceiver._codecs})
         receiver.transport._rtp_router.register_receiver(receiver, ssrcs=[], payload_types=list(known))
+
+
+def forbid_start(transceiver: RTCRtpTransceiver) -> None:
+    """From now on neither sender nor receiver can be started.
+
+    A connection that is closed while DTLS comes up would start them afterwards, and nobody would end their tasks.
+    """
+
+    async def nothing(parameters: Any) -> None:
+        pass
+
+    sender: Any = transceiver.sender
+    receiver: Any = transceiver.receiver
+    sender.send = receiver.receive = nothing
+
+
+def guard_transport(transceiver: RTCRtpTransceiver) -> None:
+    """Survive packets that aiortc cannot handle: an exception would end its receiving task, and with it the call."""
+    transport: Any = transceiver.receiver.transport
+
+    def guarded(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def survive(*args: Any, **named: Any) -> None:
+            try:
+                await handle(*args, **named)
+            except Exception:
+                logger.debug("a packet that cannot be handled", exc_info=True)
+
+        return survive
+
+    transport._handle_rtp_data = guarded(transport._handle_rtp_data)
+    transport._handle_rtcp_data = guarded(transport._handle_rtcp_data)
 
 
 def guard_rtcp(transceiver: RTCRtpTransceiver) -> None:

@@ -130,15 +130,18 @@ class VideoLine:
         if self.transceiver is not None:
             self.transceiver.direction = direction or "inactive"
 
-    def number(self, offer: RTCSessionDescription, before: tuple[Section, ...]) -> RTCSessionDescription:
-        """The offer that was just made, with numbers for its video that clash with none; see `VideoNumbering`.
+    def number(
+        self, offer: RTCSessionDescription, before: tuple[Section | None, ...]
+    ) -> RTCSessionDescription:
+        """The offer that was just made, with numbers for its video that clash with none.
 
-        `before` are the video m-lines in force, ours first.
+        `before` is our last m-line for video, and all others whose numbers are taken.
         """
         if self.transceiver is None:
             return offer
         description = SessionDescription.parse(offer.sdp)
-        numbering = VideoNumbering(next(iter(before), None), (parse(offer.sdp).media[0], *before))
+        ours, *others = before or (None,)
+        numbering = VideoNumbering(ours, [parse(offer.sdp).media[0], *filter(None, others)])
         media = description.media[1]
         codecs, extensions = private.number(self.transceiver, numbering.codecs, numbering.header_extensions)
         media.fmt = [codec.payloadType for codec in codecs]
@@ -172,8 +175,10 @@ class VideoLine:
             private.impersonate(self._base.transceiver, transceiver)
         self._sending = private.SendingVideo(transceiver)
         private.guard_rtcp(transceiver)
+        private.guard_transport(transceiver)
         if not bundled:
             self._add_path(transceiver)
+            private.guard_transport(self._audio)  # an answer may bundle them
 
     def _add_path(self, transceiver: RTCRtpTransceiver) -> None:
         self._ice = internals.ice_of(transceiver)
@@ -181,7 +186,6 @@ class VideoLine:
         ice = self._ice
         self._gathering = Gathering(ice, self._options, lambda: sockets.adopt(ice))
         internals.replace_consent(ice, self._consent)
-        internals.guard_transport(transceiver.receiver.transport, _nothing, _nothing)
         if self._watched is None:
             # The state of the call is that of its audio: see `path_state`.
             self._watched = self._audio.receiver.transport
@@ -255,7 +259,7 @@ class VideoLine:
         self._closing = True
         self.deactivate()
         if self.transceiver is not None:
-            internals.forbid_start(self.transceiver)
+            private.forbid_start(self.transceiver)
 
     def abandon(self) -> None:
         """It did not close in time."""
@@ -270,7 +274,3 @@ class VideoLine:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-
-def _nothing() -> None:
-    pass

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["VideoNumbering"]
 
-# From the middle of the dynamic range, since audio codecs begin at its start. Those before are the last resort.
-_PAYLOAD_TYPES: tuple[int, ...] = (*range(112, 128), *range(96, 112))
+# From below, since audio events are numbered from above.
+_PAYLOAD_TYPES = range(97, 128)
 _EXTENSIONS = range(1, 15)
 
 _Key = tuple[str, str]
 
 
 class VideoNumbering:
-    """`ours` are the video m-line in our last description and its audio; `taken` all other m-lines that count."""
+    """`ours` is our last m-line for video; `taken` are all others whose numbers mean something already."""
 
     def __init__(self, ours: Section | None, taken: Iterable[Section]) -> None:
         self._known = {key: number for number, key in _codecs(ours)} if ours is not None else {}
@@ -69,7 +69,7 @@ class VideoNumbering:
         return made
 
     def _free(self) -> int:
-        return next((n for n in _PAYLOAD_TYPES if n not in self._taken), _PAYLOAD_TYPES[0])
+        return next((n for n in _PAYLOAD_TYPES if n not in self._taken), 97)
 
 
 def _profile(codec: RTCRtpCodecParameters) -> str:
