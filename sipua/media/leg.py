@@ -24,6 +24,7 @@ from sipua.media.ice import SharedSockets
 from sipua.media.interface import MediaStats
 from sipua.media.opus import OpusEncoder
 from sipua.media.pcm import pcm_of, samples_per_frame, silence
+from sipua.media.steps import StepWatch
 from sipua.media.track import OutgoingTrack
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Leg:
         """The last description of this peer, as it was received."""
         self.offer_text: str | None = None
         """aiortc's last offer, with the audio m-line alone."""
+        self.watch = StepWatch()
+        """Tells which step of the negotiation failed."""
         self._audio = audio
         self._on_state = on_state
         self._on_track = on_track
@@ -97,11 +100,11 @@ class Leg:
         self._ice = internals.ice_of(self.transceiver)
         if base is None:
             self.sockets = SharedSockets()
-            self._gathering = Gathering(self._ice, options, lambda: self.sockets.adopt(self._ice))
+            self.gathering = Gathering(self._ice, options, self.sockets.adopt)
         else:
             internals.impersonate_transceiver(base.transceiver, self.transceiver)
             self.sockets = base.sockets
-            self._gathering = base._gathering
+            self.gathering = base.gathering
             self.sockets.lend(self._ice, base._ice)
         internals.replace_consent(self._ice, self._consent)
         internals.guard_receiver(self.transceiver.receiver, self._accept)
@@ -130,10 +133,12 @@ class Leg:
         self.transceiver.direction = self._direction = direction
         self._prefer(self.options.codecs)
         try:
-            offer = await self.pc.createOffer()
-            if numbering is not None:
-                offer = internals.renumber(self.transceiver, offer, numbering)
-            await self.pc.setLocalDescription(offer)
+            with self.watch.step("createoffer"):
+                offer = await self.pc.createOffer()
+                if numbering is not None:
+                    offer = internals.renumber(self.transceiver, offer, numbering)
+            with self.watch.step("setlocaldescription"):
+                await self.pc.setLocalDescription(offer)
         except BaseException:
             self.rollback()
             raise
@@ -148,9 +153,13 @@ class Leg:
         self.transceiver.direction = self._direction = direction
         self._prefer(self.options.codecs)
         try:
-            await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            with self.watch.step("setremotedescription"):
+                await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             self.sockets.expect(peer, self._ice)
-            await self.pc.setLocalDescription(await self.pc.createAnswer())
+            with self.watch.step("createanswer"):
+                made = await self.pc.createAnswer()
+            with self.watch.step("setlocaldescription"):
+                await self.pc.setLocalDescription(made)
         except BaseException as error:
             internals.restore(self.pc, self.transceiver, saved)
             if isinstance(error, Exception):
@@ -170,7 +179,8 @@ class Leg:
         # The order of the answer is the peer's choice among the codecs that were offered.
         self._prefer(None)
         try:
-            await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            with self.watch.step("setremotedescription"):
+                await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except BaseException as error:
             internals.restore(self.pc, self.transceiver, saved)
             if isinstance(error, Exception):
@@ -386,7 +396,7 @@ class Leg:
         self.active = False
         if self._timer is not None:
             self._timer.cancel()
-        self._gathering.stop()
+        self.gathering.stop()
         internals.forbid_start(self.transceiver)
         self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
