@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lab interop coverage bench clean
+.PHONY: help install demo test nightly check format lab interop coverage bench clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: $(STAMP) ## a real call to the embedded server: register, call echo, play,
 
 test: $(STAMP) ## all tests that need no root and no other server
 	$(BIN)/python -m pytest -q
+
+nightly: $(STAMP) ## the property tests of what has states, ten thousand runs each (about half an hour)
+	$(BIN)/python -m pytest -v -m stateful --hypothesis-profile=nightly -o timeout=0
 
 check: $(STAMP) ## lint, format, types, doors
 	$(BIN)/ruff check .

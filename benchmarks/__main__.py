@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 import sys
 
-from benchmarks import fleet, parse, signalling, soak, startup
+from benchmarks import audio_calls, dtmf, fleet, parse, signalling, soak, startup
 from benchmarks._common import exit_code, options, parsed
 
-FIGURES = {"parse": parse, "signalling": signalling, "soak": soak, "startup": startup, "fleet": fleet}
+FIGURES = {
+    "parse": parse,
+    "signalling": signalling,
+    "soak": soak,
+    "startup": startup,
+    "fleet": fleet,
+    "audio_calls": audio_calls,
+    "dtmf": dtmf,
+}
 
 
 def main() -> None:

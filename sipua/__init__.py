@@ -43,6 +43,7 @@ from sipua.errors import (
 )
 from sipua.events import Cause
 from sipua.media import SignallingOnlyMedia
+from sipua.passport.interface import IdentityCheck, IdentityStatus
 from sipua.session import RTCSession
 from sipua.sip import URI, NameAddr, Request, Response
 from sipua.transport import WebSocketInterface
@@ -51,11 +52,17 @@ from sipua.ua import UA, Configuration, Notifier, Publication, Subscriber
 if TYPE_CHECKING:
     from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile
     from sipua.media.sources import AudioFile, Pcm, Silence, Tone
+    from sipua.passport.signer import IdentitySigner
+    from sipua.passport.sources import CertificateDirectory, HttpsCertificates
+    from sipua.passport.verifier import IdentityVerifier
 
-#: What is loaded when it is asked for, because av and numpy come with it.
+#: What is loaded when it is asked for, because av and numpy, or cryptography, come with it.
 _LAZY = {
     **dict.fromkeys(("AudioFile", "Pcm", "Silence", "Tone"), "sipua.media.sources"),
     **dict.fromkeys(("NullSink", "OggFile", "PcmCallback", "WavFile"), "sipua.media.sinks"),
+    **dict.fromkeys(("CertificateDirectory", "HttpsCertificates"), "sipua.passport.sources"),
+    "IdentitySigner": "sipua.passport.signer",
+    "IdentityVerifier": "sipua.passport.verifier",
 }
 
 
@@ -86,12 +93,18 @@ __all__ = [
     "CallUnauthorized",
     "CallUnavailable",
     "Cause",
+    "CertificateDirectory",
     "CertificateError",
     "Configuration",
     "ConfigurationError",
     "ConnectFailed",
     "ConnectTimeout",
     "ConnectionLost",
+    "HttpsCertificates",
+    "IdentityCheck",
+    "IdentitySigner",
+    "IdentityStatus",
+    "IdentityVerifier",
     "InvalidHeaderError",
     "InvalidStateError",
     "InvalidTargetError",

@@ -504,12 +504,16 @@ class Update(Reinvite):
 
 @dataclass(frozen=True, slots=True)
 class NewDTMF:
-    """One DTMF tone (``0``–``9``, ``*``, ``#``, ``A``–``D``), received or sent; `duration` is in milliseconds."""
+    """One DTMF tone (``0``–``9``, ``*``, ``#``, ``A``–``D``), received or sent; `duration` is in milliseconds.
+
+    Tones in the audio (`transport` ``RFC4733`` or ``INBAND``) are told when they are over, and have no `request`.
+    """
 
     originator: Originator
     tone: str
     duration: int
-    request: Request
+    request: Request | None
+    transport: Literal["INFO", "RFC4733", "INBAND"] = "INFO"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ import pytest
 from hypothesis import settings
 
 from sipua.testing import run_realtime, run_simulated
+from tests.stateful import NIGHTLY, NIGHTLY_RUNS
 
 # In CI the same examples every time; new ones are looked for at a desk, where somebody can look at what is found.
 settings.register_profile("ci", derandomize=True)
+settings.register_profile(NIGHTLY, max_examples=NIGHTLY_RUNS, print_blob=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 

@@ -94,6 +94,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     async def everything() -> None:
         async def quick_ones() -> None:
             await note("events", run(place("events"), "events", s.url))
+            await note("identity", run(place("identity"), "identity", s.url))
             for name in ("events 610", "awaitable 610", "awaitable 612"):
                 example, target = name.split()
                 await note(name, run(place(name), example, s.url, target))
@@ -134,6 +135,14 @@ def test_events_of_a_refused_call(outcomes: Outcomes) -> None:
     code, out, _ = outcome(outcomes, "events 610")
     assert code == 0, out
     assert "failed: Busy" in out
+
+
+def test_identity(outcomes: Outcomes) -> None:
+    assert outcome(outcomes, "identity")[:2] == (
+        0,
+        "valid: sip:alice@localhost, says CN=Localhost\nnobody has changed the keys of the media\n"
+        "talking\nwithout a signature: 428\n",
+    )
 
 
 def check_awaitable(ran: Ran) -> None:

@@ -21,7 +21,7 @@ def test_nothing_else_is_there() -> None:
 
 
 def test_import_loads_no_media_and_no_command() -> None:
-    late = ("aiortc", "av", "numpy", "click", "rich", "websockets")
+    late = ("aiortc", "av", "numpy", "click", "rich", "websockets", "cryptography")
     code = f"import sipua, sys; print(*(m for m in {late} if m in sys.modules))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == ""

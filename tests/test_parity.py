@@ -256,6 +256,7 @@ SESSION_OPTIONS: dict[str, dict[str, str | None]] = {
         "duration": "duration",
         "interToneGap": "inter_tone_gap",
         "extraHeaders": "extra_headers",
+        "transportType": "transport_type",
     },
     "sendInfo": {"contentType": "content_type", "body": "body", "extraHeaders": "extra_headers"},
     "hold": {"useUpdate": "use_update", "extraHeaders": "extra_headers"},

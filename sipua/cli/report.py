@@ -162,6 +162,7 @@ class Report:
             originator=event.originator,
             tone=event.tone,
             duration=event.duration,
+            transport=event.transport,
         )
 
     def _on_media_state(self, event: events.IceConnectionState) -> None:

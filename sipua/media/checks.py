@@ -17,10 +17,12 @@ from sipua.errors import ConfigurationError
 from sipua.media.interface import (
     AUDIO_CODECS,
     DIRECTIONS,
+    PTIMES,
     AudioSink,
     AudioSource,
     IceServer,
     MediaOptions,
+    OpusOptions,
 )
 
 __all__ = ["check_option", "check_options", "make_options"]
@@ -94,6 +96,31 @@ def _is_codecs(value: Any) -> bool:
     )
 
 
+def _is_whole(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_opus(value: Any) -> bool:
+    return isinstance(value, OpusOptions) and all(
+        check(getattr(value, name)) for name, check in _OPUS_CHECKS.items()
+    )
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+_OPUS_CHECKS: dict[str, Callable[[object], bool]] = {
+    "bitrate": lambda value: _is_whole(value, 6000, 510000),
+    "complexity": lambda value: _is_whole(value, 0, 10),
+    "fec": _is_bool,
+    "dtx": lambda value: value is None or _is_bool(value),
+    "cbr": _is_bool,
+    "max_average_bitrate": lambda value: value is None or _is_whole(value, 6000, 510000),
+    "max_playback_rate": lambda value: value is None or _is_whole(value, 8000, 48000),
+}
+
+
 def _is_ice_servers(value: Any) -> bool:
     return _is_list(value) and all(
         isinstance(server, IceServer | str)
@@ -126,12 +153,26 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value is None or isinstance(value, AudioSink | str | PathLike),
         "give a path, None, or a sink such as WavFile or OggFile",
     ),
-    "echo": (lambda value: isinstance(value, bool), "neither True nor False"),
+    "echo": (_is_bool, "neither True nor False"),
+    "detect_dtmf": (_is_bool, "neither True nor False"),
     "direction": (lambda value: value in DIRECTIONS, f"must be one of {', '.join(DIRECTIONS)}"),
     "codecs": (
         _is_codecs,
         f"must be a list with at least one of {', '.join(AUDIO_CODECS)}, or None for all",
     ),
+    "ptime": (
+        lambda value: _is_whole(value, 10, 60) and value in PTIMES,
+        f"must be one of {', '.join(map(str, PTIMES))} (milliseconds)",
+    ),
+    "bandwidth": (
+        lambda value: value is None or _is_whole(value, 1, 1_000_000),
+        "must be a whole number of kbit/s, or None for no limit",
+    ),
+    "opus": (
+        _is_opus,
+        "must be OpusOptions: bit rates 6000 to 510000, complexity 0 to 10, max_playback_rate 8000 to 48000",
+    ),
+    "comfort_noise": (_is_bool, "neither True nor False"),
     "ice_servers": (
         _is_ice_servers,
         "must be a list of IceServer or of URLs: stun:host[:port] or turn[s]:host[:port][?transport=udp|tcp]",

@@ -28,6 +28,8 @@ __all__ = ["SharedSockets"]
 # Checks kept for peers that are not known yet: so many peers, so many checks each.
 _EARLY_PEERS = 16
 _EARLY_CHECKS = 16
+# Bytes: more than any path carries in one piece.
+_MAX_DATAGRAM = 4096
 
 
 class SharedSockets:
@@ -110,6 +112,9 @@ class _Socket:
         self._close_owner = owner.close
         self._owner_lost = owner.connection_lost
         self.users: list[Any] = [owner]
+        if hasattr(owner.transport, "max_size"):
+            # asyncio would allocate 256 KiB for each datagram.
+            owner.transport.max_size = _MAX_DATAGRAM
         # The loop calls the owner, whichever branch it once belonged to.
         owner.datagram_received = self._received
         owner.connection_lost = self._lost
@@ -137,7 +142,10 @@ class _Socket:
 
     def _received(self, data: bytes, address: tuple[Any, ...]) -> None:
         peer = (address[0], address[1])
-        if len(data) >= 20 and data[0] < 4 and data[4:8] == b"\x21\x12\xa4\x42":
+        if len(data) > 12 and data[0] & 0xC0 == 0x80:
+            # RTP and RTCP: nearly all there is.
+            self._data(data, peer)
+        elif len(data) >= 20 and data[0] < 4 and data[4:8] == b"\x21\x12\xa4\x42":
             if data[0] & 1:
                 self._response(data, peer)
             else:
@@ -153,12 +161,16 @@ class _Socket:
                 return
 
     def _data(self, data: bytes, peer: tuple[str, int]) -> None:
-        candidates = [user for user in self.users if _knows(user.receiver, peer)]
-        if not candidates:
-            return
         # Branches behind one address: the one that has chosen this address, then the newest.
-        chosen = next((user for user in candidates if _uses(user.receiver, peer)), candidates[-1])
-        chosen.receiver.data_received(data, chosen.local_candidate.component)
+        for user in self.users:
+            if _uses(user.receiver, peer):
+                break
+        else:
+            candidates = [user for user in self.users if _knows(user.receiver, peer)]
+            if not candidates:
+                return
+            user = candidates[-1]
+        user.receiver.data_received(data, user.local_candidate.component)
 
     def _lost(self, error: Exception | None) -> None:
         for user in self.users:
@@ -189,4 +201,5 @@ def _knows(connection: Any, peer: tuple[str, int]) -> bool:
 
 
 def _uses(connection: Any, peer: tuple[str, int]) -> bool:
-    return any(pair.remote_addr == peer for pair in connection._nominated.values())
+    pair = connection._nominated.get(1)
+    return pair is not None and bool(pair.remote_addr == peer)

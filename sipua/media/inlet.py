@@ -1,8 +1,8 @@
-"""What the peer says: decoded audio in, true in time, to every sink of the call.
+"""What the peer says: 20 ms of PCM at a time, true in time, to every sink of the call.
 
-Packets that never came leave a hole in the time stamps; sinks get silence for it, so that a recording is as
-long as the call was. Time stamps may lie (another sender, a wrap, a restart), so a hole is never longer
-than the clock says.
+The clock of the audio engine pushes in every tick, silence too, so that a recording is as long as the call was.
+Where ticks are missing (the loop was held up, another branch of the call has not connected yet), the clock says
+how much silence belongs there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sipua.errors import MediaError, MediaFileError
 from sipua.media.interface import PCM_RATES, AudioReader, AudioSink
-from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, Resampler, duration, samples_per_frame, silence
+from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, Resampler, duration, samples_per_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,8 @@ __all__ = ["EchoPath", "Inlet", "PcmReader"]
 
 logger = logging.getLogger(__name__)
 
-# A hole is filled only up to what the clock allows plus this, in seconds: frames arrive in small bursts.
-_SLACK = 0.1
+# Ticks that are late by less than this, in seconds, are made up for; what is missing beyond is a hole.
+_SLACK = 0.15
 
 
 class Inlet:
@@ -34,8 +34,6 @@ class Inlet:
         self._sinks: list[AudioSink] = []
         self._on_error = on_error
         self._clock = clock
-        self._next_pts: int | None = None
-        self._rate = 0
         self._heard_until: float | None = None
 
     def __bool__(self) -> bool:
@@ -49,6 +47,9 @@ class Inlet:
     def add(self, sink: AudioSink) -> None:
         """Open the sink and give it what comes from now on."""
         sink.open()
+        if not self._sinks:
+            # Nobody was told what was said before.
+            self._heard_until = None
         self._sinks.append(sink)
 
     def remove(self, sink: AudioSink) -> None:
@@ -57,23 +58,17 @@ class Inlet:
             self._sinks.remove(sink)
             self._finish(sink)
 
-    def start(self) -> None:
-        """From now on there should be sound: recordings begin here."""
-        if self._heard_until is None:
-            self._heard_until = self._clock()
-
-    def push(self, pcm: bytes, rate: int, pts: int | None) -> None:
-        """One decoded frame; `pts` counts samples at `rate`."""
+    def push(self, pcm: bytes, rate: int) -> None:
+        """What was heard in this tick."""
         now = self._clock()
-        self.start()
-        hole = self._hole(pts, rate, now)
-        if hole:
-            self._give(silence(hole), rate)
+        if self._heard_until is None:
+            self._heard_until = now
+        hole = now - self._heard_until
+        if hole > _SLACK:
+            self._fill(hole, rate)
+            self._heard_until = now
         self._give(pcm, rate)
-        assert self._heard_until is not None
-        self._heard_until += hole / rate + duration(pcm, rate)
-        self._next_pts = None if pts is None else pts + len(pcm) // SAMPLE_BYTES
-        self._rate = rate
+        self._heard_until += duration(pcm, rate)
 
     def close(self) -> None:
         """Close all sinks."""
@@ -81,16 +76,11 @@ class Inlet:
         for sink in sinks:
             self._finish(sink)
 
-    def _hole(self, pts: int | None, rate: int, now: float) -> int:
-        assert self._heard_until is not None
-        behind = now - self._heard_until - FRAME_DURATION
-        if self._next_pts is None or pts is None or rate != self._rate:
-            # A stream begins, or begins anew: the clock alone says how long it was quiet.
-            return max(0, int(behind * rate))
-        stamped = pts - self._next_pts
-        if stamped <= 0:
-            return 0
-        return min(stamped, max(0, int((behind + _SLACK) * rate)))
+    def _fill(self, seconds: float, rate: int) -> None:
+        samples = int(seconds * rate)
+        while samples > 0:
+            self._give(bytes(min(samples, rate) * SAMPLE_BYTES), rate)
+            samples -= rate
 
     def _give(self, pcm: bytes, rate: int) -> None:
         for sink in self._sinks[:]:
@@ -164,14 +154,13 @@ class PcmReader(AudioReader, AudioSink):
 
 
 class EchoPath(AudioSink):
-    """From what the peer says to what it hears, with as little delay as the two clocks allow.
+    """From what the peer says to what it hears, in the same tick where the sample rates allow.
 
-    Two frames are collected before the first goes back, so that the jitter of the loop is not heard. When
-    two more have been in store all the time for five seconds, one is dropped: the delay does not stay long
-    after a stall.
+    When more than a frame too many has been in store all the time for five seconds, one is dropped: no delay
+    stays for long.
     """
 
-    _START = 2
+    _START = 1
     _LIMIT = 20
     _REVIEW = 250  # frames: 5 s
 

@@ -22,7 +22,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from sipua.errors import InvalidStateError
+
 if TYPE_CHECKING:
+    import asyncio
     from pathlib import Path
 
     from sipua.bodies import TrickleFragment
@@ -32,6 +35,7 @@ __all__ = [
     "AUDIO_CODECS",
     "DIRECTIONS",
     "PCM_RATES",
+    "PTIMES",
     "Applied",
     "AudioPort",
     "AudioReader",
@@ -39,6 +43,7 @@ __all__ = [
     "AudioSource",
     "Callbacks",
     "Direction",
+    "DtmfTransport",
     "IceServer",
     "MediaFactory",
     "MediaOptions",
@@ -46,6 +51,7 @@ __all__ = [
     "MediaState",
     "MediaStats",
     "MediaStep",
+    "OpusOptions",
     "PcmStream",
     "Playback",
     "TrickleIce",
@@ -61,8 +67,14 @@ MediaStep = Literal["createoffer", "createanswer", "setlocaldescription", "setre
 
 TrickleIce = Literal["half", "full", "off"]
 
+DtmfTransport = Literal["RFC4733", "INBAND"]
+"""How a tone goes in the audio: as a named event (:rfc:`4733`), or as two frequencies in the sound."""
+
 #: What this side can speak, in its own order of preference: names as in rtpmap, in lower case.
 AUDIO_CODECS: tuple[str, ...] = ("opus", "g722", "pcmu", "pcma")
+
+#: Milliseconds of audio that a packet may have.
+PTIMES: tuple[int, ...] = (10, 20, 40, 60)
 
 #: The sample rates at which an application may read and write PCM.
 PCM_RATES: tuple[int, ...] = (8000, 16000, 24000, 48000)
@@ -91,6 +103,26 @@ class IceServer:
     credential: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OpusOptions:
+    """How Opus is used (:rfc:`7587#section-6.1`). What the peer asks for limits all of it."""
+
+    bitrate: int = 48000
+    """Bit/s that this side sends on average, 6000 to 510000."""
+    complexity: int = 1
+    """Of encoding, 0 to 10: how much time it takes to sound better; 5 takes half as much again, 10 three times."""
+    fec: bool = True
+    """Send a coarse copy of each frame in the next packet when the peer loses packets, and use the peer's."""
+    dtx: bool | None = None
+    """Send next to nothing while there is silence, and ask the peer to. None: send as the peer prefers."""
+    cbr: bool = False
+    """Send packets of one size, and ask the peer to."""
+    max_average_bitrate: int | None = None
+    """Bit/s that the peer is asked not to exceed, 6000 to 510000."""
+    max_playback_rate: int | None = None
+    """The highest sample rate in Hz that is of use to this side, 8000 to 48000."""
+
+
 @dataclass(slots=True)
 class MediaOptions:
     """What a call wants of its media. Every field has a default that works without a sound card or a network.
@@ -103,9 +135,19 @@ class MediaOptions:
     audio: AudioSource | str | Path | None = None
     record: AudioSink | str | Path | None = None
     echo: bool = False
+    detect_dtmf: bool = False
+    """Whether to look for DTMF tones in the peer's sound as well, for peers that send neither events nor INFO."""
     direction: Direction = "sendrecv"
     codecs: tuple[str, ...] | None = None
     """Names in order of preference, from ``opus``, ``G722``, ``PCMU``, ``PCMA``. None: all, in that order."""
+    ptime: int = 20
+    """Milliseconds of audio in a packet: 10, 20, 40 or 60. The peer is asked for it, and may ask for another."""
+    bandwidth: int | None = None
+    """Kbit/s with all headers that the audio may take, each way (``b=AS``, :rfc:`8866#section-5.8`)."""
+    opus: OpusOptions = OpusOptions()
+    """How Opus is used."""
+    comfort_noise: bool = False
+    """Offer comfort noise (:rfc:`3389`): G.711 stops while this side is silent, and so may the peer's."""
     ice_servers: Sequence[IceServer | str] = ()
     ice_gathering_timeout: float = 3.0
     """Seconds after which candidates gathered so far are used (0.0: host candidates only)."""
@@ -318,6 +360,8 @@ class Callbacks:
     """A step of the negotiation failed; the error is raised afterwards by what was called."""
     on_error: Callable[[MediaError], None] | None = None
     """Something that does not end the call, such as a recording that could not go on."""
+    on_dtmf: Callable[[str, float, DtmfTransport], None] | None = None
+    """Tone, duration in seconds, and how it came: each tone of the peer once, when it is over."""
 
 
 class MediaSession(ABC):
@@ -419,6 +463,22 @@ class MediaSession(ABC):
         `mid` is the m-line it belongs to, `ufrag` the ICE user name of its description, which tells branches
         apart. What cannot be used is left out.
         """
+
+    @property
+    def dtmf_transport(self) -> Literal["RFC4733"] | None:
+        """``RFC4733`` when the peer takes telephone-events (:rfc:`4733`) on the branch in use, else None."""
+        return None
+
+    def send_dtmf(
+        self, tones: str, duration: int = 100, gap: int = 70, *, transport: DtmfTransport = "RFC4733"
+    ) -> asyncio.Future[None]:
+        """Send tones in the audio, after those that wait; `duration` and the least `gap` after each in ms.
+
+        Done when the last has been sent. While the direction lets nothing be sent, tones wait. Raises
+        InvalidStateError when this media has no such transport now, or is closed; the future does when it is
+        closed before.
+        """
+        raise InvalidStateError("send_dtmf", self.state)
 
     @abstractmethod
     def stats(self) -> MediaStats:

@@ -1,67 +1,60 @@
 """Every private part of aiortc and aioice that sipua uses, each behind a function that says what for.
 
 `PRIVATE_PARTS` lists them; tests/media/test_contract.py holds the list against the installed versions and
-fails when one has changed. Besides this module only `ice` touches names of theirs that begin with an
-underscore.
+fails when one has changed. Besides this module only `ice`, `srtp` and `gathering` touch names of theirs that
+begin with an underscore.
 """
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from aioice import ConnectionClosed
 from aioice.stun import TransactionError
 from aiortc import RTCSessionDescription
-from aiortc.jitterbuffer import JitterBuffer
-from aiortc.rtp import RtcpByePacket
 from aiortc.sdp import SessionDescription
 
+from sipua.media.pcm import frame_of
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
-    from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
-    from aiortc.codecs.base import Encoder
-    from aiortc.rtcdtlstransport import RTCDtlsTransport
+    from aiortc import RTCPeerConnection, RTCRtpTransceiver
 
     from sipua.media.interface import Direction
     from sipua.media.numbering import Numbering
 
 __all__ = [
     "PRIVATE_PARTS",
-    "Counters",
-    "Sending",
     "Snapshot",
     "abandon",
     "ask_consent",
     "candidate_pair",
+    "cname_of",
     "codecs_of",
-    "counters",
     "current_direction",
     "dtls_role",
-    "forbid_start",
-    "guard_receiver",
-    "guard_transport",
+    "extensions_of",
+    "feed_track",
     "ice_of",
     "impersonate",
     "impersonate_transceiver",
-    "receive_codecs",
     "renumber",
     "reopen_offer",
     "replace_consent",
     "restore",
     "snapshot",
+    "ssrc_of",
+    "take_over_audio",
 ]
-
-logger = logging.getLogger(__name__)
 
 #: What is used, by class: attributes of instances and methods.
 PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
     "aiortc.RTCPeerConnection": (
         "_RTCPeerConnection__certificates",
+        "_RTCPeerConnection__cname",
         "_RTCPeerConnection__currentLocalDescription",
         "_RTCPeerConnection__currentRemoteDescription",
         "_RTCPeerConnection__pendingLocalDescription",
@@ -77,32 +70,21 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_preferred_codecs",
         "_setCurrentDirection",
     ),
-    "aiortc.RTCRtpSender": (
-        "_RTCRtpSender__encoder",
-        "_RTCRtpSender__octet_count",
-        "_RTCRtpSender__packet_count",
-        "_RTCRtpSender__rtt",
-        "_RTCRtpSender__stats",
-        "_run_rtp",
-        "_ssrc",
-    ),
+    "aiortc.RTCRtpSender": ("_ssrc",),
     "aiortc.RTCRtpReceiver": (
-        "_RTCRtpReceiver__codecs",
+        "_RTCRtpReceiver__decoder_queue",
         "_RTCRtpReceiver__jitter_buffer",
-        "_RTCRtpReceiver__remote_streams",
-        "_handle_rtcp_packet",
-        "_handle_rtp_packet",
         "_set_rtcp_ssrc",
     ),
-    "aiortc.jitterbuffer.JitterBuffer": (),
-    "aiortc.rtcrtpreceiver.StreamStatistics": ("_clockrate", "jitter", "packets_lost", "packets_received"),
+    "aiortc.rtcrtpreceiver.RemoteStreamTrack": ("_queue",),
     "aiortc.rtcdtlstransport.RTCDtlsTransport": (
         "_handle_rtcp_data",
-        "_handle_rtp_data",
         "_role",
         "_rtp_router",
+        "_rx_srtp",
+        "_tx_srtp",
     ),
-    "aiortc.rtcdtlstransport.RtpRouter": ("register_receiver",),
+    "aiortc.rtcdtlstransport.RtpRouter": ("receivers", "senders"),
     "aiortc.rtcicetransport.RTCIceTransport": ("_connection",),
     "aioice.ice.Connection": (
         "_emit_event",
@@ -262,115 +244,13 @@ def impersonate_transceiver(source: RTCRtpTransceiver, target: RTCRtpTransceiver
     new._local_password = old._local_password
 
 
-class Sending:
-    """The codec that a sender uses, which aiortc settles once and for all.
-
-    Its loop is started with a codec of our own, which can be altered while it runs.
-    """
-
-    def __init__(self, sender: RTCRtpSender, make_encoder: Callable[[Any], Encoder]) -> None:
-        self.codec: Any = None
-        self._sender = cast("Any", sender)
-        self._make_encoder = make_encoder
-        self._run: Callable[[Any], Awaitable[None]] = self._sender._run_rtp
-        self._sender._run_rtp = self._start
-
-    async def _start(self, codec: Any) -> None:
-        self.codec = copy.copy(codec)
-        self._sender._RTCRtpSender__encoder = self._make_encoder(codec)
-        await self._run(self.codec)
-
-    def change(self, codec: Any) -> bool:
-        """Go on with this codec: same SSRC, next sequence number. Whether it is another one than before."""
-        if self.codec is None or self.codec == codec:
-            return False
-        changed = bool(self.codec.mimeType != codec.mimeType)
-        if changed:
-            self._sender._RTCRtpSender__encoder = self._make_encoder(codec)
-        for field in dataclasses.fields(codec):
-            setattr(self.codec, field.name, getattr(codec, field.name))
-        return changed
-
-
-def receive_codecs(transceiver: RTCRtpTransceiver) -> None:
-    """Let a receiver that runs already know what was negotiated now. aiortc tells it the first time only."""
-    receiver: Any = transceiver.receiver
-    known: dict[int | None, Any] = receiver._RTCRtpReceiver__codecs
-    if known:
-        known.update({codec.payloadType: codec for codec in transceiver._codecs})
-        receiver.transport._rtp_router.register_receiver(receiver, ssrcs=[], payload_types=list(known))
-
-
 # --- packets ----------------------------------------------------------------------------------------------
 
 
-def guard_receiver(receiver: RTCRtpReceiver, accept: Callable[[Any], bool]) -> None:
-    """Show every RTP packet to `accept` before aiortc handles it, and keep RTCP BYE from it.
+def take_over_audio(transceiver: RTCRtpTransceiver) -> None:
+    """Keep aiortc's sender and receiver from ever being started, and drop what they hold for that.
 
-    A packet that is not accepted is taken out of the sequence, as the jitter buffer would wait for it. A BYE
-    would end the remote track for good, although the same transport may carry another sender a moment later.
-    """
-    handle_rtp, handle_rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
-    private: Any = receiver
-    removed = 0
-    payload_type: int | None = None
-
-    async def rtp(packet: Any, arrival_time_ms: int) -> None:
-        nonlocal removed, payload_type
-        if not accept(packet):
-            removed += 1
-            return
-        if packet.payload_type != payload_type:
-            if payload_type is not None:
-                # aiortc would decode what waits in the buffer with the codec of this packet: a burst of
-                # noise.
-                private._RTCRtpReceiver__jitter_buffer = JitterBuffer(capacity=16, prefetch=4)
-            payload_type = packet.payload_type
-        if removed:
-            packet.sequence_number = (packet.sequence_number - removed) & 0xFFFF
-        await handle_rtp(packet, arrival_time_ms=arrival_time_ms)
-
-    async def rtcp(packet: Any) -> None:
-        if not isinstance(packet, RtcpByePacket):
-            await handle_rtcp(packet)
-
-    private._handle_rtp_packet = rtp
-    private._handle_rtcp_packet = rtcp
-
-
-def guard_transport(transport: RTCDtlsTransport, heard: Callable[[], None], bad: Callable[[], None]) -> None:
-    """Tell of every RTP and RTCP packet that was authentic, and survive those that cannot be read.
-
-    An exception from here would end aiortc's receiving task and with it the call.
-    """
-    private: Any = transport
-    handle_rtp, handle_rtcp = private._handle_rtp_data, private._handle_rtcp_data
-
-    async def rtp(data: bytes, arrival_time_ms: int) -> None:
-        heard()
-        try:
-            await handle_rtp(data, arrival_time_ms=arrival_time_ms)
-        except Exception:
-            bad()
-            logger.debug("RTP packet that cannot be handled", exc_info=True)
-
-    async def rtcp(data: bytes) -> None:
-        heard()
-        try:
-            await handle_rtcp(data)
-        except Exception:
-            bad()
-            logger.debug("RTCP packet that cannot be handled", exc_info=True)
-
-    private._handle_rtp_data = rtp
-    private._handle_rtcp_data = rtcp
-
-
-def forbid_start(transceiver: RTCRtpTransceiver) -> None:
-    """From now on neither sender nor receiver can be started.
-
-    A connection that is closed while DTLS comes up would start them afterwards, and nobody would end their
-    tasks.
+    Their loops, decoder thread, jitter buffer and RTCP tasks are what the audio engine is in the place of.
     """
 
     async def nothing(parameters: Any) -> None:
@@ -379,38 +259,62 @@ def forbid_start(transceiver: RTCRtpTransceiver) -> None:
     sender: Any = transceiver.sender
     receiver: Any = transceiver.receiver
     sender.send = receiver.receive = nothing
+    receiver._RTCRtpReceiver__jitter_buffer = None
+    receiver._RTCRtpReceiver__decoder_queue = None
 
 
-@dataclass(slots=True)
-class Counters:
-    """What aiortc has counted on one transceiver."""
-
-    packets_sent: int = 0
-    bytes_sent: int = 0
-    rtt: float | None = None
-    packets_lost_remote: int = 0
-    packets_received: int = 0
-    packets_lost: int = 0
-    jitter: float = 0.0
+def ssrc_of(transceiver: RTCRtpTransceiver) -> int:
+    """What our descriptions say that this transceiver sends."""
+    ssrc: int = transceiver.sender._ssrc
+    return ssrc
 
 
-def counters(sender: RTCRtpSender, receiver: RTCRtpReceiver) -> Counters:
-    """Read without awaiting anything; getStats is a coroutine and costs a hundred times as much."""
-    private: Any = sender
-    result = Counters(
-        packets_sent=private._RTCRtpSender__packet_count,
-        bytes_sent=private._RTCRtpSender__octet_count,
-        rtt=private._RTCRtpSender__rtt,
-    )
-    for report in private._RTCRtpSender__stats.values():
-        if report.type == "remote-inbound-rtp":
-            result.packets_lost_remote = max(0, report.packetsLost)
-    streams: Any = receiver._RTCRtpReceiver__remote_streams.values()  # type: ignore[attr-defined]
-    for stream in streams:
-        result.packets_received += stream.packets_received
-        result.packets_lost += max(0, stream.packets_lost)
-        result.jitter = stream.jitter / stream._clockrate
-    return result
+def cname_of(pc: RTCPeerConnection) -> str:
+    """The canonical name in our descriptions."""
+    private: Any = pc
+    cname: str = private._RTCPeerConnection__cname
+    return cname
+
+
+def extensions_of(transceiver: RTCRtpTransceiver) -> dict[str, int]:
+    """The identifiers of the header extensions that were negotiated."""
+    return {extension.uri: extension.id for extension in transceiver._headerExtensions}
+
+
+# Frames for an application that stopped reading a track: two seconds, then the oldest go.
+_TRACK_FRAMES = 100
+
+
+def feed_track(track: Any, start: Callable[[Callable[[bytes, int], None]], None]) -> None:
+    """Let frames into aiortc's remote track once somebody reads it: `start` is given what to push PCM with.
+
+    Tracks nobody reads would be filled without bound, and cost decoding.
+    """
+    recv = track.recv
+    queue: asyncio.Queue[Any] = track._queue
+    begun, pts = False, 0
+
+    def push(pcm: bytes, rate: int) -> None:
+        nonlocal pts
+        if queue.qsize() >= _TRACK_FRAMES:
+            queue.get_nowait()
+        frame = frame_of(pcm, rate, pts)
+        pts += frame.samples
+        queue.put_nowait(frame)
+
+    async def first_recv() -> Any:
+        nonlocal begun
+        if not begun:
+            begun = True
+            start(push)
+        return await recv()
+
+    def ended() -> None:
+        # Whoever waits for a frame learns that there will be none.
+        queue.put_nowait(None)
+
+    track.recv = first_recv
+    track.once("ended", ended)
 
 
 # --- ICE --------------------------------------------------------------------------------------------------

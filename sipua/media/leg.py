@@ -1,8 +1,8 @@
 """One branch of a call's media: an RTCPeerConnection with one audio transceiver, made reliable.
 
-aiortc knows no rollback, no time limits and no forks, and several things that a peer may send end its tasks
-for good. A leg adds the missing ones and shields the others (see `internals`), watches whether the peer is
-still there, and connects to the call's audio while it is the branch in use.
+aiortc knows no rollback, no time limits and no forks: a leg adds them (see `internals`). ICE, DTLS, SRTP and offer
+and answer are aiortc's; the audio itself goes through the audio engine (`engine.channel`), and aiortc's senders and
+receivers are never started. The leg watches whether the peer is still there.
 """
 
 from __future__ import annotations
@@ -13,25 +13,21 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from aiortc.codecs import get_encoder
-from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 
 from sipua.errors import InvalidStateError, MediaNegotiationError
 from sipua.media import internals
+from sipua.media.engine.channel import AudioChannel
 from sipua.media.gathering import Gathering
 from sipua.media.ice import SharedSockets
 from sipua.media.interface import MediaStats
-from sipua.media.opus import OpusEncoder
-from sipua.media.pcm import pcm_of, samples_per_frame, silence
+from sipua.media.srtp import SecureTransport
 from sipua.media.steps import StepWatch
-from sipua.media.track import OutgoingTrack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aiortc.codecs.base import Encoder
-
+    from sipua.media.formats import NegotiatedAudio
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.numbering import Numbering
     from sipua.media.port import CallAudio
@@ -40,7 +36,6 @@ __all__ = ["Leg"]
 
 logger = logging.getLogger(__name__)
 
-_SAMPLE_RATES = {"opus": 48000, "g722": 16000, "pcmu": 8000, "pcma": 8000}
 _WATCH_INTERVAL = 0.5
 # RFC 7675 section 5.1 wants a check at least every 5 s, at random between 0.8 and 1.2 times that.
 _CONSENT_INTERVAL = 2.5
@@ -63,7 +58,6 @@ class Leg:
     ) -> None:
         self.options = options
         self.state: MediaState = "new"
-        self.active = False
         self.track: Any = None
         self.remote_text: str | None = None
         """The last description of this peer, as it was received."""
@@ -82,11 +76,6 @@ class Leg:
         self._started: float | None = None
         self._heard = 0.0
         self._lost_at: float | None = None
-        self._negotiated_codecs: list[Any] = []
-        self._accepted: set[int] = set()
-        self._bytes_received = 0
-        self._discarded = 0
-        self._pump: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._stats = MediaStats()
@@ -94,9 +83,7 @@ class Leg:
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         if base is not None:
             internals.impersonate(base.pc, self.pc)
-        self._sender_track = OutgoingTrack(self._pull, self._first_pull)
-        self.transceiver = self.pc.addTransceiver(self._sender_track, "sendrecv")
-        self._sending = internals.Sending(self.transceiver.sender, _encoder)
+        self.transceiver = self.pc.addTransceiver("audio", "sendrecv")
         self._ice = internals.ice_of(self.transceiver)
         if base is None:
             self.sockets = SharedSockets()
@@ -107,8 +94,11 @@ class Leg:
             self.gathering = base.gathering
             self.sockets.lend(self._ice, base._ice)
         internals.replace_consent(self._ice, self._consent)
-        internals.guard_receiver(self.transceiver.receiver, self._accept)
-        internals.guard_transport(self.transceiver.receiver.transport, self._hear, self._discard)
+        internals.take_over_audio(self.transceiver)
+        self._transport = SecureTransport(self.transceiver.receiver.transport, self)
+        self.channel = AudioChannel(
+            self._transport, audio, options, internals.ssrc_of(self.transceiver), internals.cname_of(self.pc)
+        )
         self.pc.on("track", self._got_track)
         self.pc.on("connectionstatechange", self._connection_changed)
 
@@ -161,7 +151,7 @@ class Leg:
             with self.watch.step("setlocaldescription"):
                 await self.pc.setLocalDescription(made)
         except BaseException as error:
-            internals.restore(self.pc, self.transceiver, saved)
+            self._restore(saved)
             if isinstance(error, Exception):
                 raise _refused("offer", error) from error
             raise
@@ -182,7 +172,7 @@ class Leg:
             with self.watch.step("setremotedescription"):
                 await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except BaseException as error:
-            internals.restore(self.pc, self.transceiver, saved)
+            self._restore(saved)
             if isinstance(error, Exception):
                 raise _refused("answer", error) from error
             raise
@@ -206,8 +196,12 @@ class Leg:
     def rollback(self) -> None:
         """Forget the pending offer."""
         if self.pending and self._saved is not None:
-            internals.restore(self.pc, self.transceiver, self._saved)
+            self._restore(self._saved)
         self._saved = None
+
+    def _restore(self, saved: internals.Snapshot) -> None:
+        internals.restore(self.pc, self.transceiver, saved)
+        self.channel.set_direction(internals.current_direction(self.transceiver))
 
     async def fork(self) -> Leg:
         """Another leg with the same offer, on the same sockets, for an answer from somebody else."""
@@ -230,73 +224,60 @@ class Leg:
 
     # --- audio --------------------------------------------------------------------------------------------
 
+    @property
+    def active(self) -> bool:
+        """Whether this leg is what the call sounds like."""
+        return self.channel.active
+
     def activate(self) -> None:
         """From now on this leg is what the call sounds like."""
-        self.active = True
-        if self._sender_track.started:
-            self._audio.outlet.set_rate(self._sender_track.rate)
+        self.channel.active = True
 
     def deactivate(self) -> None:
         """The peer hears silence, and is not heard."""
-        self.active = False
-
-    def _first_pull(self) -> int:
-        """aiortc has begun to send: by now the codec is known. Returns the sample rate that suits it."""
-        rate = _SAMPLE_RATES[self._sending.codec.name.lower()]
-        if self.active:
-            self._audio.outlet.set_rate(rate)
-            self._audio.inlet.start()
-        return rate
-
-    def _pull(self) -> bytes:
-        return (
-            self._audio.outlet.pull() if self.active else silence(samples_per_frame(self._sender_track.rate))
-        )
+        self.channel.active = False
 
     def _got_track(self, track: Any) -> None:
         self.track = track
-        self._pump = self._loop.create_task(self._receive(track), name="sipua audio in")
+        # An application that wants aiortc's frames gets them from its first recv() on.
+        internals.feed_track(track, self._feed)
         self._on_track(self, track)
 
-    async def _receive(self, track: Any) -> None:
-        # Always read, or the queue of the track grows without bound.
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            if self.active and self._audio.inlet:
-                self._audio.inlet.push(pcm_of(frame), frame.sample_rate, frame.pts)
+    def _feed(self, push: Callable[[bytes, int], None]) -> None:
+        self.channel.listener = push
 
-    def _accept(self, packet: Any) -> bool:
-        # An empty payload would end the decoder: for ffmpeg it means the end of the stream.
-        if packet.payload and packet.payload_type in self._accepted:
-            self._bytes_received += len(packet.payload)
-            return True
-        self._discarded += 1
-        return False
+    def rtp(self, packet: bytes, now: float) -> None:
+        """An authentic RTP packet of the peer."""
+        self._heard = now
+        self.channel.rtp(packet, now)
+
+    def rtcp(self, packet: bytes, now: float) -> None:
+        """An authentic RTCP packet of the peer."""
+        self._heard = now
+        self.channel.rtcp_packet(packet, now)
+
+    def junk(self) -> None:
+        """A packet that was not authentic."""
+        self.channel.counters.received.discarded += 1
 
     # --- is anybody there ---------------------------------------------------------------------------------
 
+    def agree(self, audio: NegotiatedAudio) -> None:
+        """What both descriptions, as they were sent and received, have settled about the codecs."""
+        self.channel.set_codecs(audio.sent, audio.received)
+        self._transport.claim(self.channel.receiver.payload_types)
+
     def _negotiated(self) -> None:
-        codecs = internals.codecs_of(self.transceiver)
-        self._negotiated_codecs, codec = codecs, codecs[0]
-        # What was negotiated before may be on the way still.
-        self._accepted |= {c.payloadType for c in codecs}
-        if self._sending.change(codec):
-            self._sender_track.change_rate(_SAMPLE_RATES[codec.name.lower()])
-            if self.active:
-                self.activate()
-        internals.receive_codecs(self.transceiver)
+        """What aiortc has settled."""
+        channel = self.channel
+        channel.set_extensions(internals.extensions_of(self.transceiver), self.transceiver.mid or "")
+        channel.set_direction(internals.current_direction(self.transceiver))
         if self._started is None:
             self._started = self._heard = self._loop.time()
             self._tick()
 
     def _hear(self) -> None:
         self._heard = self._loop.time()
-
-    def _discard(self) -> None:
-        self._discarded += 1
 
     async def _consent(self) -> None:
         """Ask the peer's ICE now and then (:rfc:`7675`). What it means if nobody answers is for `_watch`."""
@@ -312,8 +293,9 @@ class Leg:
         self._watch()
 
     def _connection_changed(self) -> None:
-        if self.pc.connectionState == "connected":
+        if self.pc.connectionState == "connected" and self._closing is None:
             self._hear()
+            self.channel.start()
         self._watch()
 
     def _watch(self) -> None:
@@ -360,22 +342,25 @@ class Leg:
         return self._stats
 
     def _read_stats(self) -> MediaStats:
-        codec = next(iter(self._negotiated_codecs), None)
-        counted = internals.counters(self.transceiver.sender, self.transceiver.receiver)
+        channel = self.channel
+        sent, received = channel.counters.sent, channel.counters.received
+        source = channel.sources.current
         local, remote = internals.candidate_pair(self._ice)
         return MediaStats(
             state=self.state,
-            codec=None if codec is None else f"{codec.name}/{codec.clockRate}",
+            codec=next((f"{c.name}/{c.clockRate}" for c in internals.codecs_of(self.transceiver)), None)
+            if self._started is not None
+            else None,
             direction=internals.current_direction(self.transceiver),
-            packets_sent=counted.packets_sent,
-            bytes_sent=counted.bytes_sent,
-            packets_received=counted.packets_received,
-            bytes_received=self._bytes_received,
-            packets_lost=counted.packets_lost,
-            packets_lost_remote=counted.packets_lost_remote,
-            packets_discarded=self._discarded,
-            jitter=counted.jitter,
-            rtt=counted.rtt,
+            packets_sent=sent.packets,
+            bytes_sent=sent.bytes,
+            packets_received=received.packets,
+            bytes_received=received.bytes,
+            packets_lost=channel.sources.lost,
+            packets_lost_remote=sent.lost,
+            packets_discarded=received.discarded,
+            jitter=source.jitter if source is not None else 0.0,
+            rtt=sent.round_trip.last,
             local_candidate=local,
             remote_candidate=remote,
         )
@@ -393,11 +378,12 @@ class Leg:
         return self._closing
 
     async def _close(self) -> None:
-        self.active = False
+        self.channel.active = False
+        self.channel.stop(self._loop.time())
+        self._transport.release()
         if self._timer is not None:
             self._timer.cancel()
         self.gathering.stop()
-        internals.forbid_start(self.transceiver)
         self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
         _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
@@ -409,15 +395,11 @@ class Leg:
         elif closing.exception() is not None:
             logger.warning("media did not close cleanly", exc_info=closing.exception())
             internals.abandon(self._ice)
-        for task in (self._pump, self._asking):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait({task})
-
-
-def _encoder(codec: Any) -> Encoder:
-    encoder: Encoder = OpusEncoder() if codec.name.lower() == "opus" else get_encoder(codec)
-    return encoder
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
+        if self.track is not None:
+            self.track.stop()
 
 
 def _refused(what: str, error: Exception) -> MediaNegotiationError:

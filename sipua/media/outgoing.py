@@ -1,7 +1,8 @@
 """Our own descriptions on their way to the peer: what aiortc leaves out is put in.
 
 A lasting session id with a version (:rfc:`3264#section-8`), an answer to every m-line of the offer, the
-offer's own spelling of transport and mid, only those candidates that the application wants shown.
+offer's own spelling of transport and mid, all that is to be said of the audio formats, only those candidates
+that the application wants shown.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sipua.media.description import Description, Section, parse
+from sipua.media.formats import complete
+from sipua.media.interface import MediaOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sipua.media.numbering import Numbering
     from sipua.media.sdp import RemoteOffer
 
 __all__ = ["Outgoing"]
@@ -29,6 +33,7 @@ def _session_id() -> str:
 class Outgoing:
     """What makes the descriptions of one session a series: id, version, and the m-lines that were refused."""
 
+    options: MediaOptions = field(default_factory=MediaOptions)
     session_id: str = field(default_factory=_session_id)
     version: int = 0
     index: int = 0
@@ -37,10 +42,16 @@ class Outgoing:
     """The other m-lines by place, as they go into our offers."""
     _last: str = ""
 
-    def offer(self, text: str, candidate_filter: Callable[[str], bool] | None = None) -> str:
+    def offer(
+        self,
+        text: str,
+        candidate_filter: Callable[[str], bool] | None = None,
+        numbering: Numbering | None = None,
+    ) -> str:
         """aiortc's offer as it is sent: with the m-lines refused before, which never go away again."""
         description = self._prepare(text, candidate_filter)
         audio = description.media[0]
+        complete(audio, self.options, numbering=numbering)
         count = max([self.index, *self.refused], default=0) + 1
         description.media = [
             audio if i == self.index else parse(f"v=0\r\n{self.refused[i]}").media[0]
@@ -56,6 +67,7 @@ class Outgoing:
         description = self._prepare(text, candidate_filter)
         audio, offered = description.media[0], offer.original.media[offer.index]
         audio.lines[0] = " ".join([f"m=audio {audio.port}", offered.words[2], *audio.formats])
+        complete(audio, self.options, offer=offered)
         mid = offered.get("mid")
         audio.drop("mid")
         if mid:

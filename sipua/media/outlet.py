@@ -26,12 +26,17 @@ logger = logging.getLogger(__name__)
 class Outlet:
     """Hands out 20 ms of PCM at a time, at `rate` Hz."""
 
-    def __init__(self, on_error: Callable[[MediaError], None]) -> None:
+    def __init__(
+        self,
+        on_error: Callable[[MediaError], None],
+        replace: Callable[[bytes, int], bytes] = lambda pcm, rate: pcm,
+    ) -> None:
         self.rate = 48000
         self.muted = False
         self.written = WriteQueue()
         self.source: AudioSource | None = None
         self._on_error = on_error
+        self._replace = replace  # in-band tones go over everything, also while muted
         self._stream: PcmStream | None = None
         self.playback: SourcePlayback | None = None
         self._closed = False
@@ -46,6 +51,9 @@ class Outlet:
 
     def pull(self) -> bytes:
         """The next 20 ms."""
+        return self._replace(self._pull(), self.rate)
+
+    def _pull(self) -> bytes:
         samples = samples_per_frame(self.rate)
         if self.written and not self.muted:
             pcm = self.written.take(samples, self.rate)

@@ -1,18 +1,22 @@
 """The audio port of a call: the application's view of what is heard and said.
 
-It owns an `Outlet` (pulled by the packet clock) and an `Inlet` (fed by the decoder), and nothing else of
-the media path: a branch of the call plugs into both, and another branch can take its place.
+It owns an `Outlet` (pulled by the audio clock), an `Inlet` (fed by it) and the call's DTMF, and nothing else of
+the media path: a branch of the call plugs into them, and another branch can take its place. Once per tick the
+branch in use tells what was `heard` and then what was `said`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Protocol
 
 from sipua.errors import InvalidStateError, MediaError
+from sipua.media.dtmf.call import CallDtmf
+from sipua.media.dtmf.detector import DtmfSink
 from sipua.media.inlet import EchoPath, Inlet, PcmReader
 from sipua.media.interface import AudioPort, AudioReader, AudioSink, AudioSource, PcmStream, Playback
 from sipua.media.outlet import Outlet
-from sipua.media.pcm import SAMPLE_BYTES
+from sipua.media.pcm import SAMPLE_BYTES, samples_per_frame, silence
 from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
 
@@ -20,16 +24,72 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["CallAudio"]
+__all__ = ["AudioTap", "CallAudio"]
+
+logger = logging.getLogger(__name__)
+
+
+class AudioTap(Protocol):
+    """Listens to both directions of a call: recording of both sides, level meters, conferences."""
+
+    def tick(self, heard: bytes, heard_rate: int, said: bytes, said_rate: int) -> None:
+        """20 ms of what the peer said and of what it was sent, at rates that may change.
+
+        An exception takes the tap off the call.
+        """
 
 
 class CallAudio(AudioPort):
     """The audio of one call, whichever branch of it is in use."""
 
     def __init__(self, on_error: Callable[[MediaError], None], clock: Callable[[], float]) -> None:
-        self.outlet = Outlet(on_error)
+        self.dtmf = CallDtmf()
+        self.outlet = Outlet(on_error, self.dtmf.inband.replace)
         self.inlet = Inlet(on_error, clock)
+        self._on_error = on_error
+        self._taps: list[AudioTap] = []
+        self._heard: tuple[bytes, int] | None = None
         self._closed = False
+
+    # --- the media path's end -----------------------------------------------------------------------------
+
+    @property
+    def listening(self) -> bool:
+        """Whether anybody wants to know what the peer says: else it need not be decoded."""
+        return bool(self.inlet) or bool(self._taps)
+
+    def heard(self, pcm: bytes, rate: int) -> None:
+        """What the peer said in this tick."""
+        if self.inlet:
+            self.inlet.push(pcm, rate)
+        self._heard = (pcm, rate)
+
+    def said(self, pcm: bytes, rate: int) -> None:
+        """What it was sent in this tick. Comes after `heard`, if that comes at all."""
+        if not self._taps:
+            return
+        heard, heard_rate = self._heard or (silence(samples_per_frame(rate)), rate)
+        self._heard = None
+        for tap in self._taps[:]:
+            try:
+                tap.tick(heard, heard_rate, pcm, rate)
+            except Exception as error:
+                self.remove_tap(tap)
+                logger.warning("audio tap %r failed", tap, exc_info=error)
+                self._on_error(MediaError(f"audio tap {tap!r} failed: {error}"))
+
+    def add_tap(self, tap: AudioTap) -> None:
+        """Call its `tick` every 20 ms from now on, while the call has media."""
+        if self._closed:
+            raise InvalidStateError("add_tap", "closed")
+        self._taps.append(tap)
+
+    def remove_tap(self, tap: AudioTap) -> None:
+        """Leave it alone. Unknown taps are ignored."""
+        if tap in self._taps:
+            self._taps.remove(tap)
+
+    # --- the application's end ----------------------------------------------------------------------------
 
     @property
     def source(self) -> AudioSource | None:
@@ -112,9 +172,14 @@ class CallAudio(AudioPort):
         self.inlet.add(path)
         self.outlet.play(_EchoSource(path))
 
+    def detect_dtmf(self) -> None:
+        """Look for tones in what the peer says from now on."""
+        self.inlet.add(DtmfSink(self.dtmf.detected))
+
     def close(self) -> None:
         """End playbacks and readers, finish recordings. Idempotent."""
         self._closed = True
+        self.dtmf.close()
         self.outlet.close()
         self.inlet.close()
 

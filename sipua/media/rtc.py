@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.media import internals, trickle
 from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
+from sipua.media.formats import codecs_negotiated
 from sipua.media.gathering import parse_servers
 from sipua.media.interface import (
     Applied,
@@ -37,8 +38,9 @@ from sipua.media.steps import StepWatch
 
 if TYPE_CHECKING:
     from sipua.bodies import TrickleFragment
+    from sipua.media.formats import NegotiatedAudio
     from sipua.media.gathering import Gathering
-    from sipua.media.interface import AudioSink
+    from sipua.media.interface import AudioSink, DtmfTransport
 
 __all__ = ["RtcMedia"]
 
@@ -51,7 +53,10 @@ class RtcMedia(MediaSession):
     def __init__(self, options: MediaOptions | None = None) -> None:
         super().__init__(options)
         self._audio = CallAudio(self._tell_error, asyncio.get_running_loop().time)
-        self._out = Outgoing()
+        self._audio.dtmf.tell = self._tell_dtmf
+        if self.options.detect_dtmf:
+            self._audio.detect_dtmf()
+        self._out = Outgoing(self.options)
         self._leg: Leg | None = None
         self._offering: Leg | None = None
         self._legs: list[Leg] = []
@@ -107,6 +112,17 @@ class RtcMedia(MediaSession):
         """Whether our offer waits for an answer; those of the peer are answered at once."""
         return self._offering is not None
 
+    @property
+    def dtmf_transport(self) -> Literal["RFC4733"] | None:
+        """As the peer of the active leg takes it."""
+        return "RFC4733" if self._audio.dtmf.codec is not None else None
+
+    def send_dtmf(
+        self, tones: str, duration: int = 100, gap: int = 70, *, transport: DtmfTransport = "RFC4733"
+    ) -> asyncio.Future[None]:
+        """In the packets or the sound of the active leg."""
+        return self._audio.dtmf.send(tones, duration, gap, transport)
+
     def stats(self) -> MediaStats:
         """Of the active leg."""
         return self._leg.stats() if self._leg is not None else MediaStats(state=self._state)
@@ -136,13 +152,14 @@ class RtcMedia(MediaSession):
                 leg = self._new_leg()
         self._offering = leg
         leg.gathering.trickles = self.trickle
+        numbering = self._numbering()
         try:
-            text = await leg.offer(self.direction, self._numbering())
+            text = await leg.offer(self.direction, numbering)
         except BaseException:
             await self.rollback()
             raise
         text = self._mark(leg, text, trickles=self.options.trickle_ice != "off")
-        self._local = self._out.offer(text, self.options.ice_candidate_filter)
+        self._local = self._out.offer(text, self.options.ice_candidate_filter, numbering)
         return self._local
 
     async def create_answer(self, offer: str) -> str:
@@ -168,6 +185,7 @@ class RtcMedia(MediaSession):
         leg.remote_text = offer
         text = self._mark(leg, text, trickles=self.options.trickle_ice != "off" and trickle.trickles(offer))
         self._local = self._agreed_local = self._out.answer(text, mended, self.options.ice_candidate_filter)
+        leg.agree(self._agreed(self._local, offer, "local"))
         self._activate(leg)
         self._leave_others(leg)
         return self._local
@@ -216,6 +234,7 @@ class RtcMedia(MediaSession):
             mended = mend_answer(answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role)
         await leg.accept(mended, identity_of(answer, index)[0] or "")
         leg.remote_text = answer
+        leg.agree(self._agreed(self._local or "", answer, "remote"))
 
     async def choose(self, branch: str) -> Applied:
         """Keep this branch's leg and end the others."""
@@ -315,6 +334,9 @@ class RtcMedia(MediaSession):
         if ours is None or theirs is None:
             return None
         return Numbering.of(ours, theirs, self._out.index)
+
+    def _agreed(self, local: str, remote: str, answer: Literal["local", "remote"]) -> NegotiatedAudio:
+        return codecs_negotiated(local, remote, self._out.index, answer=answer, options=self.options)
 
     # --- legs ---------------------------------------------------------------------------------------------
 
@@ -419,6 +441,10 @@ class RtcMedia(MediaSession):
             self._state = state
             if self.callbacks.on_state is not None:
                 self.callbacks.on_state(state)
+
+    def _tell_dtmf(self, tone: str, duration: float, transport: DtmfTransport) -> None:
+        if self.callbacks.on_dtmf is not None:
+            self.callbacks.on_dtmf(tone, duration, transport)
 
     def _tell_error(self, error: MediaError) -> None:
         if self.callbacks.on_error is not None:

@@ -15,19 +15,13 @@ from typing import TYPE_CHECKING
 
 from sipua.errors import MediaNegotiationError
 from sipua.media.description import Description, Section, attribute_name, parse
+from sipua.media.formats import codec_names, encodings, is_usable
 from sipua.media.interface import AUDIO_CODECS, DIRECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = ["AUDIO_CODECS", "RemoteOffer", "answer_rejected_sections", "mend_answer", "mend_offer"]
-
-# Static payload types may come without an rtpmap (RFC 3551 section 6).
-_STATIC_AUDIO = {
-    0: "PCMU/8000", 3: "GSM/8000", 4: "G723/8000", 5: "DVI4/8000", 6: "DVI4/16000", 7: "LPC/8000",
-    8: "PCMA/8000", 9: "G722/8000", 10: "L16/44100/2", 11: "L16/44100", 12: "QCELP/8000", 13: "CN/8000",
-    14: "MPA/90000", 15: "G728/8000", 16: "DVI4/11025", 17: "DVI4/22050", 18: "G729/8000",
-}  # fmt: skip
 
 _FINGERPRINTS = ("sha-256", "sha-384", "sha-512")
 _TRANSPORT_ATTRIBUTES = ("ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup")
@@ -104,13 +98,13 @@ def settle_setup(description: Description, offer: Description | None) -> None:
 def settle_formats(description: Description, offer: Description | None) -> None:
     """Audio formats that can be spoken stay, each with an rtpmap; others go with all that is said about them.
 
-    So aiortc's receiver never gets to know a payload type that it has no decoder for, such as
-    telephone-event.
+    So aiortc never gets to know a payload type that it has no decoder for, such as telephone-event. What was
+    said of the formats is read elsewhere (`formats.codecs_negotiated`).
     """
     for section in description.media:
         if section.kind != "audio":
             continue
-        maps = {pt: name for pt, name in _rtpmaps(section).items() if _usable(pt, name)}
+        maps = {pt: name for pt, name in encodings(section).items() if is_usable(pt, name)}
         formats = [f for f in dict.fromkeys(section.formats) if f.isdigit() and int(f) in maps]
         section.drop("rtpmap", "fmtp", "rtcp-fb", "ptime", "maxptime")
         if formats:
@@ -118,27 +112,6 @@ def settle_formats(description: Description, offer: Description | None) -> None:
             section.lines += [f"a=rtpmap:{f} {maps[int(f)]}" for f in formats]
         elif section.live:
             section.formats = ["0"]
-
-
-def _rtpmaps(section: Section) -> dict[int, str]:
-    maps = dict(_STATIC_AUDIO)
-    for value in section.all("rtpmap"):
-        match = _RTPMAP.fullmatch(value)
-        if match:
-            maps[int(match[1])] = re.sub(r"\s", "", match[2])
-    return maps
-
-
-_RTPMAP = re.compile(r"(\d{1,3})\s+([\w.-]+\s*/\s*\d{1,6}(?:\s*/\s*\d{1,2})?)")
-
-
-def _usable(payload_type: int, encoding: str) -> bool:
-    name, rate, *_ = encoding.lower().split("/")
-    if name not in AUDIO_CODECS or int(rate) != (48000 if name == "opus" else 8000):
-        return False
-    # aiortc keeps its own number for a codec that the peer gave a number outside the dynamic range.
-    static = _STATIC_AUDIO.get(payload_type, "").lower().partition("/")[0]
-    return static == name or 96 <= payload_type <= 127
 
 
 def settle_candidates(description: Description, offer: Description | None) -> None:
@@ -287,7 +260,7 @@ def mend_offer(
     if chosen is None:
         kinds = ", ".join(dict.fromkeys(s.kind for s in original.media)) or "nothing"
         raise MediaNegotiationError(f"the offer has no audio to answer (it offers {kinds})")
-    names = _codec_names(description.media[chosen])
+    names = codec_names(description.media[chosen])
     settle_mids(description, None)
     description.media = [description.media[chosen]]
     if mid is not None:
@@ -321,7 +294,7 @@ def mend_answer(
     if section.port == 0:
         raise MediaNegotiationError("the peer refused audio (port 0)")
     description.media = [section]
-    names = _codec_names(section)
+    names = codec_names(section)
     offered = parse(offer)
     if role is not None:
         offered.media[0].put("setup", role)
@@ -330,11 +303,6 @@ def mend_answer(
     _require_transport(section, "answer")
     _require_codec(section, names, codecs, "answer")
     return str(description)
-
-
-def _codec_names(section: Section) -> list[str]:
-    maps = _rtpmaps(section)
-    return [maps[int(f)].partition("/")[0] if f.isdigit() and int(f) in maps else f for f in section.formats]
 
 
 def _require_transport(section: Section, what: str) -> None:

@@ -11,11 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from sipua.passport.interface import NO_IDENTITY, NO_SOURCE
 from sipua.sip import ParseError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sipua.passport.interface import IdentityCheck
     from sipua.sip import URI, Address, Request, Response
 
 _INDEX = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){0,30}")
@@ -63,6 +65,18 @@ class Identities:
     request: Request
     response: Response | None
     provisional: Response | None
+    _identity_check: IdentityCheck | None = None
+
+    @property
+    def remote_identity_check(self) -> IdentityCheck:
+        """What a signature over the INVITE says of who calls (:rfc:`8224`); of an outgoing call, nothing.
+
+        Without ``identity_verifier`` in the configuration, nobody looks at it.
+        """
+        if self._identity_check is not None:
+            return self._identity_check
+        signed = self.direction == "incoming" and "Identity" in self.request.headers
+        return NO_SOURCE if signed else NO_IDENTITY
 
     def _said(self) -> Request | Response | None:
         """The peer's message that tells who it is."""

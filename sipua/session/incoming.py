@@ -68,6 +68,16 @@ def ring(session: RTCSession) -> None:
         _provisional(session, 180, None, ())
 
 
+def refuse_identity(session: RTCSession, code: int, phrase: str) -> None:
+    """Refuse a call for what is known of who vouches for the caller (:rfc:`8224#section-6.2.2`)."""
+
+    def act() -> None:
+        if session.status is State.INCOMING and not session.is_ended():
+            terminate.finish(session, Event.TERMINATE, originator="system", status=code, phrase=phrase)
+
+    session._post(act, urgent=True)
+
+
 def _timed_out(session: RTCSession, code: int, cause: Cause) -> None:
     if allowed(session.status, Event.TERMINATE) and session.status in (State.INCOMING, State.ANSWERING):
         terminate.finish(session, Event.TERMINATE, originator="system", cause=cause, status=code)

@@ -78,9 +78,6 @@ def _on_info(session: RTCSession, transaction: ServerTransaction, request: Reque
     if package == trickle.PACKAGE and session._trickle.mode != "off":
         session._trickle.receive(transaction, request)
         return
-    if package and not session.has_handlers("new_info"):
-        trickle.bad_package(session, transaction, request)
-        return
     content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if content_type in dtmf.CONTENT_TYPES:
         tone = dtmf.parse(content_type, request.text)
@@ -89,6 +86,8 @@ def _on_info(session: RTCSession, transaction: ServerTransaction, request: Reque
             return
         respond(session, transaction, request, 200)
         session.emit("new_dtmf", events.NewDTMF("remote", *tone, request))
+    elif package and not session.has_handlers("new_info"):
+        trickle.bad_package(session, transaction, request)
     elif not session.has_handlers("new_info") and request.body:
         accepted = (("Accept", ", ".join(dtmf.CONTENT_TYPES)),)
         respond(session, transaction, request, 415, accepted)

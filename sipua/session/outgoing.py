@@ -26,6 +26,7 @@ from sipua.sip import Dialog, ParseError, Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sipua.passport.interface import Signer
     from sipua.session.session import RTCSession
 
 logger = logging.getLogger("sipua.session")
@@ -44,6 +45,7 @@ def prepare(
     no_answer_timeout: float | None,
     session_timers_expires: int | None = None,
     follow_redirects: bool = False,
+    signer: Signer | None = None,
 ) -> None:
     """Set the call up as far as possible without sending anything; what is wrong with its media is raised here."""
     session.request = request
@@ -57,6 +59,7 @@ def prepare(
     session._timer.wanted = check_interval(session_timers_expires)
     session._no_answer_timeout = no_answer_timeout
     session._redirection.automatic = follow_redirects
+    session._signer = signer
 
 
 def start(session: RTCSession) -> None:
@@ -97,6 +100,9 @@ def _send_invite(session: RTCSession) -> None:
     def received(result: Response | NoResponse) -> None:
         session._post(lambda: _on_result(session, result), urgent=isinstance(result, NoResponse))
 
+    if session._signer is not None:  # as the last: it is signed as it goes out
+        for name, value in session._signer.sign(session.request, sdp_of(session.request)):
+            session.request.headers.set(name, value)
     session._invite = session._host.send_request(session.request, received)
 
 

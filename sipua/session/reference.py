@@ -53,7 +53,10 @@ class Reference:
 
 
 def write(target: URI, replaces: Replaces | None = None) -> str:
-    """A Refer-To value for `target`, with Replaces inside for an attended transfer (:rfc:`5589#section-7`).
+    """A Refer-To value for `target`, with Replaces inside for an attended transfer (:rfc:`5589#section-7.3`).
+
+    Replaces is then required of whoever gets the INVITE: another device of the target's, which does not know the call,
+    would ring instead.
 
     :raises InvalidTargetError: nothing that can be called, or that can take a Replaces.
     """
@@ -63,8 +66,11 @@ def write(target: URI, replaces: Replaces | None = None) -> str:
         return f"<{target}>"
     if target.scheme == "tel":
         raise InvalidTargetError(f"{target}: a tel URI cannot say which call to replace")
-    headers = {name: target.headers[name] for name in target.headers if name.lower() != "replaces"}
-    return f"<{target.replace(headers={**headers, 'Replaces': str(replaces)})}>"
+    others = {
+        name: target.headers[name] for name in target.headers if name.lower() not in ("replaces", "require")
+    }
+    headers = {**others, "Replaces": str(replaces), "Require": "replaces"}
+    return f"<{target.replace(headers=headers)}>"
 
 
 def read(request: Request) -> Reference:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from sipua.emitter import Handler
     from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats
+    from sipua.passport.interface import Signer
     from sipua.session.host import SentRequest, SessionHost
     from sipua.session.subscriber import ReferSubscriber
     from sipua.sip import URI, Address, Dialog, Replaces, Request, Response, ServerTransaction
@@ -140,6 +141,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         self._renegotiation = Renegotiation(self)
         self._timer = SessionTimer(self, update.refresh)
         self._redirection = Redirection(self)
+        self._signer: Signer | None = None
         self._reliable = ReliableResponses(self)
         self._trickle = Trickle(self)
         self._rseqs: dict[tuple[str, int], int] = {}  # the last RSeq of each dialog and INVITE
@@ -295,16 +297,23 @@ class RTCSession(Identities, Mailbox, Emitter):
         duration: int = 100,
         inter_tone_gap: int = 500,
         extra_headers: Any = (),
+        transport_type: Literal["INFO", "RFC2833", "RFC4733", "INBAND"] | None = None,
     ) -> asyncio.Future[None]:
-        """Send DTMF tones one after the other as INFO (``application/dtmf-relay``); ``,`` is a pause of 2 s.
+        """Send DTMF tones one after the other; ``,`` is a pause of 2 s.
 
-        :param duration: of each tone, in ms (70 to 6000).
-        :param inter_tone_gap: between two tones, in ms (50 or more).
-        :returns: done when the last tone was sent.
+        :param duration: of each tone, in ms (40 to 6000).
+        :param inter_tone_gap: between two tones, in ms (30 or more).
+        :param extra_headers: of requests, when tones are sent as INFO.
+        :param transport_type: ``RFC4733`` (or ``RFC2833``, its old name): named events in the audio stream;
+            ``INFO``: requests with ``application/dtmf-relay``; ``INBAND``: the sound of the tones, for peers that take
+            neither. None: the first of RFC 4733 and INFO that was negotiated.
+        :returns: done when the last tone was sent; cancelling it drops the tones that wait. While the audio is on hold,
+            tones in it wait.
         :raises ValueError: a character that is no tone, or a time out of bounds.
         :raises InvalidStateError: there is no dialog (yet, or any more).
+        :raises MediaNegotiationError: RFC 4733 was asked for, and the peer does not take it.
         """
-        return dtmf.send_dtmf(self, tones, duration, inter_tone_gap, extra_headers)
+        return dtmf.send_dtmf(self, tones, duration, inter_tone_gap, extra_headers, transport_type)
 
     def refer(
         self,

@@ -13,6 +13,7 @@ from sipua.emitter import Emitter
 from sipua.media import SignallingOnlyMedia
 from sipua.sip import Request, Response, parse_message
 from sipua.testing.flow_steps import MEDIA_EVENTS, Call, Named
+from sipua.testing.wire import Conditions
 from sipua.ua import UA
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ class FlowAgent:
         self._events: dict[int, list[tuple[str, Any]]] = {}
         self._told: dict[int, int] = {}
         self._wrapped: list[Emitter] = []
-        url = f"ws://{name}.invalid/"
-        self.server = network.listen(url, self._accept)
+        urls = [f"ws://{name}.invalid/", *(f"ws://{name}{n}.invalid/" for n in range(2, agent.servers + 1))]
+        self._servers = {url: network.listen(url, self._accept) for url in urls}
+        sockets = [network.connector(url, weight=-number) for number, url in enumerate(urls)]
         options = {"register": False, "media": SignallingOnlyMedia, **agent.options}
-        self.ua = UA(f"sip:{name}@example.com", sockets=network.connector(url), **options)
+        self.ua = UA(f"sip:{name}@example.com", sockets=sockets, **options)
         self.ua.rand = random.Random(name)  # type: ignore[assignment]  # the same on every run
         self._listen(self.ua)
         if "new_rtc_session" not in agent.on:
@@ -64,6 +66,18 @@ class FlowAgent:
     def _accept(self, connection: MemoryConnection) -> None:
         self.connection = connection
         connection.on_message = self._on_message
+
+    def cut(self) -> None:
+        """The connection breaks."""
+        assert self.connection is not None
+        self.connection.cut()
+
+    def fail(self) -> None:
+        """The server that it is connected to falls silent, for good."""
+        assert self.connection is not None
+        server = self._servers[self.connection.url]
+        server.down = Conditions(blackhole=True)
+        server.refuse()
 
     def _on_message(self, data: str | bytes) -> None:
         if self.over:

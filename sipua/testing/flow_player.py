@@ -18,6 +18,7 @@ from sipua.testing.flow_steps import (
     Arrow,
     Cut,
     Events,
+    Fails,
     Finished,
     Peer,
     Press,
@@ -104,7 +105,10 @@ class _Player:
             await self._silence(step.seconds)
         elif isinstance(step, Cut):
             self._note(step.who, "the connection breaks")
-            self.agents[step.who].server.cut()
+            self.agents[step.who].cut()
+        elif isinstance(step, Fails):
+            self._note(step.who, "the server falls silent")
+            self.agents[step.who].fail()
         elif isinstance(step, Events):
             self._events(step)
         elif isinstance(step, Shows):

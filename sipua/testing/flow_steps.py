@@ -25,6 +25,7 @@ QUIET = 40.0
 class Agent:
     """A participant that is a real user agent, ``sip:<name>@example.com``.
 
+    :param servers: how many servers it knows, the first one of which it prefers; to the flow they are one.
     :param on: handlers of events of the user agent and of its calls: a function of the payload, the name of one of
         the payload's methods (``{"refer": "accept"}``), or a name with arguments (``("reject", 403)``,
         ``("reject", {"status_code": 403})``).
@@ -33,10 +34,12 @@ class Agent:
 
     options: Mapping[str, Any]
     on: Mapping[str, Any]
+    servers: int
 
-    def __init__(self, *, on: Mapping[str, Any] | None = None, **options: Any) -> None:
+    def __init__(self, *, on: Mapping[str, Any] | None = None, servers: int = 1, **options: Any) -> None:
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "on", on or {})
+        object.__setattr__(self, "servers", servers)
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,16 @@ class Cut:
     who: str
 
 
+@dataclass(frozen=True)
+class Fails:
+    """The server that the agent is connected to falls silent, for good.
+
+    Its connections stay up, but nothing that it gets is answered, not even keep-alives, and nobody new gets in.
+    """
+
+    who: str
+
+
 @dataclass(frozen=True, init=False)
 class Events:
     """The events of a call since the last such step, all of them, in order: names, or ``(name, {attribute: value})``.
@@ -226,7 +239,7 @@ class Finished:
     back: int = 1
 
 
-Step: TypeAlias = Press | Arrow | Arrives | Wait | Cut | Events | Shows | Finished
+Step: TypeAlias = Press | Arrow | Arrives | Wait | Cut | Fails | Events | Shows | Finished
 
 #: Events that tell how media is getting on; a flow is about signalling.
 MEDIA_EVENTS = frozenset({"sdp", "ice_connection_state", "peerconnection", "connecting", "sending", "track"})

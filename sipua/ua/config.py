@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from sipua._version import __version__
 from sipua.errors import ConfigurationError, InvalidHeaderError
@@ -24,6 +24,7 @@ from sipua.ua.targets import CONTROLS, host_port
 
 if TYPE_CHECKING:
     from sipua.media.interface import MediaFactory
+    from sipua.passport.interface import Signer, Verifier
 
 SocketLike = str | tuple[str, int] | Connector
 
@@ -64,6 +65,8 @@ class UAOptions(TypedDict, total=False):
     subscription_min_expires: int
     media: MediaFactory | None
     media_options: Mapping[str, Any]
+    identity_signer: Signer | None
+    identity_verifier: Verifier | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,10 @@ class Configuration:
     """What makes the media of a call; None: aiortc."""
     media_options: Mapping[str, Any] = field(default_factory=dict)
     """Defaults for every call's media, such as ``ice_servers`` (see `MediaOptions`)."""
+    identity_signer: Signer | None = None
+    """What signs our INVITEs (:rfc:`8224`), such as `IdentitySigner`."""
+    identity_verifier: Verifier | None = None
+    """What checks the signatures of incoming ones, such as `IdentityVerifier`."""
 
     @property
     def authentication_user(self) -> str:
@@ -374,6 +381,22 @@ def check_callable(key: str, value: object) -> Any:
     return value
 
 
+def check_signer(key: str, value: Any) -> Signer:
+    """`value`, which must have the method ``sign``.
+
+    :raises ConfigurationError: it has not.
+    """
+    if not callable(getattr(value, "sign", None)):
+        raise ConfigurationError(key, value, "not a signer; see IdentitySigner")
+    return cast("Signer", value)
+
+
+def _verifier(key: str, value: Any) -> Verifier:
+    if not all(callable(getattr(value, name, None)) for name in ("verify", "refusal")):
+        raise ConfigurationError(key, value, "not a verifier; see IdentityVerifier")
+    return cast("Verifier", value)
+
+
 def _media_options(key: str, value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(key, value, "not a mapping")
@@ -399,7 +422,8 @@ def _headers(key: str, value: Any) -> tuple[tuple[str, str], ...]:
 #: The keys that None may be given for; for all others it would mean nothing.
 _OPTIONAL = frozenset({
     "password", "authorization_user", "realm", "ha1", "authorization_jwt", "display_name", "contact_uri", "instance_id",
-    "registrar_server", "user_agent", "ca_file", "keep_alive_interval", "max_calls", "media",
+    "registrar_server", "user_agent", "ca_file", "keep_alive_interval", "max_calls", "media", "identity_signer",
+    "identity_verifier",
 })  # fmt: skip
 #: Options for the WebSocket connections themselves.
 _CONNECTION_KEYS = ("ca_file", "insecure", "connect_timeout")
@@ -436,4 +460,6 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "keep_alive_interval": check_seconds,
     "media": check_callable,
     "media_options": _media_options,
+    "identity_signer": check_signer,
+    "identity_verifier": _verifier,
 }

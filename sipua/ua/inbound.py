@@ -14,6 +14,7 @@ from sipua.sip import check_request, make_response
 from sipua.ua.inbound_events import on_notify, on_subscribe
 from sipua.ua.outofdialog import IncomingMessage, IncomingOptions
 from sipua.ua.refer import ReferDialog
+from sipua.ua.verification import when_verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,8 +114,12 @@ def _on_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None
     incoming.receive_invite(
         session, transaction, request, no_answer_timeout=ua.configuration.no_answer_timeout
     )
-    ua.emit("new_rtc_session", events.NewRTCSession("remote", session, request))
-    incoming.ring(session)
+
+    def announce() -> None:
+        ua.emit("new_rtc_session", events.NewRTCSession("remote", session, request))
+        incoming.ring(session)
+
+    when_verified(ua, session, announce)
 
 
 def _on_replacing_invite(ua: UA, transaction: ServerTransaction, request: Request) -> None:
@@ -138,7 +143,16 @@ def _on_replacing_invite(ua: UA, transaction: ServerTransaction, request: Reques
         session, transaction, request, no_answer_timeout=ua.configuration.no_answer_timeout
     )
     event = events.NewRTCSession("remote", session, request)
-    replaces.receive(old, session, request, lambda: ua.emit("new_rtc_session", event))
+
+    def ask() -> None:
+        # The check may have taken its time: the call to be replaced may be over by now.
+        code = replaces.refusal(old, wanted)
+        if code is not None:
+            session.terminate(status_code=code)
+        else:
+            replaces.receive(old, session, request, lambda: ua.emit("new_rtc_session", event))
+
+    when_verified(ua, session, ask)
 
 
 def _refusal_of_content(ua: UA, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:

@@ -17,7 +17,7 @@ from sipua.errors import (
 from sipua.events import Cause, cause_of_status
 from sipua.session.headers import header_list
 from sipua.session.host import NoResponse
-from sipua.session.outcome import failure_of
+from sipua.session.outcome import failure_of, settle
 from sipua.sip import URI, Address, Parameters, ParseError, Request, Response, new_call_id
 from sipua.sip.extensions import parse_seconds
 from sipua.ua.pacing import REFRESH_MIN, Backoff, asked_delay, refresh_delay
@@ -115,6 +115,19 @@ class Registrator:
         self._wanted = False
         return self._request(remove=True, all_bindings=all)
 
+    def fetch_bindings(self) -> asyncio.Future[Response]:
+        """Ask the registrar for every binding of our address (:rfc:`3261#section-10.2.3`); changes none of them.
+
+        :returns: its 2xx, whose ``contact`` lists them; a `RequestFailed` for another answer, or none.
+        """
+        done: asyncio.Future[Response] = self._loop.create_future()
+        self._ua.endpoint.send_request(
+            self._new_request(),
+            lambda result: settle(done, "REGISTER", result),
+            next_cseq=self._next_sequence,
+        )
+        return done
+
     def connection_lost(self) -> None:
         """The flow of our binding is gone; a new connection registers anew."""
         self._cancel_timers()
@@ -154,7 +167,7 @@ class Registrator:
         self._cancel_timer()
         try:
             self._ua.endpoint.send_request(
-                self._new_request(operation),
+                self._new_request(*self._binding(operation)),
                 lambda result: self._on_result(operation, result),
                 next_cseq=self._next_sequence,
             )
@@ -163,9 +176,13 @@ class Registrator:
             # Not at once: whoever asked for it is to get the future first.
             self._loop.call_soon(self._broken, operation, error)
 
-    def _new_request(self, operation: _Operation) -> Request:
-        configuration = self._ua.configuration
+    def _binding(self, operation: _Operation) -> tuple[tuple[str, str], ...]:
         expires = 0 if operation.remove else self._expires
+        contact = "*" if operation.all_bindings else f"{self._contact()};expires={expires}"
+        return ("Contact", contact), ("Expires", str(expires))
+
+    def _new_request(self, *binding: tuple[str, str]) -> Request:
+        configuration = self._ua.configuration
         aor = self._ua.identity.from_value()
         request = new_request(
             "REGISTER",
@@ -174,8 +191,7 @@ class Registrator:
             to=aor,
             route=self._ua.identity.route(),
             headers=(
-                ("Contact", "*" if operation.all_bindings else f"{self._contact()};expires={expires}"),
-                ("Expires", str(expires)),
+                *binding,
                 *((name, value) for name, value in self._ua.standard_headers() if name != "Supported"),
                 ("Supported", "path, gruu, outbound"),
                 *self._extra_headers,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from sipua import events
 from sipua.errors import InvalidStateError, RegistrationFailed, TransportError
@@ -26,6 +26,7 @@ from sipua.ua.config import (
     Configuration,
     UAOptions,
     check_callable,
+    check_signer,
     configure,
 )
 from sipua.ua.endpoint import Endpoint, RequestSender
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from sipua.emitter import Handler
+    from sipua.passport.interface import Signer
     from sipua.session.host import DialogUser, Receiver
     from sipua.session.subscriber import ReferSubscriber
     from sipua.sip import URI, Replaces, Request, Response, ServerTransaction
@@ -351,6 +353,7 @@ class UA(EventPackages):
         late_offer: bool = False,
         follow_redirects: bool = False,
         session_timers_expires: int | None = None,
+        identity_signer: Signer | Literal[False] | None = None,
         media: MediaFactory | None = None,
         **media_options: Any,
     ) -> RTCSession:
@@ -365,6 +368,8 @@ class UA(EventPackages):
         :param late_offer: send the INVITE without an offer; the peer makes it.
         :param session_timers_expires: the session interval to ask for (:rfc:`4028`), in seconds: 90 or more; the
             configuration's by default.
+        :param identity_signer: what signs the INVITE (:rfc:`8224`), such as `IdentitySigner`; the configuration's by
+            default, False for none. An anonymous call is not signed: it would tell who calls.
         :param media: what makes the call's media; the configuration's by default.
         :param media_options: fields of `MediaOptions`: ``audio=``, ``record=``, ``echo=``, ``codecs=`` …
         :raises InvalidTargetError: not a target, or a SIP URI with headers, which belong into `extra_headers`.
@@ -376,6 +381,11 @@ class UA(EventPackages):
         """
         self._assert_running("call")
         limit = self.configuration.answer_limit(no_answer_timeout, expires)
+        signer = None
+        if identity_signer is not False and not anonymous:
+            signer = self.configuration.identity_signer
+            if identity_signer is not None:
+                signer = check_signer("identity_signer", identity_signer)
         request = new_invite(
             self,
             request_target(target, self.configuration.uri),
@@ -398,6 +408,7 @@ class UA(EventPackages):
             no_answer_timeout=limit,
             session_timers_expires=session_timers_expires,
             follow_redirects=follow_redirects,
+            signer=signer,
         )
         self.add_session(session)
         self.emit("new_rtc_session", events.NewRTCSession("local", session, request))

@@ -10,6 +10,18 @@ from tests.flows import (
     rfc5359,
     rfc5407,
     rfc5589,
+    rfc5589_several,
 )
 
-MODULES = (jssip_mistakes, rfc3261, rfc3262, rfc3665, rfc3891, rfc4028, rfc5359, rfc5407, rfc5589)
+MODULES = (
+    jssip_mistakes,
+    rfc3261,
+    rfc3262,
+    rfc3665,
+    rfc3891,
+    rfc4028,
+    rfc5359,
+    rfc5407,
+    rfc5589,
+    rfc5589_several,
+)

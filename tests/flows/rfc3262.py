@@ -37,7 +37,7 @@ EARLY_MEDIA = [
 
 FLOWS = [
     Flow(
-        "RFC 3262 §3 and §4",
+        "RFC 3262 §3, and §4 at the other end",
         "Early media in a reliable 183, acknowledged, then the call is answered",
         BOTH,
         [
@@ -220,7 +220,7 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 3262, a PRACK that is lost",
+        "RFC 3262 §4, a PRACK that is lost",
         "It is sent again by the peer's wish only: over a reliable transport the response comes again, not the PRACK",
         BOTH,
         [

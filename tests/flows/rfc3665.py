@@ -9,7 +9,20 @@ from __future__ import annotations
 import re
 
 from sipua import CallBusy, CallTimeout, CallUnavailable, Cause
-from sipua.testing import Agent, Arrow, Cut, Events, Finished, Flow, Peer, Press, Shows, Wait
+from sipua.testing import (
+    Agent,
+    Arrow,
+    Cut,
+    Events,
+    Fails,
+    Finished,
+    Flow,
+    Peer,
+    Press,
+    Shows,
+    Wait,
+    description,
+)
 from tests.flows.common import called, hung_up
 
 CHALLENGE = 'Digest realm="example.com", nonce="ea9c8e88df84f1cec4341ae6cbe5a359", algorithm=MD5, qop="auth"'
@@ -65,6 +78,39 @@ FLOWS = [
             ),
             Arrow("registrar -> bob", "200", headers={"Expires": "600"}),
             Finished("bob"),
+        ],
+        leaves=True,
+    ),
+    Flow(
+        "RFC 3665 §2.3",
+        "Request for current contact list: a REGISTER without Contact",
+        REGISTERING,
+        [
+            *_registered(),
+            Press("bob", "ua.registrator"),
+            Press("bob", "result.fetch_bindings"),
+            Arrow(
+                "bob -> registrar",
+                "REGISTER",
+                "F1 again",
+                uri="sip:example.com",
+                cseq=("F3", 1),
+                dialog="F1",
+                headers={"Contact": None, "Expires": None, "Authorization": ...},
+            ),
+            Arrow(
+                "registrar -> bob",
+                "200",
+                headers={
+                    "Contact": [
+                        "<sip:bob@client.example.com>;expires=3600",
+                        "<mailto:bob@example.com>;expires=4294967295",
+                    ]
+                },
+            ),
+            Finished("bob"),
+            Shows("bob", of="ua", is_registered=True),
+            Events("bob", of="ua"),
         ],
         leaves=True,
     ),
@@ -217,7 +263,51 @@ FLOWS = [
     ),
     Flow(
         "RFC 3665 §3.4",
-        "Session establishment with proxy failure: the connection to the proxy breaks",
+        "Successful session with proxy failure: the first proxy falls silent, the second takes the next attempt",
+        {"alice": Agent(password="sesame", servers=2), "proxy": Peer()},
+        [
+            Fails("alice"),
+            Press("alice", "call", "bob"),
+            Arrow("alice -> proxy", "INVITE", "F1", fate="lost"),
+            Wait(36),  # the dead connection is noticed at the latest when a keep-alive is not answered
+            Events("alice", ("failed", {"originator": "system"})),
+            Events("alice", "connected", "new_rtc_session", "disconnected", "connected", of="ua"),
+            Press("alice", "call", "bob"),
+            Arrow(
+                "alice -> proxy",
+                "INVITE",
+                "F8",
+                cseq=1,
+                check=lambda message, named: message.call_id != named["F1"].call_id,
+            ),
+            Arrow("proxy -> alice", "407", "F9", headers={"Proxy-Authenticate": CHALLENGE}),
+            Arrow("alice -> proxy", "ACK", "F10", branch="F8"),
+            Arrow(
+                "alice -> proxy",
+                "INVITE",
+                "F11",
+                cseq=("F8", 1),
+                headers={"Proxy-Authorization": ...},
+                dialog="F8",
+            ),
+            Arrow("proxy -> alice", "100", "F13"),
+            Arrow("proxy -> alice", "180", "F15", headers={"Record-Route": "<sip:ss2.example.com;lr>"}),
+            Arrow(
+                "proxy -> alice",
+                "200",
+                "F17",
+                sdp="sendrecv",
+                headers={"Record-Route": "<sip:ss2.example.com;lr>"},
+            ),
+            Arrow("alice -> proxy", "ACK", "F18", headers={"Route": "<sip:ss2.example.com;lr>"}),
+            Shows("alice", is_established=True),
+            Arrow("proxy -> alice", "BYE", "F21"),
+            Arrow("alice -> proxy", "200 BYE", "F22"),
+        ],
+    ),
+    Flow(
+        "RFC 3665 §3.4, without another proxy",
+        "The connection to the proxy breaks, and with it the call that is being set up",
         ALICE,
         [
             Press("alice", "call", "bob"),
@@ -225,6 +315,95 @@ FLOWS = [
             Cut("alice"),
             Events("alice", ("failed", {"cause": Cause.CONNECTION_ERROR, "originator": "system"})),
             Shows("alice", is_ended=True),
+        ],
+    ),
+    Flow(
+        "RFC 3665 §3.5",
+        "Session through a SIP ALG: a preloaded Route, and the ALG's descriptions and Record-Route",
+        {"alice": Agent(register=True, password="sesame"), "alg": Peer()},
+        [
+            Arrow("alice -> alg", "REGISTER"),
+            Arrow(
+                "alg -> alice",
+                "200",
+                headers={"Expires": "600", "Service-Route": "<sip:alg1.example.com;lr>"},
+            ),
+            Press("alice", "call", "bob"),
+            Arrow(
+                "alice -> alg",
+                "INVITE",
+                "F1",
+                sdp="sendrecv",
+                uri="sip:bob@example.com",
+                headers={"Route": "<sip:alg1.example.com;lr>"},
+            ),
+            Arrow("alg -> alice", "100", "F3"),
+            Arrow("alg -> alice", "180", "F8", headers={"Record-Route": "<sip:alg1.example.com;lr>"}),
+            Arrow(
+                "alg -> alice",
+                "200",
+                "F11",
+                sdp=description(address="192.0.2.128", setup="active"),
+                headers={"Record-Route": "<sip:alg1.example.com;lr>", "Contact": "<sip:bob@192.0.2.201>"},
+            ),
+            Arrow(
+                "alice -> alg",
+                "ACK",
+                "F12",
+                uri="sip:bob@192.0.2.201",
+                headers={"Route": "<sip:alg1.example.com;lr>"},
+            ),
+            Press("alice", "terminate"),
+            Arrow(
+                "alice -> alg",
+                "BYE",
+                "F14",
+                uri="sip:bob@192.0.2.201",
+                headers={"Route": "<sip:alg1.example.com;lr>"},
+            ),
+            Arrow("alg -> alice", "200 BYE", "F17"),
+            Finished("alice"),
+        ],
+        leaves=True,
+    ),
+    Flow(
+        "RFC 3665 §3.6",
+        "Session via redirect and proxy servers with SDP in ACK",
+        {"alice": Agent(on={"redirect": "follow"}), "server": Peer()},
+        [
+            Press("alice", "call", "bob", late_offer=True),
+            Arrow("alice -> server", "INVITE", "F1", sdp=False),
+            Arrow("server -> alice", "302", "F2", headers={"Contact": "<sip:bob@chicago.example.com>"}),
+            Arrow("alice -> server", "ACK", "F3", branch="F1"),
+            Arrow(
+                "alice -> server",
+                "INVITE",
+                "F4",
+                uri="sip:bob@chicago.example.com",
+                cseq=("F1", 1),
+                dialog="F1",
+                sdp=False,
+            ),
+            Arrow("server -> alice", "100", "F6"),
+            Arrow("server -> alice", "180", "F8", headers={"Record-Route": "<sip:ss3.example.com;lr>"}),
+            Arrow(
+                "server -> alice",
+                "200",
+                "F10",
+                sdp="sendrecv",
+                headers={"Record-Route": "<sip:ss3.example.com;lr>"},
+            ),
+            Arrow(
+                "alice -> server",
+                "ACK",
+                "F11",
+                cseq="F4",
+                sdp="sendrecv",
+                headers={"Route": "<sip:ss3.example.com;lr>"},
+            ),
+            Shows("alice", is_established=True),
+            Arrow("server -> alice", "BYE", "F14"),
+            Arrow("alice -> server", "200 BYE", "F15"),
         ],
     ),
     Flow(
@@ -271,7 +450,7 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 3665 §3.6",
+        "RFC 3665 §3.6, without the redirect",
         "Session with SDP in ACK",
         ALICE,
         [

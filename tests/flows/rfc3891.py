@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from sipua import Cause
 from sipua.testing import Agent, Arrow, Events, Flow, Peer, Press, Shows
 from sipua.testing.flow_steps import Step
-from tests.flows.common import answered, called, hung_up
+from tests.flows.common import answered, called, established, hung_up
+from tests.flows.rfc5589 import notified
 
 TAKING = Agent(on={"replaces": "accept"})
 
@@ -53,6 +56,46 @@ def _refused(code: int, agent: Agent, replaces, *before: Step, title: str, figur
 FLOWS = [
     Flow(
         "RFC 3891 §1",
+        "bob is transferred to a parking place, and fetched from there by a phone that knows the dialog",
+        {
+            "alice": Agent(),
+            "bob": Agent(on={"refer": "accept", "replaces": "accept"}),
+            "park": Peer(),
+            "phone": Peer(),
+        },
+        [
+            *established(),
+            Press("alice", "refer", "park"),
+            Arrow("alice -> bob", "REFER"),
+            Arrow("bob -> alice", "202 REFER"),
+            *notified("100", "active", "bob", "alice"),
+            Arrow("bob -> park", "INVITE", "P1", headers={"Referred-By": "<sip:alice@example.com>"}),
+            Arrow("park -> bob", "200", "P2", sdp="sendrecv"),
+            Arrow("bob -> park", "ACK"),
+            *notified("200", "terminated", "bob", "alice"),
+            Arrow("alice -> bob", "BYE", after=2),
+            Arrow("bob -> alice", "200 BYE"),
+            Arrow(
+                "phone -> bob",
+                "INVITE",
+                sdp="sendrecv",
+                headers={
+                    "Require": "replaces",
+                    "Replaces": lambda named: (
+                        f"{named['P1'].call_id};to-tag={named['P1'].from_tag};from-tag={named['P2'].to_tag}"
+                    ),
+                },
+            ),
+            Arrow("bob -> phone", "200 INVITE", sdp="sendrecv"),
+            Arrow("phone -> bob", "ACK"),
+            Arrow("bob -> park", "BYE", dialog="P1"),
+            Arrow("park -> bob", "200 BYE"),
+            Shows("bob", of=2, is_ended=True),
+            *hung_up("bob", "phone"),
+        ],
+    ),
+    Flow(
+        "RFC 3891 §3",
         "A confirmed call is replaced: 200 for the new one, BYE for the old one",
         {"alice": TAKING, "bob": Peer(), "carol": Peer()},
         [
@@ -91,7 +134,37 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 3891 §3, an early dialog that we began",
+        "RFC 3891 §4",
+        "We name a call that the peer does not have: 481 ends the new call, and ours with somebody else goes on",
+        {"alice": Agent(), "bob": Peer()},
+        [
+            *called(),
+            Press(
+                "alice",
+                "call",
+                "bob",
+                extra_headers={"Replaces": "gone@example.com;to-tag=1;from-tag=2", "Require": "replaces"},
+            ),
+            Arrow(
+                "alice -> bob",
+                "INVITE",
+                "R1",
+                headers={
+                    "Replaces": "gone@example.com;to-tag=1;from-tag=2",
+                    "Require": "replaces",
+                    "Supported": re.compile("replaces"),
+                },
+                check=lambda message, named: message.call_id != named["F1"].call_id,
+            ),
+            Arrow("bob -> alice", "481", to="R1"),
+            Arrow("alice -> bob", "ACK", branch="R1"),
+            Events("alice", ("failed", {"originator": "remote"})),
+            Shows("alice", of=1, is_established=True),
+            *hung_up(call=1),
+        ],
+    ),
+    Flow(
+        "RFC 3891 §7.1",
         "The ringing call is cancelled, the new one answered",
         {"alice": TAKING, "bob": Peer(), "carol": Peer()},
         [

@@ -261,7 +261,7 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 4028 §8, malformed",
+        "RFC 4028 §4, malformed",
         "A Session-Expires that cannot be read gets 400",
         CALLED,
         [
@@ -288,7 +288,35 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 4028, switched off",
+        "RFC 4028 §7.1",
+        "The caller proposes an interval, names no refresher, and gets what the peer says",
+        {"alice": Agent(), "bob": Peer()},
+        [
+            Press("alice", "call", "bob", session_timers_expires=600),
+            Arrow(
+                "alice -> bob",
+                "INVITE",
+                headers={"Supported": re.compile("timer"), "Session-Expires": "600", "Min-SE": None},
+            ),
+            Arrow(
+                "bob -> alice",
+                "200",
+                sdp="sendrecv",
+                headers={"Session-Expires": "200;refresher=uac", "Require": "timer", "Allow": "UPDATE"},
+            ),
+            Arrow("alice -> bob", "ACK"),
+            Arrow(
+                "alice -> bob",
+                "UPDATE",
+                after=100,
+                headers={"Session-Expires": "200;refresher=uac", "Supported": re.compile("timer")},
+            ),
+            Arrow("bob -> alice", "200", headers={"Session-Expires": "200;refresher=uac"}),
+            *hung_up(),
+        ],
+    ),
+    Flow(
+        "RFC 4028 §7.1, switched off",
         "Without session timers nothing is proposed and nothing is refreshed",
         {"alice": Agent(session_timers=False), "bob": Peer()},
         [

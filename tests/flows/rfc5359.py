@@ -25,10 +25,17 @@ def _offered(who: str, whom: str, sdp: str, answer: str) -> list[Step]:
     ]
 
 
-def _dialogs(state: str, subscription: str, whom: str = "alice") -> Arrow:
-    """bob's NOTIFY about his one call."""
+def _replacing_the_park_server(named) -> dict[str, str]:
+    return {
+        "Replaces": f"{named['K1'].call_id};to-tag={named['K2'].to_tag};from-tag={named['K1'].from_tag}",
+        "Require": "replaces",
+    }
+
+
+def _dialogs(state: str, subscription: str, whom: str = "alice", *, who: str = "bob") -> Arrow:
+    """The NOTIFY of somebody about his one call."""
     return Arrow(
-        f"bob -> {whom}",
+        f"{who} -> {whom}",
         "NOTIFY",
         body='<?xml version="1.0"?><dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="0"'
         ' state="full" entity="sip:bob@example.com"><dialog id="1" call-id="x" local-tag="y" remote-tag="z"'
@@ -39,6 +46,41 @@ def _dialogs(state: str, subscription: str, whom: str = "alice") -> Arrow:
             "Content-Type": "application/dialog-info+xml",
         },
     )
+
+
+def _screened(announcement: str) -> list[Step]:
+    """alice has to say who she is, and is then told that this call is not to be: F1 to F6."""
+    return [
+        Press("alice", "call", "bob"),
+        Arrow("alice -> proxy", "INVITE", "F1"),
+        Arrow(
+            "proxy -> alice",
+            "407",
+            "F2",
+            headers={"Proxy-Authenticate": 'Digest realm="example.com", nonce="ea9c8e88df84", qop="auth"'},
+        ),
+        Arrow("alice -> proxy", "ACK", "F3", branch="F1"),
+        Arrow(
+            "alice -> proxy",
+            "INVITE",
+            "F4",
+            cseq=("F1", 1),
+            headers={"Proxy-Authorization": ...},
+            dialog="F1",
+        ),
+        Arrow("proxy -> alice", "403", "F5", headers={"Error-Info": announcement}),
+        Arrow("alice -> proxy", "ACK", "F6", branch="F4"),
+        Events(
+            "alice",
+            (
+                "failed",
+                {
+                    "cause": Cause.REJECTED,
+                    "message": lambda response: response.headers["Error-Info"] == announcement,
+                },
+            ),
+        ),
+    ]
 
 
 FLOWS = [
@@ -322,20 +364,34 @@ FLOWS = [
     ),
     Flow(
         "RFC 5359 §2.13",
-        "Incoming call screening: the caller is told that it is not wanted",
-        {"alice": Agent(), "proxy": Peer()},
+        "Incoming call screening: the caller is told that it is not wanted, and listens to the announcement",
+        {"alice": Agent(password="sesame"), "proxy": Peer(), "announcement": Peer()},
         [
-            Press("alice", "call", "bob"),
-            Arrow("alice -> proxy", "INVITE", "F1"),
-            Arrow("proxy -> alice", "403", headers={"Reason": 'SIP;cause=403;text="Screening failure"'}),
-            Arrow("alice -> proxy", "ACK", branch="F1"),
-            Events("alice", ("failed", {"cause": Cause.REJECTED})),
+            *_screened("<sip:screen-fail-term-ann@announcement.example.com>"),
+            Press("alice", "call", "sip:screen-fail-term-ann@announcement.example.com"),
+            Arrow(
+                "alice -> announcement",
+                "INVITE",
+                "F7",
+                uri="sip:screen-fail-term-ann@announcement.example.com",
+            ),
+            Arrow("announcement -> alice", "200", sdp="sendonly"),
+            Arrow("alice -> announcement", "ACK", cseq="F7"),
+            Arrow("announcement -> alice", "BYE", "F13"),
+            Arrow("alice -> announcement", "200 BYE", "F14"),
+            Shows("alice", is_ended=True, cause=Cause.BYE),
         ],
     ),
     Flow(
+        "RFC 5359 §2.14",
+        "Outgoing call screening: the caller may not call this address",
+        {"alice": Agent(password="sesame"), "proxy": Peer()},
+        _screened("<sip:screen-fail-orig-ann@announcement.example.com>"),
+    ),
+    Flow(
         "RFC 5359 §2.15",
-        "Call park: the park server takes bob's place",
-        {"alice": Agent(on={"replaces": "accept"}), "bob": Agent(), "park": Peer()},
+        "Call park: the park server takes bob's place, and carol the park server's",
+        {"alice": Agent(on={"replaces": "accept"}), "bob": Agent(), "park": Peer(), "carol": Agent()},
         [
             *established(),
             Press("bob", "ua.refer", "park", refer_to="alice", replaces=Call(1)),
@@ -359,6 +415,7 @@ FLOWS = [
             Arrow(
                 "park -> alice",
                 "INVITE",
+                "K1",
                 sdp="sendonly",
                 headers={
                     "Replaces": lambda named: (
@@ -367,7 +424,7 @@ FLOWS = [
                     "Require": "replaces",
                 },
             ),
-            Arrow("alice -> park", "200 INVITE", sdp="recvonly"),
+            Arrow("alice -> park", "200 INVITE", "K2", sdp="recvonly"),
             Arrow("park -> alice", "ACK"),
             Arrow("alice -> bob", "BYE"),
             Arrow("bob -> alice", "200 BYE"),
@@ -384,7 +441,20 @@ FLOWS = [
             Arrow("bob -> park", "200 NOTIFY"),
             Finished("bob"),
             Shows("alice", of=2, is_established=True, is_on_hold=HELD),
-            *hung_up("alice", "park"),
+            Press("carol", "ua.subscribe", "park", "dialog", expires=0),  # carol picks it up
+            Arrow("carol -> park", "SUBSCRIBE", headers={"Event": "dialog", "Expires": "0"}),
+            Arrow("park -> carol", "200", headers={"Expires": "0"}),
+            _dialogs("confirmed", "terminated;reason=timeout", "carol", who="park"),
+            Arrow("carol -> park", "200 NOTIFY"),
+            Press("carol", "call", "alice", extra_headers=Named(_replacing_the_park_server)),
+            Arrow("carol -> alice", "INVITE", headers={"Replaces": re.compile("to-tag=.*from-tag=park")}),
+            Arrow("alice -> carol", "200 INVITE"),
+            Arrow("carol -> alice", "ACK"),
+            Arrow("alice -> park", "BYE", dialog="K1"),
+            Arrow("park -> alice", "200 BYE"),
+            Shows("alice", of=2, is_ended=True),
+            Shows("alice", of=3, is_established=True),
+            *hung_up("carol", "alice"),
         ],
     ),
     Flow(

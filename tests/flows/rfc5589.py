@@ -28,41 +28,45 @@ def notified(status: str, state: str, who: str = "alice", whom: str = "bob") -> 
     ]
 
 
+def held(whom: str = "alice", *, call: int = -1) -> list[Step]:
+    """bob holds somebody."""
+    return [
+        Press("bob", "hold", call=call),
+        Arrow(f"bob -> {whom}", "INVITE", sdp="sendonly"),
+        Arrow(f"{whom} -> bob", "200 INVITE", sdp="recvonly"),
+        Arrow(f"bob -> {whom}", "ACK"),
+    ]
+
+
+def resumed() -> list[Step]:
+    """bob goes back to alice, after a transfer that failed."""
+    return [
+        Press("bob", "unhold", call=1),
+        Arrow("bob -> alice", "INVITE", sdp="sendrecv"),
+        Arrow("alice -> bob", "200 INVITE", sdp="sendrecv"),
+        Arrow("bob -> alice", "ACK"),
+        Shows("alice", of=1, is_on_hold={"local": False, "remote": False}),
+    ]
+
+
 def held_and_consulted() -> list[Step]:
     """alice has called bob; bob holds her and calls carol. carol's call is the second one of bob's."""
     return [
         *established(),
-        Press("bob", "hold"),
-        Arrow("bob -> alice", "INVITE", sdp="sendonly"),
-        Arrow("alice -> bob", "200 INVITE", sdp="recvonly"),
-        Arrow("bob -> alice", "ACK"),
-        Press("bob", "call", "carol"),
-        Arrow("bob -> carol", "INVITE", "C1"),
-        Arrow("carol -> bob", "180"),
-        Press("carol", "answer"),
-        Arrow("carol -> bob", "200 INVITE", "C3"),
-        Arrow("bob -> carol", "ACK"),
+        *held(),
+        *consulted(),
     ]
 
 
-def blind(transferor: str, target: str, *, alice_call: int) -> list[Step]:
-    """alice's peer sends her to the target, who answers; then the peer hangs up. `alice_call` is her call with it."""
+def consulted() -> list[Step]:
+    """bob calls carol, to ask her whether she wants the call; its messages are C1 to C4."""
     return [
-        Press(transferor, "refer", target),
-        Arrow(f"{transferor} -> alice", "REFER", headers={"Refer-To": f"<sip:{target}@example.com>"}),
-        Arrow(f"alice -> {transferor}", "202 REFER"),
-        *notified("100", "active", "alice", transferor),
-        Arrow(f"alice -> {target}", "INVITE", headers={"Referred-By": f"<sip:{transferor}@example.com>"}),
-        Arrow(f"{target} -> alice", "180"),
-        *notified("180", "active", "alice", transferor),
-        Press(target, "answer"),
-        Arrow(f"{target} -> alice", "200 INVITE"),
-        Arrow(f"alice -> {target}", "ACK"),
-        *notified("200", "terminated", "alice", transferor),
-        Arrow(f"{transferor} -> alice", "BYE", after=2),
-        Arrow(f"alice -> {transferor}", "200 BYE"),
-        Shows("alice", of=alice_call, is_ended=True),
-        Shows("alice", of=alice_call + 1, is_established=True),
+        Press("bob", "call", "carol"),
+        Arrow("bob -> carol", "INVITE", "C1"),
+        Arrow("carol -> bob", "180", "C2"),
+        Press("carol", "answer"),
+        Arrow("carol -> bob", "200 INVITE", "C3"),
+        Arrow("bob -> carol", "ACK", "C4"),
     ]
 
 
@@ -75,11 +79,12 @@ def replaces_of_consultation(message, named) -> bool:
 
 FLOWS = [
     Flow(
-        "RFC 5589 §6.2",
+        "RFC 5589 Figure 2",
         "Transfer with dialog reuse",
         THREE,
         [
             *established(),
+            *held(),
             Press("bob", "refer", "carol"),
             Arrow(
                 "bob -> alice",
@@ -125,11 +130,14 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §6.1",
+        "RFC 5589 Figure 1",
         "Transfer by a REFER outside of the call, which names it in Target-Dialog; a script transfers",
         {"alice": ALICE, "bob": Peer(), "carol": Agent()},
         [
             *called(),
+            Arrow("bob -> alice", "INVITE", sdp="sendonly"),
+            Arrow("alice -> bob", "200 INVITE", sdp="recvonly"),
+            Arrow("bob -> alice", "ACK"),
             Arrow(
                 "bob -> alice",
                 "REFER",
@@ -158,11 +166,12 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §6.3.1",
+        "RFC 5589 Figure 3",
         "Failed transfer: the target is busy, and the first call goes on",
         THREE,
         [
             *established(),
+            *held(),
             Press("bob", "refer", "carol"),
             Arrow("bob -> alice", "REFER"),
             Arrow("alice -> bob", "202 REFER"),
@@ -175,13 +184,37 @@ FLOWS = [
             Arrow("alice -> carol", "ACK"),
             *notified("486", "terminated"),
             Finished("bob", raises=TransferFailed),
-            Shows("bob", is_established=True),
-            Shows("alice", of=1, is_established=True),
+            *resumed(),
             *hung_up("bob", "alice"),
         ],
     ),
     Flow(
-        "RFC 5589 §6.3.2",
+        "RFC 5589 Figure 4",
+        "Failed transfer: the target does not answer, the transferee gives up, and the first call goes on",
+        THREE,
+        [
+            *established(),
+            *held(),
+            Press("bob", "refer", "carol"),
+            Arrow("bob -> alice", "REFER"),
+            Arrow("alice -> bob", "202 REFER"),
+            *notified("100", "active"),
+            Arrow("alice -> carol", "INVITE"),
+            Arrow("carol -> alice", "180 INVITE"),
+            *notified("180", "active"),
+            Press("alice", "terminate", call=2),
+            Arrow("alice -> carol", "CANCEL"),
+            *notified("487", "terminated"),
+            Arrow("carol -> alice", "200 CANCEL"),
+            Arrow("carol -> alice", "487 INVITE"),
+            Arrow("alice -> carol", "ACK"),
+            Finished("bob", raises=TransferFailed),
+            *resumed(),
+            *hung_up("bob", "alice", call=1),
+        ],
+    ),
+    Flow(
+        "RFC 5589 Figure 4, nobody gives up",
         "Failed transfer: the target does not answer, and the first call goes on",
         {"alice": Agent(on={"refer": "accept"}, no_answer_timeout=20), "bob": Agent(), "carol": CAROL},
         [
@@ -205,7 +238,7 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §7.1",
+        "RFC 5589 Figure 5",
         "Transfer with consultation hold, exposing the target: the consultation ends before the REFER",
         THREE,
         [
@@ -231,15 +264,12 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §7.3",
+        "RFC 5589 Figure 7",
         "Attended transfer",
         THREE,
         [
             *held_and_consulted(),
-            Press("bob", "hold"),
-            Arrow("bob -> carol", "INVITE", sdp="sendonly"),
-            Arrow("carol -> bob", "200 INVITE", sdp="recvonly"),
-            Arrow("bob -> carol", "ACK"),
+            *held("carol", call=2),
             Press("bob", "refer", call=1, replaces=Call(2)),
             Arrow(
                 "bob -> alice", "REFER", headers={"Refer-To": re.compile(r"^<sip:.*\?.*Replaces=.*to-tag")}
@@ -263,7 +293,7 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §7.3, the target refuses",
+        "RFC 5589 Figure 7, the target refuses",
         "Attended transfer: the target refuses the replacement, and both calls are as they were",
         {"alice": ALICE, "bob": Agent(), "carol": Agent(on={"replaces": ("reject", 486)})},
         [
@@ -292,8 +322,54 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §7.4",
+        "RFC 5589 Figure 8",
         "Recovery when one party does not support REFER: the other one is referred instead",
+        {"alice": Peer(), "bob": Agent(), "carol": Agent(on={"refer": "accept"})},
+        [
+            Arrow("alice -> bob", "INVITE", "F1", sdp="sendrecv"),
+            Arrow("bob -> alice", "180 INVITE"),
+            Press("bob", "answer"),
+            Arrow("bob -> alice", "200 INVITE", "F3", sdp="sendrecv"),
+            Arrow("alice -> bob", "ACK"),
+            Press("bob", "hold"),
+            Arrow("bob -> alice", "INVITE", sdp="sendonly"),
+            Arrow("alice -> bob", "200", sdp="recvonly"),
+            Arrow("bob -> alice", "ACK"),
+            *consulted(),
+            *held("carol", call=2),
+            Press("bob", "refer", call=1, replaces=Call(2)),
+            Arrow("bob -> alice", "REFER"),
+            Arrow("alice -> bob", "501 REFER"),
+            Finished("bob", raises=TransferFailed),
+            Events("bob", ("request_failed", {"response": lambda r: r.code == 501}), of="result"),
+            Press("bob", "refer", call=2, replaces=Call(1)),
+            Arrow("bob -> carol", "REFER"),
+            Arrow("carol -> bob", "202 REFER"),
+            *notified("100", "active", "carol"),
+            Arrow(
+                "carol -> alice",
+                "INVITE",
+                "F9",
+                check=lambda message, named: (
+                    (message.replaces.to_tag, message.replaces.from_tag)
+                    == (named["F1"].from_tag, named["F3"].to_tag)
+                ),
+            ),
+            Arrow("alice -> carol", "200 INVITE", to="F9", sdp="sendrecv"),
+            Arrow("carol -> alice", "ACK"),
+            *notified("200", "terminated", "carol"),
+            Arrow("alice -> bob", "BYE", dialog="F1"),
+            Arrow("bob -> alice", "200 BYE"),
+            Finished("bob"),
+            Arrow("bob -> carol", "BYE", after=2),
+            Arrow("carol -> bob", "200 BYE"),
+            Arrow("alice -> carol", "BYE", dialog="F9"),
+            Arrow("carol -> alice", "200 BYE"),
+        ],
+    ),
+    Flow(
+        "RFC 5589 §7.4, nobody decides about it",
+        "The transferee's application does not listen for REFER: 603, and the other one is referred instead",
         {"alice": Agent(on={"replaces": "accept"}), "bob": Agent(), "carol": Agent(on={"refer": "accept"})},
         [
             *held_and_consulted(),
@@ -329,11 +405,12 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §7.2",
+        "RFC 5589 Figure 6",
         "Protecting the target: it is the one that is referred, and takes bob's place with alice",
         {"alice": Agent(on={"replaces": "accept"}), "bob": Agent(), "carol": Agent(on={"refer": "accept"})},
         [
             *held_and_consulted(),
+            *held("carol", call=2),
             Press("bob", "refer", call=2, replaces=Call(1)),
             Arrow("bob -> carol", "REFER", headers={"Refer-To": re.compile("^<sip:alice@.*Replaces=")}),
             Arrow("carol -> bob", "202 REFER"),
@@ -350,11 +427,12 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §7.5",
+        "RFC 5589 Figure 10",
         "The target's address leads to another device of the target's: tried again with the Contact",
         {"alice": ALICE, "bob": Agent(), "carol": Peer(contact="sip:carol@desk.example.com")},
         [
             *established(),
+            *held(),
             Press("bob", "call", "carol"),
             Arrow("bob -> carol", "INVITE", "C1"),
             Arrow("carol -> bob", "200 INVITE", "C3", sdp="sendrecv"),
@@ -363,10 +441,16 @@ FLOWS = [
             Arrow("bob -> alice", "REFER", headers={"Refer-To": re.compile("^<sip:carol@example.com[?]")}),
             Arrow("alice -> bob", "202 REFER"),
             *notified("100", "active"),
-            Arrow("alice -> carol", "INVITE", uri="sip:carol@example.com", check=replaces_of_consultation),
-            Arrow("carol -> alice", "481"),
+            Arrow(
+                "alice -> carol",
+                "INVITE",
+                uri="sip:carol@example.com",
+                check=replaces_of_consultation,
+                headers={"Require": "replaces"},
+            ),
+            Arrow("carol -> alice", "403"),
             Arrow("alice -> carol", "ACK"),
-            *notified("481", "terminated"),
+            *notified("403", "terminated"),
             Press("bob", "refer", "sip:carol@desk.example.com", call=1, replaces=Call(2)),
             Arrow("bob -> alice", "REFER"),
             Arrow("alice -> bob", "202 REFER"),
@@ -386,22 +470,12 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §10",
-        "Transfer with multiple parties: from bob to carol, and from carol to dave",
-        {**THREE, "dave": Agent()},
-        [
-            *established(),
-            *blind("bob", "carol", alice_call=1),
-            *blind("carol", "dave", alice_call=2),
-            *hung_up("dave", "alice"),
-        ],
-    ),
-    Flow(
-        "RFC 5589 §7.6",
-        "Semi-attended transfer: the target rings when the transferor hangs up there and transfers",
+        "RFC 5589 Figure 12",
+        "Semi-attended transfer as a blind one: the target rings when the transferor hangs up there and transfers",
         THREE,
         [
             *established(),
+            *held(),
             Press("bob", "call", "carol"),
             Arrow("bob -> carol", "INVITE", "C1"),
             Arrow("carol -> bob", "180 INVITE"),
@@ -427,7 +501,70 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §7.7",
+        "RFC 5589 Figure 14",
+        "Attended transfer falls back to a basic one: the target refuses an INVITE that requires Replaces",
+        {"alice": ALICE, "bob": Agent(), "carol": Peer()},
+        [
+            *established(),
+            *held(),
+            Press("bob", "call", "carol", extra_headers={"Require": "replaces"}),
+            Arrow("bob -> carol", "INVITE", headers={"Require": "replaces"}),
+            Arrow("carol -> bob", "420", headers={"Unsupported": "replaces"}),
+            Arrow("bob -> carol", "ACK"),
+            Events("bob", ("failed", {"cause": Cause.SIP_FAILURE_CODE})),
+            Press("bob", "refer", "carol", call=1),
+            Arrow("bob -> alice", "REFER"),
+            Arrow("alice -> bob", "202 REFER"),
+            *notified("100", "active"),
+            Arrow("alice -> carol", "INVITE", headers={"Replaces": None}),
+            Arrow("carol -> alice", "200", sdp="sendrecv"),
+            Arrow("alice -> carol", "ACK"),
+            *notified("200", "terminated"),
+            Arrow("bob -> alice", "BYE", after=2),
+            Arrow("alice -> bob", "200 BYE"),
+            Arrow("carol -> alice", "BYE"),
+            Arrow("alice -> carol", "200 BYE"),
+        ],
+    ),
+    Flow(
+        "RFC 5589 Figure 15",
+        "Attended transfer falls back to a basic one: OPTIONS tell that the target knows nothing of Replaces",
+        {"alice": ALICE, "bob": Agent(), "carol": Peer()},
+        [
+            *established(),
+            Press("bob", "ua.send_options", "alice"),
+            Arrow("bob -> alice", "OPTIONS"),
+            Arrow(
+                "alice -> bob",
+                "200 OPTIONS",
+                headers={"Allow": re.compile("REFER"), "Supported": re.compile("replaces")},
+            ),
+            *held(),
+            Press("bob", "call", "carol"),
+            Arrow("bob -> carol", "INVITE", "C1"),
+            Arrow("carol -> bob", "200", "C3", sdp="sendrecv"),
+            Arrow("bob -> carol", "ACK"),
+            Press("bob", "ua.send_options", "carol"),
+            Arrow("bob -> carol", "OPTIONS"),
+            Arrow("carol -> bob", "200 OPTIONS", headers={"Allow": "INVITE, ACK, BYE, CANCEL, OPTIONS"}),
+            Press("bob", "terminate", call=2),
+            Arrow("bob -> carol", "BYE"),
+            Arrow("carol -> bob", "200 BYE"),
+            Press("bob", "refer", "carol", call=1),
+            Arrow("bob -> alice", "REFER"),
+            Arrow("alice -> bob", "202 REFER"),
+            *notified("100", "active"),
+            Arrow("alice -> carol", "INVITE", headers={"Replaces": None}),
+            Arrow("carol -> alice", "200", sdp="sendrecv"),
+            Arrow("alice -> carol", "ACK"),
+            *notified("200", "terminated"),
+            Arrow("bob -> alice", "BYE", after=2),
+            Arrow("alice -> bob", "200 BYE"),
+            *hung_up("alice", "carol"),
+        ],
+    ),
+    Flow(
+        "RFC 5589 §7.7, it is the transferee that is refused",
         "Attended transfer falls back to a basic one: the target knows nothing of Replaces",
         {"alice": ALICE, "bob": Agent(), "carol": Peer()},
         [
@@ -462,8 +599,35 @@ FLOWS = [
         ],
     ),
     Flow(
-        "RFC 5589 §8",
-        "Transfer with Referred-By: the target sees who has sent the caller",
+        "RFC 5589 Figure 16",
+        "Attended transfer with Referred-By: the target sees who has sent the caller",
+        THREE,
+        [
+            *held_and_consulted(),
+            *held("carol", call=2),
+            Press("bob", "refer", call=1, replaces=Call(2)),
+            Arrow("bob -> alice", "REFER", headers={"Referred-By": "<sip:bob@example.com>"}),
+            Arrow("alice -> bob", "202 REFER"),
+            *notified("100", "active"),
+            Arrow(
+                "alice -> carol",
+                "INVITE",
+                check=replaces_of_consultation,
+                headers={"Referred-By": "<sip:bob@example.com>"},
+            ),
+            Arrow("carol -> alice", "200 INVITE"),
+            Arrow("alice -> carol", "ACK"),
+            Arrow("carol -> bob", "BYE", dialog="C1"),
+            Arrow("bob -> carol", "200 BYE"),
+            *notified("200", "terminated"),
+            Arrow("bob -> alice", "BYE", dialog="F1", after=2),
+            Arrow("alice -> bob", "200 BYE"),
+            *hung_up("carol", "alice"),
+        ],
+    ),
+    Flow(
+        "RFC 5589 §8, the simplest way",
+        "The transferor's Referred-By comes to the target as it was written, in a blind transfer, too",
         {"alice": ALICE, "bob": Peer(), "carol": Peer()},
         [
             *called(),

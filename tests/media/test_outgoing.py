@@ -33,9 +33,9 @@ def test_one_fingerprint() -> None:
 def test_the_candidate_filter_moves_the_default_address() -> None:
     audio = parse(Outgoing().offer(LOCAL, lambda line: "2001" in line)).media[0]
     assert audio.all("candidate") == ["2 1 udp 8 2001:db8::1 4001 typ host"]
-    assert audio.lines[:2] == ["m=audio 4001 UDP/TLS/RTP/SAVPF 96", "c=IN IP6 2001:db8::1"]
+    assert audio.lines[:2] == ["m=audio 4001 UDP/TLS/RTP/SAVPF 96 110", "c=IN IP6 2001:db8::1"]
     audio = parse(Outgoing().offer(LOCAL, lambda line: False)).media[0]
-    assert audio.lines[:2] == ["m=audio 9 UDP/TLS/RTP/SAVPF 96", "c=IN IP4 0.0.0.0"]
+    assert audio.lines[:2] == ["m=audio 9 UDP/TLS/RTP/SAVPF 96 110", "c=IN IP4 0.0.0.0"]
 
 
 def test_the_filter_sees_whole_candidate_lines() -> None:

@@ -517,7 +517,7 @@ async def test_replaces_by_value_and_with_a_target() -> None:
         call, _ = await up(wire, ua)
         call.refer("sip:dave@example.com;x=y?Subject=hi", replaces=Replaces("a@b", "1", "2"))
         assert (await wire.request("REFER")).headers["Refer-To"] == (
-            "<sip:dave@example.com;x=y?Subject=hi&Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2>"
+            "<sip:dave@example.com;x=y?Subject=hi&Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2&Require=replaces>"
         )
 
 

@@ -43,13 +43,17 @@ def test_attended_targets_come_back_as_they_are(
     found = reference.read(refer(value))
     assert found.replaces == replaces
     assert str(found.uri) == "sip:bob@example.com;transport=ws"
-    assert dict(found.headers) == {"Replaces": str(replaces), "Subject": "x"}
+    assert dict(found.headers) == {"Require": "replaces", "Replaces": str(replaces), "Subject": "x"}
 
 
 def test_a_replaces_in_the_target_is_put_right() -> None:
-    target = URI.parse("sip:bob@example.com?replaces=old&X-A=1")
+    target = URI.parse("sip:bob@example.com?replaces=old&X-A=1&require=none")
     found = reference.read(refer(reference.write(target, Replaces("new", "1", "2"))))
-    assert found.headers == (("Replaces", "new;to-tag=1;from-tag=2"), ("X-A", "1"))
+    assert found.headers == (
+        ("Require", "replaces"),
+        ("Replaces", "new;to-tag=1;from-tag=2"),
+        ("X-A", "1"),
+    )
 
 
 @pytest.mark.parametrize("target", ["http://example.com/", "mailto:a@b", "urn:service:sos"])

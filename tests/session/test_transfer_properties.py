@@ -11,13 +11,14 @@ import random
 from contextlib import AsyncExitStack
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua import UA, InvalidStateError, RTCSession
 from sipua.media import SignallingOnlyMedia
 from sipua.testing import Conditions, run_simulated
 from tests.server.client import ACCOUNTS, running
+from tests.stateful import stateful
 
 #: Longer than any subscription, and than a call may ring.
 QUIET = 600.0
@@ -146,7 +147,7 @@ async def play(steps: list[tuple[str, str, str, float]], delay: float, seed: int
             assert held["transactions"] == held["tasks"] == 0, held
 
 
-@settings(max_examples=60, deadline=None)
+@stateful(60)
 @given(steps=STEPS, delay=st.sampled_from((0.0, 0.2, 1.0)), seed=st.integers(0, 2**16))
 def test_nobody_is_left_with_silence(
     steps: list[tuple[str, str, str, float]], delay: float, seed: int

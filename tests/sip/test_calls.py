@@ -10,7 +10,7 @@ import heapq
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from sipua.sip import (
@@ -38,6 +38,7 @@ from sipua.sip.dialog import dialog_id
 from sipua.sip.timers import Deadline
 from sipua.sip.transaction import Transaction
 from tests.sip.rig import new_request
+from tests.stateful import stateful
 
 
 class Phone:
@@ -276,7 +277,7 @@ PLANS = st.lists(
 ).map(lambda plan: [("alice", "call", 0.02), *plan])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@stateful(150, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), plan=PLANS, reliable=st.booleans(), drops=st.integers(0, 6))
 def test_however_a_call_goes_nothing_is_left(
     seed: int, plan: list[tuple[str, str, float]], reliable: bool, drops: int
@@ -318,7 +319,7 @@ def test_what_is_over_is_freed_at_once_without_the_garbage_collector():
         gc.enable()
 
 
-@settings(max_examples=60, deadline=None)
+@stateful(60)
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_whatever_order_the_messages_of_a_call_arrive_in_nothing_raises_and_nothing_is_left(
     data: st.DataObject, seed: int

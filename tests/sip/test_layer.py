@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua.sip import (
@@ -22,6 +22,7 @@ from sipua.sip import (
 )
 from sipua.sip.transaction_states import State
 from tests.sip.rig import Rig, answer, new_request, over_the_wire, received
+from tests.stateful import stateful
 
 
 def cancel_for(invite: Request, **changes: str) -> Request:
@@ -535,7 +536,7 @@ PIECES = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@stateful(300)
 @given(
     seeds=st.lists(
         st.tuples(st.sampled_from(["INVITE", "ACK", "CANCEL", "BYE", "200"]), st.booleans()), max_size=6

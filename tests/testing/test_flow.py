@@ -16,6 +16,7 @@ from sipua.testing import (
     Arrow,
     Cut,
     Events,
+    Fails,
     Finished,
     Flow,
     FlowFailed,
@@ -214,6 +215,19 @@ def test_a_connection_that_breaks() -> None:
         Events("alice", "progress", "failed"),
         Events("alice", "connected", "new_rtc_session", "disconnected", of="ua"),
     )
+
+
+def test_a_server_that_falls_silent_and_another_one() -> None:
+    people = {"alice": Agent(servers=2, keep_alive_interval=20.0), "bob": Peer()}
+    run(
+        Fails("alice"),
+        Wait(30),
+        Events("alice", "connected", "disconnected", "connected", of="ua"),
+        *CALL,
+        *BUSY,
+        people=people,
+    )
+    run(Fails("alice"), Wait(60), Shows("alice", of="ua", is_connected=False), people={"alice": Agent()})
 
 
 def test_flows_that_make_no_sense() -> None:

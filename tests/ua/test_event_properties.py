@@ -10,7 +10,7 @@ import asyncio
 import random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua import UA
@@ -19,6 +19,7 @@ from sipua.testing import run_simulated
 from sipua.ua.notifier import Notifier
 from sipua.ua.subscription import Subscriber
 from tests.session.test_properties import End
+from tests.stateful import stateful
 
 #: Longer than any subscription and than most pauses between tries.
 QUIET = 4000.0
@@ -132,7 +133,7 @@ async def play(steps: list[tuple[str, float]], faults: dict[str, float], seed: i
     assert set(bob.ua.counts().values()) == {0}
 
 
-@settings(max_examples=60, deadline=None)
+@stateful(60)
 @given(STEPS, FAULTS, st.integers(0, 2**32))
 def test_when_it_is_quiet_the_watcher_knows(
     steps: list[tuple[str, float]], faults: dict[str, float], seed: int

@@ -1,0 +1,212 @@
+"""The audio of one branch of a call, both ways: RTP and RTCP over one transport, driven by the clock of all calls.
+
+A channel plugs into the call's audio port. Only one channel of a call is active; the peers of the others hear
+silence, and are not heard.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from sipua.media.codecs import CodecError, make_decoder, make_encoder
+from sipua.media.dtmf.call import event_codec
+from sipua.media.engine.clock import AudioClock, Phase
+from sipua.media.engine.counters import AudioCounters
+from sipua.media.engine.playout import Playout
+from sipua.media.engine.receiver import AudioReceiver
+from sipua.media.engine.rtcp import RtcpSession
+from sipua.media.engine.rtp import AUDIO_LEVEL_URI, MID_URI
+from sipua.media.engine.sender import AudioSender
+from sipua.media.engine.sources import Sources
+from sipua.media.pcm import samples_per_frame, silence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sipua.media.codecs import AudioDecoder, CodecSpec
+    from sipua.media.interface import Direction, MediaOptions
+    from sipua.media.port import CallAudio
+
+__all__ = ["AudioChannel", "Transport"]
+
+logger = logging.getLogger(__name__)
+
+_EVENT, _COMFORT_NOISE = "telephone-event", "cn"
+
+
+class Transport(Protocol):
+    """What carries packets; neither method raises."""
+
+    def send_rtp(self, packet: bytes) -> bool:
+        """Protect and send. False: there is nobody to send it to."""
+
+    def send_rtcp(self, packet: bytes) -> bool:
+        """The same for RTCP."""
+
+    def forget(self, ssrc: int) -> None:
+        """Nothing more is expected of this SSRC."""
+
+
+class AudioChannel:
+    """Sends what `port` says and gives it what is heard, from `start` to `stop`."""
+
+    def __init__(
+        self, transport: Transport, port: CallAudio, options: MediaOptions, ssrc: int, cname: str
+    ) -> None:
+        self.counters = AudioCounters()
+        self.sources = Sources(transport.forget)
+        self.playout = Playout(self._decoder)
+        self.sender = AudioSender(ssrc, transport.send_rtp, self.counters.sent)
+        self.receiver = AudioReceiver(self.playout, self.sources, self.counters.received)
+        self.rtcp = RtcpSession(ssrc, cname, self.counters, self.sources)
+        self.listener: Callable[[bytes, int], None] | None = None
+        """Called with the PCM of each tick and its rate, besides the port."""
+        self._transport = transport
+        self._port = port
+        self._options = options
+        self._codecs: dict[int, CodecSpec] = {}
+        self._clock: AudioClock | None = None
+        self._active = False
+        self._sent: Sequence[CodecSpec] = ()
+
+    # --- what was agreed ----------------------------------------------------------------------------------
+
+    def set_codecs(self, sent: Sequence[CodecSpec], received: Sequence[CodecSpec]) -> None:
+        """What may be sent, best first, and what may come. Codecs of before are understood for ever.
+
+        The first of `sent` that is audio is used from the next packet on.
+        """
+        audio = next(codec for codec in sent if codec.name not in (_EVENT, _COMFORT_NOISE))
+        sender = self.sender
+        if audio != sender.codec:
+            sender.set_codec(audio, make_encoder(audio, self._options))
+            self.rtcp.clock_rate = sender.clock_rate
+        self._sent = sent
+        if self._active:
+            self._plug()
+        changed = any(self._codecs.get(c.payload_type, c) != c for c in received)
+        self._codecs.update({codec.payload_type: codec for codec in received})
+        self.receiver.set_codecs(self._codecs)
+        if changed:
+            self.playout.reset()
+
+    def set_extensions(self, extensions: Mapping[str, int], mid: str) -> None:
+        """The header extensions that the peer knows: identifiers by URI."""
+        self.sender.set_extensions(extensions.get(AUDIO_LEVEL_URI), extensions.get(MID_URI), mid)
+
+    def set_direction(self, direction: Direction | None) -> None:
+        """What may go and what may come, seen from this side; None: nothing yet."""
+        self.sender.enabled = direction in ("sendrecv", "sendonly")
+        self.receiver.enabled = direction in ("sendrecv", "recvonly")
+
+    @property
+    def codec(self) -> CodecSpec | None:
+        """What is sent."""
+        return self.sender.codec
+
+    @property
+    def active(self) -> bool:
+        """Whether this is what the call sounds like."""
+        return self._active
+
+    @active.setter
+    def active(self, active: bool) -> None:
+        if active is self._active:
+            return
+        self._active = active
+        dtmf = self._port.dtmf
+        self.sender.dtmf = dtmf if active else None
+        self.receiver.on_tone = dtmf.received if active else None
+        if active:
+            # Another stream, with time stamps of its own.
+            dtmf.sender.interrupt()
+            self._plug()
+
+    def _plug(self) -> None:
+        """Let the port speak as this branch does."""
+        if self.sender.codec is not None:
+            self._port.outlet.set_rate(self.sender.rate)
+            rate = self.sender.clock_rate
+            self._port.dtmf.negotiate(event_codec(self._sent, rate), rate)
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    @property
+    def started(self) -> bool:
+        """Whether it sends and listens."""
+        return self._clock is not None
+
+    def start(self) -> None:
+        """From now on packets go and come. To be called in the event loop."""
+        if self._clock is None:
+            self._clock = clock = AudioClock.running()
+            clock.add(Phase.RECEIVE, self._receive)
+            clock.add(Phase.SEND, self._send)
+
+    def stop(self, now: float) -> None:
+        """Say good-bye, and nothing more. Idempotent."""
+        if self._clock is None:
+            return
+        self._clock.remove(Phase.RECEIVE, self._receive)
+        self._clock.remove(Phase.SEND, self._send)
+        self._clock = None
+        self._transport.send_rtcp(self.rtcp.bye(now, self.sender.timestamp))
+
+    # --- packets ------------------------------------------------------------------------------------------
+
+    def rtp(self, packet: bytes, now: float) -> None:
+        """An RTP packet of the peer. Never raises."""
+        try:
+            self.receiver.packet(packet, now)
+        except Exception:
+            self.counters.received.discarded += 1
+            logger.exception("an RTP packet could not be handled")
+
+    def rtcp_packet(self, packet: bytes, now: float) -> None:
+        """A compound RTCP packet of the peer. Never raises."""
+        if not self.rtcp.receive(packet, now):
+            self.counters.received.discarded += 1
+
+    # --- ticks --------------------------------------------------------------------------------------------
+
+    def _receive(self, now: float, missed: int) -> None:
+        receiver, port = self.receiver, self._port
+        receiver.tick(now)
+        for_port = self._active and port.listening
+        listening = for_port or self.listener is not None
+        if listening is not receiver.listening:
+            receiver.listening = listening
+        if not listening:
+            return
+        pcm = receiver.pull(now)
+        rate = self.playout.rate
+        if for_port:
+            port.heard(pcm, rate)
+        if self.listener is not None:
+            self.listener(pcm, rate)
+
+    def _send(self, now: float, missed: int) -> None:
+        sender = self.sender
+        if missed:
+            sender.skip(missed)
+        if self.rtcp.due(now):
+            self._transport.send_rtcp(self.rtcp.report(now, sender.timestamp))
+        if not self._active:
+            sender.send(silence(samples_per_frame(sender.rate)))
+            return
+        pcm = self._port.outlet.pull()
+        sender.send(pcm)
+        self._port.said(pcm, sender.rate)
+
+    # --- the rest -----------------------------------------------------------------------------------------
+
+    def _decoder(self, payload_type: int) -> AudioDecoder | None:
+        codec = self._codecs.get(payload_type)
+        if codec is None or codec.name == _EVENT:
+            return None
+        try:
+            return make_decoder(codec)
+        except CodecError:
+            logger.warning("nothing can decode %s", codec.name)
+            return None

@@ -1,0 +1,140 @@
+"""The clock that every call of an event loop is driven by: one timer, whatever the number of calls.
+
+Every 20 ms there is a tick, and in each tick three phases, one after the other for all calls: what the peers said
+is taken in, conferences mix, and what the peers shall hear goes out. So a frame that is heard in a tick can leave
+in the same tick, and no call needs a task or a timer of its own.
+
+Ticks are due at fixed times counted from the first, so that nothing drifts. When the loop was held up, they are
+made up for a quarter of a tick apart: no burst of packets leaves. What is late by more than `MAX_CATCH_UP` is
+left out, and those who keep time stamps are told how many ticks that were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import weakref
+from collections.abc import Callable
+from typing import TypeAlias
+
+__all__ = ["MAX_CATCH_UP", "TICK", "AudioClock", "Phase", "Subscriber"]
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two ticks: one packet's worth of audio.
+TICK = 0.02
+#: Seconds that the clock may be behind and still make up for.
+MAX_CATCH_UP = 0.1
+_HASTE = TICK / 4
+
+Subscriber: TypeAlias = Callable[[float, int], None]
+"""Called with the time of the loop, and the number of ticks that were left out before this one."""
+
+
+class Phase(enum.IntEnum):
+    """The parts of a tick, in their order."""
+
+    RECEIVE = 0
+    MIX = 1
+    SEND = 2
+
+
+class AudioClock:
+    """Calls its subscribers in each tick; it stands still while there are none.
+
+    Within a phase they are called in the order in which they were added. An exception is logged once per
+    subscriber and disturbs nobody else.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # The loop is a key of `_clocks`: held from here, it would never go away.
+        self._loop = weakref.ref(loop)
+        self._phases: dict[Phase, dict[Subscriber, None]] = {phase: {} for phase in Phase}
+        self._rounds: dict[Phase, tuple[Subscriber, ...]] = dict.fromkeys(Phase, ())
+        self._changed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._origin = 0.0
+        self._count = 0
+        self._complained: set[Subscriber] = set()
+        self.missed = 0
+        """Ticks left out so far because the loop was held up."""
+
+    @classmethod
+    def running(cls) -> AudioClock:
+        """That of the running event loop."""
+        loop = asyncio.get_running_loop()
+        clock = _clocks.get(loop)
+        if clock is None:
+            clock = _clocks[loop] = cls(loop)
+        return clock
+
+    @property
+    def due(self) -> float:
+        """When the present tick, or between two of them the next one, was or is to be: the time of the loop."""
+        return self._origin + self._count * TICK
+
+    @property
+    def ticking(self) -> bool:
+        """Whether there is anybody to call."""
+        return self._timer is not None
+
+    def add(self, phase: Phase, subscriber: Subscriber) -> None:
+        """Call `subscriber` in this phase from the next tick on, or from this one if its phase is still to come."""
+        self._phases[phase][subscriber] = None
+        self._changed = True
+        if self._timer is None:
+            loop = self._running_loop()
+            self._origin, self._count = loop.time(), 0
+            self._timer = loop.call_at(self._origin, self._tick)
+
+    def remove(self, phase: Phase, subscriber: Subscriber) -> None:
+        """Never call it again, not even in the present tick."""
+        if subscriber not in self._phases[phase]:
+            return
+        del self._phases[phase][subscriber]
+        self._complained.discard(subscriber)
+        self._changed = True
+        if self._timer is not None and not any(self._phases.values()):
+            self._timer.cancel()
+            self._timer = None
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        loop = self._loop()
+        assert loop is not None
+        return loop
+
+    def _tick(self) -> None:
+        loop = self._running_loop()
+        now = loop.time()
+        missed = 0
+        behind = now - self.due
+        if behind > MAX_CATCH_UP:
+            missed = int(behind / TICK)
+            self._count += missed
+            self.missed += missed
+        timer = self._timer
+        for phase in Phase:
+            self._run(phase, now, missed)
+        if self._timer is timer and timer is not None:
+            # Neither stopped nor stopped and started again meanwhile.
+            self._count += 1
+            self._timer = loop.call_at(max(self.due, now + _HASTE), self._tick)
+
+    def _run(self, phase: Phase, now: float, missed: int) -> None:
+        if self._changed:
+            self._changed = False
+            self._rounds = {phase: tuple(members) for phase, members in self._phases.items()}
+        members = self._phases[phase]
+        for subscriber in self._rounds[phase]:
+            if self._changed and subscriber not in members:
+                continue
+            try:
+                subscriber(now, missed)
+            except Exception:
+                if subscriber not in self._complained:
+                    self._complained.add(subscriber)
+                    logger.exception("%r failed in the audio clock", subscriber)
+
+
+_clocks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AudioClock] = weakref.WeakKeyDictionary()

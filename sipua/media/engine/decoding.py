@@ -1,0 +1,145 @@
+"""The sound of one stream: of its payloads, of its pauses, and of what is missing."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sipua.media.codecs.base import AudioDecoder, CodecError
+from sipua.media.engine.conceal import HISTORY, Concealer
+from sipua.media.engine.pitch import pcm_bytes, samples_of
+from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, silence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+__all__ = ["StreamDecoder"]
+
+# One packet holds no more than this (s).
+_MAX_PACKET = 0.4
+
+
+class StreamDecoder:
+    """Decodes with one of several decoders, and fills gaps by what suits: noise, the decoder itself, a Concealer.
+
+    `rate` is that of the decoder in use, and of all PCM here. `history` is what was played last; who plays it
+    appends to it.
+    """
+
+    def __init__(
+        self, decoders: Callable[[int], AudioDecoder | None], comfort_noise: Collection[int], rate: int
+    ) -> None:
+        self._decoders = decoders
+        self._comfort_noise = frozenset(comfort_noise)
+        #: What a gap is filled from.
+        self.history: deque[bytes] = deque(maxlen=round(HISTORY / FRAME_DURATION))
+        self._set_rate(rate)
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing has been decoded yet."""
+        self.payload_type = -1
+        self.clock_rate = 8000
+        self._decoder: AudioDecoder | None = None
+        self._noise: AudioDecoder | None = None
+        self.history.clear()
+        self._concealer = Concealer(self.rate)
+
+    def restart(self) -> None:
+        """Another stream begins, with the same codec; it is joined to what was heard before."""
+        self._noise = None
+        if self._decoder is not None:
+            self._decoder.reset()
+
+    @property
+    def in_noise(self) -> bool:
+        """Whether the sender has paused and described its background noise (:rfc:`3389`)."""
+        return self._noise is not None
+
+    def clock_of(self, payload_type: int) -> int | None:
+        """Hz of the timestamps; None when there is no decoder."""
+        decoder = self._decoders(payload_type)
+        if decoder is None:
+            return None
+        if payload_type in self._comfort_noise and self._decoder is not None:
+            return self.clock_rate
+        return decoder.clock_rate
+
+    def turn_to(self, payload_type: int) -> bool:
+        """Decode with another decoder from now on: whether there is one that gives audio."""
+        decoder = None if payload_type in self._comfort_noise else self._decoders(payload_type)
+        if decoder is None:
+            return False
+        decoder.reset()
+        self._decoder = decoder
+        self.payload_type = payload_type
+        self.clock_rate = decoder.clock_rate
+        if decoder.rate != self.rate:
+            self._set_rate(decoder.rate)
+        return True
+
+    def describe_noise(self, payload_type: int, payload: bytes) -> bool:
+        """The sender pauses: whether that was a description of the noise meanwhile."""
+        noise = self._decoders(payload_type) if payload_type in self._comfort_noise else None
+        if noise is None:
+            return False
+        try:
+            noise.decode(payload)
+        except CodecError:
+            return False
+        self._noise = noise
+        return True
+
+    def decode(self, payload: bytes) -> bytes:
+        """The PCM of the next payload. Empty: it is malformed, or far too long."""
+        if self._decoder is None:
+            return b""
+        try:
+            pcm = self._decoder.decode(payload)
+        except CodecError:
+            return b""
+        return pcm if len(pcm) <= self._longest else b""
+
+    def join(self, pcm: bytes) -> bytes:
+        """The first audio after a gap, without a seam."""
+        self._noise = None
+        return self._concealer.merge(pcm)
+
+    def recover(self, payload_type: int, payload: bytes, samples: int) -> bytes | None:
+        """The samples before this payload out of it, by in-band error correction."""
+        if payload_type != self.payload_type or self._decoder is None:
+            return None
+        try:
+            pcm = self._decoder.recover(payload, samples)
+        except CodecError:
+            return None
+        return pcm if pcm and len(pcm) == samples * SAMPLE_BYTES else None
+
+    def fill(self, samples: int, tail: bytes) -> bytes:
+        """Something for so many samples that are missing after history and `tail`."""
+        if self._noise is not None:
+            return self._noise_of(samples)
+        pcm = self._decoder.conceal(samples) if self._decoder is not None else None
+        if pcm is None:
+            if not self._concealer.active:
+                self._concealer.begin(b"".join(self.history) + tail)
+            return self._concealer.take(samples)
+        return pcm[: samples * SAMPLE_BYTES] + bytes(max(0, samples * SAMPLE_BYTES - len(pcm)))
+
+    def _noise_of(self, samples: int) -> bytes:
+        noise = self._noise
+        assert noise is not None
+        needed = samples if noise.rate == self.rate else -(-samples * noise.rate // self.rate)
+        pcm = noise.conceal(needed) or silence(needed)
+        if needed == samples:
+            return pcm
+        places = np.arange(samples) * (noise.rate / self.rate)
+        return pcm_bytes(np.interp(places, np.arange(needed), samples_of(pcm)).astype(np.float32))
+
+    def _set_rate(self, rate: int) -> None:
+        self.rate = rate
+        self._longest = int(_MAX_PACKET * rate) * SAMPLE_BYTES
+        self.history.clear()
+        self._concealer = Concealer(rate)

@@ -1,0 +1,335 @@
+"""What comes from the network late, twice or in the wrong order, put in order; and how long to wait for it.
+
+Pure: the time is an argument (seconds, any origin). Sequence numbers and timestamps leave here unwrapped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["DelayEstimator", "Packet", "PacketBuffer"]
+
+#: Unwrapped RTP timestamp, payload type, payload.
+Packet = tuple[int, int, bytes]
+
+# --- delay --------------------------------------------------------------------------------------------------
+
+_BIN = 0.005
+# Each packet weighs this much more than the one before it: a memory of about 100 packets.
+_GROWTH = 1.01
+_HEAVY = 1e100
+# Of all packets this share may come too late.
+_LATE_SHARE = 0.03
+_REFRESH = 5
+_BASE_WINDOW = 2.0
+
+
+class DelayEstimator:
+    """How much later than the fastest packets do packets come, and which delay is enough for nearly all.
+
+    The transit of a packet is its arrival minus its timestamp, both in seconds; only differences mean anything.
+    The fastest transit of the last two to four seconds is the base, so that it follows the drift of the
+    sender's clock and changes of the path. `target` is the delay above the base that 97 % of recent packets
+    would have met, between `min_delay` and `max_delay`.
+    """
+
+    __slots__ = (
+        "_bins",
+        "_count",
+        "_current",
+        "_last",
+        "_previous",
+        "_since",
+        "_total",
+        "_weight",
+        "base",
+        "jitter",
+        "max_delay",
+        "min_delay",
+        "target",
+    )
+
+    def __init__(self, min_delay: float, max_delay: float) -> None:
+        self.min_delay = min_delay
+        self.max_delay = max(max_delay, min_delay)
+        self.reset()
+
+    def reset(self) -> None:
+        """Another stream, of which nothing is known."""
+        self._bins = [0.0] * (int(self.max_delay / _BIN) + 1)
+        self._weight = 1.0
+        self._total = 0.0
+        self._count = 0
+        self.target = self.min_delay
+        self.jitter = 0.0
+        self._last: float | None = None
+        self.base = 0.0
+        self._previous = self._current = float("inf")
+        self._since = 0.0
+
+    def rebase(self) -> None:
+        """The timestamps go on from elsewhere; how regularly packets come has not changed."""
+        self._last = None
+
+    def arrived(self, transit: float, now: float) -> None:
+        """A packet with this transit (s)."""
+        last = self._last
+        self._last = transit
+        if last is None:
+            self._previous = self._current = self.base = transit
+            self._since = now
+            return
+        # RFC 3550 6.4.1
+        self.jitter += (abs(transit - last) - self.jitter) / 16
+        if transit < self._current:
+            self._current = transit
+            if transit < self.base:
+                self.base = transit
+        if now - self._since > _BASE_WINDOW or now < self._since:
+            self._turn(transit, now)
+        bins = self._bins
+        place = int((transit - self.base) / _BIN)
+        weight = self._weight = self._weight * _GROWTH
+        bins[place if place < len(bins) else -1] += weight
+        self._total += weight
+        self._count += 1
+        # The one that is late counts at once.
+        if self._count >= _REFRESH or place * _BIN > self.target:
+            self._aim()
+
+    def _turn(self, transit: float, now: float) -> None:
+        self._previous, self._current = self._current, transit
+        self.base = min(self._previous, transit)
+        self._since = now
+
+    def _aim(self) -> None:
+        """The smallest delay that only `_LATE_SHARE` of packets exceed."""
+        self._count = 0
+        allowed = self._total * _LATE_SHARE
+        beyond = 0.0
+        place = len(self._bins)
+        for weight in reversed(self._bins):
+            beyond += weight
+            if beyond > allowed:
+                break
+            place -= 1
+        self.target = min(max(place * _BIN, self.min_delay), self.max_delay)
+        if self._weight > _HEAVY:
+            self._bins = [weight / _HEAVY for weight in self._bins]
+            self._total /= _HEAVY
+            self._weight /= _HEAVY
+
+
+# --- order --------------------------------------------------------------------------------------------------
+
+# RFC 3550 A.1
+_MAX_DROPOUT = 3000
+_MAX_MISORDER = 100
+# More seconds than this between what the timestamp says and the clock: it is another time line.
+_MAX_STEP = 2.5
+_MAX_PACKETS = 200
+_TRIM_FROM = 8
+
+
+class PacketBuffer:
+    """Packets by unwrapped sequence number. `packets` holds None for a number that carries no audio.
+
+    `clock_of` tells the RTP clock of a payload type, None for one that cannot be played. What spans more than
+    `max_span` seconds loses its oldest packets, so memory is bounded whatever comes in. A new SSRC, or a
+    sequence number far from the others, counts when a second packet follows it (:rfc:`3550#appendix-A.1`).
+    """
+
+    __slots__ = (
+        "_candidate",
+        "_clock_of",
+        "_payload_type",
+        "_ssrc",
+        "_top_timestamp",
+        "clock_rate",
+        "delays",
+        "discarded",
+        "duplicates",
+        "epoch",
+        "late",
+        "max_span",
+        "next",
+        "packets",
+        "received",
+        "tick",
+        "top",
+    )
+
+    def __init__(
+        self, clock_of: Callable[[int], int | None], delays: DelayEstimator, max_span: float
+    ) -> None:
+        self._clock_of = clock_of
+        self.delays = delays
+        self.max_span = max_span
+        self.received = self.late = self.duplicates = self.discarded = 0
+        #: Changes when all that is known of order and time begins anew.
+        self.epoch = 0
+        self.clock_rate = 8000
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing has come yet. The counters go on."""
+        self.packets: dict[int, Packet | None] = {}
+        #: The number that is played next: earlier ones are late. And the greatest that has come.
+        self.next = -1
+        self.top = -1
+        self.tick = 1 / self.clock_rate
+        self._top_timestamp = 0
+        self._payload_type = -1
+        self._ssrc: int | None = None
+        self._candidate: tuple[int | None, int, list[tuple[int, int, int, bytes, float]]] | None = None
+        self.epoch += 1
+        self.delays.reset()
+
+    def put(
+        self, payload_type: int, sequence: int, timestamp: int, payload: bytes, now: float, ssrc: int
+    ) -> None:
+        """A packet has come. Never raises."""
+        self.received += 1
+        if payload_type != self._payload_type and not self._turn_to(payload_type):
+            self.discarded += 1
+            self.skip(sequence)
+            return
+        top = self.top
+        step = (sequence - top) & 0xFFFF
+        if ssrc != self._ssrc or _MAX_DROPOUT <= step <= 0xFFFF - _MAX_MISORDER:
+            self._foreign(payload_type, sequence, timestamp, payload, now, ssrc)
+            return
+        advance = (timestamp - self._top_timestamp) & 0xFFFFFFFF
+        if 0 < step < _MAX_DROPOUT:
+            number = top + step
+            unwrapped = self._top_timestamp + advance
+            transit = now - unwrapped * self.tick
+            if not 0 < advance < 0x80000000 or not -_MAX_STEP < transit - self.delays.base < _MAX_STEP:
+                self._begin(payload_type, number, timestamp, payload, now)
+                return
+            self.top = number
+            self._top_timestamp = unwrapped
+        else:
+            number = top - ((-step) & 0xFFFF)
+            unwrapped = self._top_timestamp - (-advance & 0xFFFFFFFF)
+            transit = now - unwrapped * self.tick
+            if self._refused(number, unwrapped, transit, now):
+                return
+        self.delays.arrived(transit, now)
+        packets = self.packets
+        packets[number] = (unwrapped, payload_type, payload)
+        if len(packets) > _TRIM_FROM:
+            self._trim()
+
+    def skip(self, sequence: int) -> None:
+        """This number carries something that is not audio: it is not lost."""
+        step = (sequence - self.top) & 0xFFFF
+        if self._ssrc is None or _MAX_DROPOUT <= step <= 0xFFFF - _MAX_MISORDER:
+            return
+        if 0 < step < _MAX_DROPOUT:
+            self.top += step
+            number = self.top
+        else:
+            number = self.top - ((-step) & 0xFFFF)
+        if number >= self.next:
+            self.packets.setdefault(number, None)
+            if len(self.packets) > _TRIM_FROM:
+                self._trim()
+
+    def following(self) -> tuple[int, Packet] | None:
+        """The first packet that is here, and its number."""
+        found: tuple[int, Packet] | None = None
+        for number, packet in self.packets.items():
+            if packet is not None and (found is None or number < found[0]):
+                found = number, packet
+        return found
+
+    def missing_before(self, number: int) -> int:
+        """How many numbers from `next` to this one have not come."""
+        return number - self.next - sum(self.next <= n < number for n in self.packets)
+
+    def drop_before(self, number: int) -> None:
+        """Go on with this number, whatever is here of the earlier ones."""
+        for old in [n for n in self.packets if n < number]:
+            del self.packets[old]
+        self.next = number
+
+    def _turn_to(self, payload_type: int) -> bool:
+        clock_rate = self._clock_of(payload_type)
+        if not clock_rate:
+            return False
+        self._payload_type = payload_type
+        if clock_rate != self.clock_rate:
+            self.clock_rate = clock_rate
+            self.tick = 1 / clock_rate
+            # The timestamps of before are in another unit.
+            self.discarded += len(self.packets)
+            self.packets.clear()
+            self._ssrc = None
+        return True
+
+    def _refused(self, number: int, unwrapped: int, transit: float, now: float) -> bool:
+        """Whether an old packet is of no use: a duplicate, or its place has been played."""
+        if number in self.packets or number == self.top:
+            self.duplicates += 1
+            return True
+        if unwrapped >= self._top_timestamp or not -_MAX_STEP < transit - self.delays.base < _MAX_STEP:
+            self.discarded += 1
+            return True
+        if number < self.next:
+            self.late += 1
+            # The next one like it should be waited for.
+            self.delays.arrived(transit, now)
+            return True
+        return False
+
+    def _foreign(
+        self, payload_type: int, sequence: int, timestamp: int, payload: bytes, now: float, ssrc: int
+    ) -> None:
+        """A packet of another source, or far away in the same one."""
+        if self._ssrc is None:
+            self._ssrc = ssrc
+            self._begin(payload_type, (sequence & 0xFFFF) + 0x10000, timestamp, payload, now)
+            return
+        candidate = self._candidate
+        if candidate is None or candidate[0] != ssrc or candidate[1] != sequence & 0xFFFF:
+            self.discarded += candidate is not None
+            self._candidate = (
+                ssrc,
+                (sequence + 1) & 0xFFFF,
+                [(payload_type, sequence, timestamp, payload, now)],
+            )
+            return
+        first = candidate[2][0]
+        self._ssrc = ssrc
+        self._begin(first[0], (first[1] & 0xFFFF) + 0x10000, first[2], first[3], first[4])
+        self.received -= 1
+        self.put(payload_type, sequence, timestamp, payload, now, ssrc)
+
+    def _begin(self, payload_type: int, number: int, timestamp: int, payload: bytes, now: float) -> None:
+        """With this packet order and time begin anew; what is here of before is not played any more."""
+        self.discarded += sum(packet is not None for packet in self.packets.values())
+        self._candidate = None
+        self.epoch += 1
+        self.delays.rebase()
+        unwrapped = timestamp & 0xFFFFFFFF
+        self.top = self.next = number
+        self._top_timestamp = unwrapped
+        self.packets.clear()
+        self.packets[number] = (unwrapped, payload_type, payload)
+        self.delays.arrived(now - unwrapped * self.tick, now)
+
+    def _trim(self) -> None:
+        packets = self.packets
+        limit = self._top_timestamp - self.max_span * self.clock_rate
+        while packets:
+            number = min(packets)
+            packet = packets[number]
+            if len(packets) <= _MAX_PACKETS and (packet is None or packet[0] >= limit):
+                return
+            del packets[number]
+            self.discarded += packet is not None
+            self.next = max(self.next, number + 1)

@@ -1,0 +1,25 @@
+"""Property tests of what has states: some hundred runs in ``make test``, ten thousand each in ``make nightly``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+#: The name of Hypothesis' profile for the night, and how often it runs each of these tests at least.
+NIGHTLY = "nightly"
+NIGHTLY_RUNS = 10_000
+
+
+def stateful(runs: int, **options: Any) -> Callable[[Any], Any]:
+    """Run the property test so often, and at night ten thousand times; goes above ``@given``."""
+    if settings.get_current_profile_name() == NIGHTLY:
+        runs = max(runs, NIGHTLY_RUNS)
+        options.setdefault("suppress_health_check", [HealthCheck.too_slow])
+
+    def decorate(test: Any) -> Any:
+        return pytest.mark.stateful(settings(max_examples=runs, deadline=None, **options)(test))
+
+    return decorate
