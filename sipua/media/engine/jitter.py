@@ -195,15 +195,17 @@ class PacketBuffer:
     ) -> None:
         """A packet has come. Never raises."""
         self.received += 1
-        if payload_type != self._payload_type and not self._turn_to(payload_type):
-            self.discarded += 1
-            if ssrc == self._ssrc:
-                self.skip(sequence)
-            return
         top = self.top
         step = (sequence - top) & 0xFFFF
         if ssrc != self._ssrc or _MAX_DROPOUT <= step <= 0xFFFF - _MAX_MISORDER:
             self._foreign(payload_type, sequence, timestamp, payload, now, ssrc)
+            return
+        if payload_type != self._payload_type and not self._turned(payload_type):
+            if 0 < step < _MAX_DROPOUT and self._clock_of(payload_type):
+                self._begin(payload_type, top + step, timestamp, payload, now)
+            else:
+                self.discarded += 1
+                self.skip(sequence)
             return
         advance = (timestamp - self._top_timestamp) & 0xFFFFFFFF
         if 0 < step < _MAX_DROPOUT:
@@ -257,18 +259,11 @@ class PacketBuffer:
             del self.packets[old]
         self.next = number
 
-    def _turn_to(self, payload_type: int) -> bool:
-        clock_rate = self._clock_of(payload_type)
-        if not clock_rate:
+    def _turned(self, payload_type: int) -> bool:
+        """Whether another payload type can follow: its timestamps are in the same unit."""
+        if self._clock_of(payload_type) != self.clock_rate:
             return False
         self._payload_type = payload_type
-        if clock_rate != self.clock_rate:
-            self.clock_rate = clock_rate
-            self.tick = 1 / clock_rate
-            # The timestamps of before are in another unit.
-            self.discarded += len(self.packets)
-            self.packets.clear()
-            self._ssrc = None
         return True
 
     def _refused(self, number: int, unwrapped: int, transit: float, now: float) -> bool:
@@ -290,6 +285,9 @@ class PacketBuffer:
         self, payload_type: int, sequence: int, timestamp: int, payload: bytes, now: float, ssrc: int
     ) -> None:
         """A packet of another source, or far away in the same one."""
+        if not self._clock_of(payload_type):
+            self.discarded += 1
+            return
         if self._ssrc is None:
             self._ssrc = ssrc
             self._begin(payload_type, (sequence & 0xFFFF) + 0x10000, timestamp, payload, now)
@@ -314,6 +312,9 @@ class PacketBuffer:
         self._candidates.clear()
         self.epoch += 1
         self.delays.rebase()
+        self._payload_type = payload_type
+        self.clock_rate = self._clock_of(payload_type) or self.clock_rate
+        self.tick = 1 / self.clock_rate
         unwrapped = timestamp & 0xFFFFFFFF
         self.top = self.next = number
         self._top_timestamp = unwrapped
