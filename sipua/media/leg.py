@@ -22,11 +22,13 @@ from sipua.media.gathering import Gathering
 from sipua.media.ice import SharedSockets
 from sipua.media.interface import MediaStats
 from sipua.media.srtp import SecureTransport
+from sipua.media.steps import StepWatch
 from sipua.media.video.line import VideoLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sipua.media.codecs import CodecSpec
     from sipua.media.description import Section
     from sipua.media.formats import NegotiatedAudio
     from sipua.media.interface import Direction, MediaOptions, MediaState
@@ -68,6 +70,8 @@ class Leg:
         """The last description of this peer, as it was received."""
         self.offer_text: str | None = None
         """aiortc's last offer, with the audio m-line alone."""
+        self.watch = StepWatch()
+        """Tells which step of the negotiation failed."""
         self._audio = audio
         self._port = video
         self._on_state = on_state
@@ -96,11 +100,11 @@ class Leg:
         self.video.on_path_change = self._connection_changed
         if base is None:
             self.sockets = SharedSockets()
-            self._gathering = Gathering(self._ice, options, lambda: self.sockets.adopt(self._ice))
+            self.gathering = Gathering(self._ice, options, self.sockets.adopt)
         else:
             internals.impersonate_transceiver(base.transceiver, self.transceiver)
             self.sockets = base.sockets
-            self._gathering = base._gathering
+            self.gathering = base.gathering
             self.sockets.lend(self._ice, base._ice)
         internals.replace_consent(self._ice, self._consent)
         internals.take_over_audio(self.transceiver)
@@ -145,12 +149,14 @@ class Leg:
         self._video_before = video_before
         self._prefer(self.options.codecs)
         try:
-            self.video.prepare_offer(video, bundled=bundled)
-            offer = await self.pc.createOffer()
-            if numbering is not None:
-                offer = internals.renumber(self.transceiver, offer, numbering)
-            offer = self.video.number(offer, video_before)
-            await self.pc.setLocalDescription(offer)
+            with self.watch.step("createoffer"):
+                self.video.prepare_offer(video, bundled=bundled)
+                offer = await self.pc.createOffer()
+                if numbering is not None:
+                    offer = internals.renumber(self.transceiver, offer, numbering)
+                offer = self.video.number(offer, video_before)
+            with self.watch.step("setlocaldescription"):
+                await self.pc.setLocalDescription(offer)
         except BaseException:
             self.rollback()
             raise
@@ -170,9 +176,13 @@ class Leg:
         try:
             taken = offer.video
             self.video.prepare_answer(video if taken.live else None, mid=taken.mid, bundled=taken.bundled)
-            await self.pc.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            with self.watch.step("setremotedescription"):
+                await self.pc.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             self.sockets.expect(peer, self._ice)
-            await self.pc.setLocalDescription(await self.pc.createAnswer())
+            with self.watch.step("createanswer"):
+                made = await self.pc.createAnswer()
+            with self.watch.step("setlocaldescription"):
+                await self.pc.setLocalDescription(made)
         except BaseException as error:
             self._restore(saved)
             self.video.restore()
@@ -195,7 +205,8 @@ class Leg:
         # The order of the answer is the peer's choice among the codecs that were offered.
         self._prefer(None)
         try:
-            await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            with self.watch.step("setremotedescription"):
+                await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except BaseException as error:
             self._restore(saved)
             if isinstance(error, Exception):
@@ -385,9 +396,7 @@ class Leg:
         local, remote = internals.candidate_pair(self._ice)
         return MediaStats(
             state=self.state,
-            codec=next((f"{c.name}/{c.clockRate}" for c in internals.codecs_of(self.transceiver)), None)
-            if self._started is not None
-            else None,
+            codec=_spelled(channel.codec) if channel.codec is not None else None,
             direction=internals.current_direction(self.transceiver),
             packets_sent=sent.packets,
             bytes_sent=sent.bytes,
@@ -420,7 +429,7 @@ class Leg:
         self._transport.release()
         if self._timer is not None:
             self._timer.cancel()
-        self._gathering.stop()
+        self.gathering.stop()
         self.video.begin_close()
         self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
@@ -441,6 +450,11 @@ class Leg:
             await asyncio.wait({self._asking})
         if self.track is not None:
             self.track.stop()
+
+
+def _spelled(codec: CodecSpec) -> str:
+    name = codec.name if codec.name == "opus" else codec.name.upper()
+    return f"{name}/{codec.clock_rate}"
 
 
 def _refused(what: str, error: Exception) -> MediaNegotiationError:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
-from sipua.media import internals
+from sipua.media import internals, trickle
 from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
 from sipua.media.formats import codecs_negotiated
@@ -26,6 +26,7 @@ from sipua.media.interface import (
     MediaSession,
     MediaState,
     MediaStats,
+    MediaStep,
 )
 from sipua.media.leg import Leg
 from sipua.media.numbering import Numbering
@@ -34,13 +35,16 @@ from sipua.media.port import CallAudio
 from sipua.media.sdp import mend_answer, mend_offer
 from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
+from sipua.media.steps import StepWatch
 from sipua.media.video.formats import AnsweredVideo, VideoWish, read_answer
 from sipua.media.video.port import CallVideo
 from sipua.media.video.sources import as_video_source
 
 if TYPE_CHECKING:
+    from sipua.bodies import TrickleFragment
     from sipua.media.description import Section
     from sipua.media.formats import NegotiatedAudio
+    from sipua.media.gathering import Gathering
     from sipua.media.interface import AudioSink, DtmfTransport
 
 __all__ = ["RtcMedia"]
@@ -68,6 +72,7 @@ class RtcMedia(MediaSession):
         self._agreed_local: str | None = None
         self._video_before: tuple[Section, ...] = ()
         self._record: AudioSink | None = as_sink(self.options.record)
+        self._watch = StepWatch(self._step_failed)
         self._closed: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         if self.options.echo:
@@ -174,21 +179,22 @@ class RtcMedia(MediaSession):
             if leg is None or ice_restart or leg.ended:
                 leg = self._new_leg()
         self._offering = leg
+        leg.gathering.trickles = self.trickle
         numbering = self._numbering()
         try:
             text = await leg.offer(
                 self.direction,
                 numbering,
                 video=self.video_direction,
-                bundled=self._bundles(),
+                bundled=self.trickle or self._bundles(),
                 video_before=self._numbers_taken(),
             )
         except BaseException:
             await self.rollback()
             raise
+        text = self._mark(leg, text, trickles=self.options.trickle_ice != "off")
         wanted = self.video_direction is not None
         self._local = self._out.offer(text, self.options.ice_candidate_filter, numbering, video=wanted)
-        self._tell_candidates()
         return self._local
 
     async def create_answer(self, offer: str) -> str:
@@ -196,13 +202,16 @@ class RtcMedia(MediaSession):
         self._assert_open("create_answer")
         leg = self._leg
         wish = VideoWish(self.video_direction is not None, self._out.video)
-        mended = mend_offer(offer, codecs=self.options.codecs, video=wish)
+        with self._watch.step("setremotedescription"):
+            mended = mend_offer(offer, codecs=self.options.codecs, video=wish)
         if leg is None or leg.ended or self._moved(leg, offer, mended.index):
             leg = self._new_leg()
         else:
-            mid, wish = leg.transceiver.mid, replace(wish, mid=leg.video.mid)
-            mended = mend_offer(offer, codecs=self.options.codecs, index=self._out.index, mid=mid, video=wish)
+            mid, wish, index = leg.transceiver.mid, replace(wish, mid=leg.video.mid), self._out.index
+            with self._watch.step("setremotedescription"):
+                mended = mend_offer(offer, codecs=self.options.codecs, index=index, mid=mid, video=wish)
         peer = identity_of(offer, mended.index)[0] or ""
+        leg.gathering.trickles = self.trickle
         try:
             text = await leg.answer(mended, peer, self.direction, self.video_direction)
         except BaseException:
@@ -210,11 +219,11 @@ class RtcMedia(MediaSession):
                 self._leave(leg)
             raise
         leg.remote_text = offer
+        text = self._mark(leg, text, trickles=self.options.trickle_ice != "off" and trickle.trickles(offer))
         self._local = self._agreed_local = self._out.answer(text, mended, self.options.ice_candidate_filter)
         leg.agree(self._agreed(self._local, offer, "local"))
         self._activate(leg)
         self._leave_others(leg)
-        self._tell_candidates()
         return self._local
 
     async def apply_answer(self, answer: str, *, branch: str = "") -> Applied:
@@ -258,9 +267,10 @@ class RtcMedia(MediaSession):
         index = self._out.index
         role = internals.dtls_role(leg.transceiver) if leg.remote_text is not None else None
         video = self._answered_video(leg, answer)
-        mended = mend_answer(
-            answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role, video=video
-        )
+        with self._watch.step("setremotedescription"):
+            mended = mend_answer(
+                answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role, video=video
+            )
         await leg.accept(mended, identity_of(answer, index)[0] or "", video)
         self._out.agreed(offered_video=leg.video.offered is not None)
         leg.remote_text = answer
@@ -292,12 +302,69 @@ class RtcMedia(MediaSession):
         else:
             self._leave(leg)
 
-    async def add_remote_candidate(self, candidate: str | None, mid: str | None = None) -> None:
-        """A candidate that came after its description; one that cannot be used is left out."""
+    # --- candidates, one by one -----------------------------------------------------------------------------
+
+    def end_gathering(self) -> None:
+        """Ask the servers of the description in the making, or the last one, no longer."""
+        for leg in self._legs:
+            leg.gathering.stop()
+
+    def local_fragment(self) -> TrickleFragment | None:
+        """What there is to tell of the last description of ours."""
+        leg = self._offering or self._leg
+        if leg is None or self._local is None:
+            return None
+        shown = self.options.ice_candidate_filter
+        lines = [line for line in leg.gathering.candidates if shown is None or shown(line)]
+        complete = leg.gathering.is_complete
+        return trickle.fragment_of(self._local, lines, complete=complete, index=self._out.index)
+
+    def knows_peer(self, ufrag: str, pwd: str | None = None) -> bool:
+        """Of any branch."""
+        return self._leg_of(ufrag, pwd) is not None
+
+    async def add_remote_candidate(
+        self, candidate: str | None, mid: str | None = None, *, ufrag: str | None = None
+    ) -> None:
+        """Give it to the leg whose peer it is of."""
         self._assert_open("add_remote_candidate")
-        leg = self._leg or self._offering
-        if leg is not None:
-            await leg.add_remote_candidate(candidate)
+        leg = (self._leg or self._offering) if ufrag is None else self._leg_of(ufrag)
+        if leg is None or (candidate is not None and not trickle.is_usable(candidate.removeprefix("a="))):
+            return
+        if mid is not None and leg.remote_text is not None:
+            ours = parse(leg.remote_text).media[self._out.index].get("mid")
+            if ours is not None and ours != mid:
+                return
+        await leg.add_remote_candidate(candidate)
+
+    def _leg_of(self, ufrag: str, pwd: str | None = None) -> Leg | None:
+        for leg in self._legs:
+            if leg.remote_text is None or leg.ended:
+                continue
+            name, password, _ = identity_of(leg.remote_text, self._out.index)
+            if name == ufrag and pwd in (None, password):
+                return leg
+        return None
+
+    def _mark(self, leg: Leg, text: str, *, trickles: bool) -> str:
+        return trickle.mark(text, trickle=trickles, complete=leg.gathering.is_complete)
+
+    def _found(self, gathering: Gathering, line: str) -> None:
+        shown = self.options.ice_candidate_filter
+        told = self.callbacks.on_candidate
+        if told is not None and self._is_used(gathering) and (shown is None or shown(line)):
+            told(line)
+
+    def _gathered(self, gathering: Gathering) -> None:
+        if self.callbacks.on_gathered is not None and self._is_used(gathering):
+            self.callbacks.on_gathered()
+
+    def _is_used(self, gathering: Gathering) -> bool:
+        return self._closed is None and any(leg.gathering is gathering for leg in self._legs)
+
+    def _step_failed(self, step: MediaStep, error: Exception) -> None:
+        if self.callbacks.on_step_failed is not None:
+            self.callbacks.on_step_failed(step, error)
 
     async def close(self) -> None:
         """End all legs, finish recordings."""
@@ -330,6 +397,10 @@ class RtcMedia(MediaSession):
 
     def _new_leg(self) -> Leg:
         leg = Leg(self.options, self._audio, self._video, self._leg_state, self._leg_track)
+        leg.watch = self._watch
+        gathering = leg.gathering
+        gathering.on_found = lambda line: self._found(gathering, line)
+        gathering.on_complete = lambda: self._gathered(gathering)
         self._legs.append(leg)
         return leg
 
@@ -359,6 +430,7 @@ class RtcMedia(MediaSession):
             return None  # its sockets belong to the branch that has answered before
         try:
             leg = await known.fork()
+            leg.watch = self._watch
         except (MediaError, InvalidStateError, OSError):
             logger.warning("media cannot follow another branch of the call", exc_info=True)
             return None
@@ -454,14 +526,6 @@ class RtcMedia(MediaSession):
             self.callbacks.on_error(error)
         else:
             logger.warning("%s", error)
-
-    def _tell_candidates(self) -> None:
-        if self.callbacks.on_candidate is None or self._local is None:
-            return
-        sections = parse(self._local).media
-        values = (value for section in sections if section.port for value in section.all("candidate"))
-        for value in dict.fromkeys(values):
-            self.callbacks.on_candidate(f"candidate:{value}")
 
     def _assert_open(self, operation: str) -> None:
         if self._closed is not None:

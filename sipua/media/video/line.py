@@ -184,7 +184,7 @@ class VideoLine:
         self._ice = internals.ice_of(transceiver)
         self._sockets = sockets = SharedSockets()
         ice = self._ice
-        self._gathering = Gathering(ice, self._options, lambda: sockets.adopt(ice))
+        self._gathering = Gathering(ice, self._options, sockets.adopt)
         internals.replace_consent(ice, self._consent)
         if self._watched is None:
             # The state of the call is that of its audio: see `path_state`.
