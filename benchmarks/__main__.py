@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from benchmarks import dtmf, fleet, parse, signalling, soak, startup
+from benchmarks import audio_calls, dtmf, fleet, parse, signalling, soak, startup
 from benchmarks._common import exit_code, options, parsed
 
 FIGURES = {
@@ -14,6 +14,7 @@ FIGURES = {
     "soak": soak,
     "startup": startup,
     "fleet": fleet,
+    "audio_calls": audio_calls,
     "dtmf": dtmf,
 }
 

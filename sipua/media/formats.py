@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sipua.media.description import Description, Section
     from sipua.media.numbering import Numbering
 
-__all__ = ["NegotiatedAudio", "codecs_negotiated", "complete", "encodings", "is_usable"]
+__all__ = ["NegotiatedAudio", "codec_names", "codecs_negotiated", "complete", "encodings", "is_usable"]
 
 #: Static payload types may come without an rtpmap (:rfc:`3551#section-6`).
 STATIC_AUDIO: Mapping[int, str] = {
@@ -150,6 +150,13 @@ def encodings(section: Section) -> dict[int, str]:
 _RTPMAP = re.compile(r"(\d{1,3})\s+([\w.-]+\s*/\s*\d{1,6}(?:\s*/\s*\d{1,2})?)")
 
 
+def codec_names(section: Section) -> list[str]:
+    """The codecs of an m-line as it writes them; a payload type that nothing is known of as its number."""
+    maps = encodings(section)
+    names = [maps[int(f)].partition("/")[0] if f.isdigit() and int(f) in maps else f for f in section.formats]
+    return [name for name in names if name.lower() not in (_EVENT, _NOISE.lower())] or names
+
+
 def is_usable(payload_type: int, encoding: str) -> bool:
     """Whether it is one of our codecs, under a number that it can have."""
     name, rate, *_ = encoding.lower().split("/")
@@ -246,7 +253,8 @@ def _offered_extras(
 
 
 def _free(preferred: int, taken: set[int]) -> int | None:
-    return next((number for number in (preferred, *_DYNAMIC) if number not in taken), None)
+    # From above, as the codecs are numbered from below.
+    return next((number for number in (preferred, *reversed(_DYNAMIC)) if number not in taken), None)
 
 
 def _answered(rates: Sequence[int], options: MediaOptions, offer: Section) -> list[tuple[int, str]]:

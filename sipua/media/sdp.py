@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sipua.errors import MediaNegotiationError
 from sipua.media.description import Description, Section, attribute_name, parse
-from sipua.media.formats import encodings, is_usable
+from sipua.media.formats import codec_names, encodings, is_usable
 from sipua.media.interface import AUDIO_CODECS, DIRECTIONS
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def mend_offer(
     if chosen is None:
         kinds = ", ".join(dict.fromkeys(s.kind for s in original.media)) or "nothing"
         raise MediaNegotiationError(f"the offer has no audio to answer (it offers {kinds})")
-    names = _codec_names(description.media[chosen])
+    names = codec_names(description.media[chosen])
     settle_mids(description, None)
     description.media = [description.media[chosen]]
     if mid is not None:
@@ -294,7 +294,7 @@ def mend_answer(
     if section.port == 0:
         raise MediaNegotiationError("the peer refused audio (port 0)")
     description.media = [section]
-    names = _codec_names(section)
+    names = codec_names(section)
     offered = parse(offer)
     if role is not None:
         offered.media[0].put("setup", role)
@@ -303,11 +303,6 @@ def mend_answer(
     _require_transport(section, "answer")
     _require_codec(section, names, codecs, "answer")
     return str(description)
-
-
-def _codec_names(section: Section) -> list[str]:
-    maps = encodings(section)
-    return [maps[int(f)].partition("/")[0] if f.isdigit() and int(f) in maps else f for f in section.formats]
 
 
 def _require_transport(section: Section, what: str) -> None:

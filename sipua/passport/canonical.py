@@ -10,6 +10,8 @@ from sipua.sip import URI, ParseError
 
 _SEPARATORS = str.maketrans("", "", " -.()")
 _NUMBER = re.compile(r"\+?[0-9*#]+")
+_ESCAPE = re.compile("%([0-9a-f]{2})")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _GLOBAL = re.compile(r"\+[0-9 \-.()]*[0-9][0-9 \-.()]*")
 
 
@@ -45,10 +47,19 @@ def canonical_number(text: str) -> str | None:
 
 
 def canonical_uri(uri: URI) -> str:
-    """An address without port, password, parameters and headers, its host in lower case (:rfc:`8224#section-8.5`)."""
+    """An address without port, password, parameters and headers, in lower case (:rfc:`8224#section-8.5`)."""
     if uri.scheme not in ("sip", "sips"):
         return str(uri)
-    return str(URI(uri.scheme, uri.host.lower(), uri.user))
+    if uri.user is None:
+        return f"{uri.scheme}:{uri.host.lower()}"
+    user = str(uri).partition(":")[2].partition("@")[0].partition(":")[0]
+    return f"{uri.scheme}:{_ESCAPE.sub(_unescape, user.lower())}@{uri.host.lower()}"
+
+
+def _unescape(match: re.Match[str]) -> str:
+    """Escapes are needed for reserved characters only (:rfc:`3986#section-6.2.2`)."""
+    character = chr(int(match[1], 16))
+    return character.lower() if character in _UNRESERVED else match[0].upper()
 
 
 def party_of(uri: URI) -> Party:

@@ -66,10 +66,11 @@ NO_SOURCE = IdentityCheck(
 class Signer(Protocol):
     """What signs outgoing INVITEs, such as `sipua.IdentitySigner`."""
 
-    def sign(self, request: Request, sdp: str) -> tuple[tuple[str, str], ...]:
+    def sign(self, request: Request, sdp: str, *, full: bool = False) -> tuple[tuple[str, str], ...]:
         """The header fields that vouch for `request`; `sdp` is its session description, empty when there is none.
 
-        Called each time that an INVITE goes out. They take the place of fields of the same name.
+        Called each time that an INVITE goes out. They take the place of fields of the same name. With `full` nothing
+        may be left out of the token: the peer could not do without.
         """
 
 

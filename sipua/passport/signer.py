@@ -26,8 +26,8 @@ class IdentitySigner:
     :param key: the private key (P-256): the path of a PEM file, or its content.
     :param certificate_url: the https URL where others find the certificate.
     :param password: of the key.
-    :param compact: send the signature only, when there are no fingerprints (:rfc:`8225#section-7`): shorter, and void
-        when somebody on the way rewrites From, To or Date.
+    :param compact: send the signature only (:rfc:`8225#section-7`): shorter, and void when somebody on the way changes
+        From, To, Date or fingerprints. After a 438 the call is tried once more in full form.
     :param clock: the time, in seconds since 1970.
     :raises ConfigurationError: a key that cannot be read or is of another kind, or no https URL.
     """
@@ -53,7 +53,7 @@ class IdentitySigner:
         self._compact = compact
         self._clock = clock
 
-    def sign(self, request: Request, sdp: str) -> tuple[tuple[str, str], ...]:
+    def sign(self, request: Request, sdp: str, *, full: bool = False) -> tuple[tuple[str, str], ...]:
         """The Date and Identity header fields for `request`, whose session description is `sdp`."""
         now = int(self._clock())
         claims = token.Claims(
@@ -61,8 +61,7 @@ class IdentitySigner:
         )
         signed = token.signing_input(self.certificate_url, claims)
         signature = token.encode(keys.sign(self._key, signed.encode()))
-        compact = self._compact and not claims.fingerprints
-        text = f"..{signature}" if compact else f"{signed}.{signature}"
+        text = f"..{signature}" if self._compact and not full else f"{signed}.{signature}"
         return (
             ("Date", email.utils.formatdate(now, usegmt=True)),
             ("Identity", str(IdentityField(text, self.certificate_url, token.ALGORITHM))),

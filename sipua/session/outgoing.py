@@ -93,12 +93,13 @@ def _send(session: RTCSession) -> None:
     _send_invite(session)
 
 
-def _send_invite(session: RTCSession) -> None:
+def _send_invite(session: RTCSession, *, full_signature: bool = False) -> None:
     def received(result: Response | NoResponse) -> None:
         session._post(lambda: _on_result(session, result), urgent=isinstance(result, NoResponse))
 
     if session._signer is not None:  # as the last: it is signed as it goes out
-        for name, value in session._signer.sign(session.request, sdp_of(session.request)):
+        sdp = sdp_of(session.request)
+        for name, value in session._signer.sign(session.request, sdp, full=full_signature):
             session.request.headers.set(name, value)
     session._invite = session._host.send_request(session.request, received)
 
@@ -113,6 +114,20 @@ def _with_longer_interval(session: RTCSession, refusal: Response) -> bool:
         request.headers.set(name, value)
     session.request = request
     _send_invite(session)
+    return True
+
+
+def _with_full_signature(session: RTCSession, refusal: Response) -> bool:
+    """After a 438: try once more with all that was signed, for what is left out may change on the way.
+
+    :rfc:`8224#section-6.1.1`
+    """
+    waiting = session.status in (State.INVITE_SENT, State.PROCEEDING)
+    is_compact = (session.request.headers.get("Identity") or "").startswith("..")
+    if refusal.code != 438 or not waiting or session._signer is None or not is_compact:
+        return False
+    session.request = next_invite(session)
+    _send_invite(session, full_signature=True)
     return True
 
 
@@ -149,7 +164,11 @@ def _on_result(session: RTCSession, result: Response | NoResponse) -> None:
         _on_provisional(session, result)
     elif result.code < 300:
         accepted.on_accepted(session, result)
-    elif not _with_longer_interval(session, result) and not session._redirection.on_failure(result):
+    elif not (
+        _with_longer_interval(session, result)
+        or _with_full_signature(session, result)
+        or session._redirection.on_failure(result)
+    ):
         session.response = result
         refused(session, cause_of_status(result.code), result)
 

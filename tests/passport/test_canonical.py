@@ -36,7 +36,8 @@ def test_numbers(text: str, number: str | None) -> None:
         ("sip:600@example.com", "uri", "sip:600@example.com"),
         ("sip:alice@example.com;user=phone", "uri", "sip:alice@example.com"),
         ("sip:alice:secret@EXAMPLE.com:5070;transport=ws", "uri", "sip:alice@example.com"),
-        ("sips:%61lice@example.com", "uri", "sips:alice@example.com"),
+        ("sips:%61lice%2f%7E@example.com", "uri", "sips:alice%2F~@example.com"),
+        ("sip:Alice%41@example.com", "uri", "sip:alicea@example.com"),
         ("sip:example.com", "uri", "sip:example.com"),
         ("im:alice@example.com", "uri", "im:alice@example.com"),
     ],
@@ -58,6 +59,7 @@ def test_a_number_is_itself_in_any_domain() -> None:
 def test_an_address_is_compared_in_canonical_form() -> None:
     party = Party("uri", "sip:alice@EXAMPLE.com:5060;x=y")
     assert party.is_meant_by(URI.parse("sip:alice@example.com"))
-    assert not party.is_meant_by(URI.parse("sip:Alice@example.com"))
+    assert party.is_meant_by(URI.parse("sip:Alice@example.com"))
+    assert not party.is_meant_by(URI.parse("sip:alicia@example.com"))
     assert not Party("uri", "sip:").is_meant_by(URI.parse("sip:alice@example.com"))
     assert canonical_uri(URI.parse("tel:+1")) == "tel:+1"

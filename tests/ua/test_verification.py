@@ -128,6 +128,25 @@ async def test_late_offer_has_no_fingerprints_to_sign() -> None:
         await wire.request("ACK")
 
 
+async def test_compact_form_that_does_not_arrive_as_it_was_is_followed_by_the_full_one() -> None:
+    """RFC 8224 §6.1.1: once."""
+    wire = Wire()
+    async with user_agent(wire, identity_signer=signer(compact=True)) as ua:
+        call = ua.call("bob")
+        first = await wire.request("INVITE")
+        assert str(first.headers["Identity"]).startswith("..")
+        wire.reply(first, 438)
+        await wire.request("ACK")
+        second = await wire.request("INVITE")
+        assert second.cseq.sequence == first.cseq.sequence + 1
+        assert token.parse(str(second.headers["Identity"]).partition(";")[0]).claims.iat == NOW
+        wire.reply(second, 438)
+        await wire.request("ACK")
+        with pytest.raises(CallRejected) as caught:
+            await call.wait_confirmed()
+        assert caught.value.status_code == 438
+
+
 async def test_anonymous_calls_are_not_signed() -> None:
     wire = Wire()
     async with user_agent(wire, identity_signer=signer()) as ua:

@@ -121,12 +121,23 @@ class StreamDecoder:
         """Something for so many samples that are missing after history and `tail`."""
         if self._noise is not None:
             return self._noise_of(samples)
-        pcm = self._decoder.conceal(samples) if self._decoder is not None else None
-        if pcm is None:
-            if not self._concealer.active:
-                self._concealer.begin(b"".join(self.history) + tail)
-            return self._concealer.take(samples)
-        return pcm[: samples * SAMPLE_BYTES] + bytes(max(0, samples * SAMPLE_BYTES - len(pcm)))
+        if (pcm := self._decoder_fills(samples)) is not None:
+            return pcm
+        if not self._concealer.active:
+            self._concealer.begin(b"".join(self.history) + tail)
+        return self._concealer.take(samples)
+
+    def _decoder_fills(self, samples: int) -> bytes | None:
+        if self._decoder is None:
+            return None
+        # Opus does it in steps of 2.5 ms only.
+        step = max(1, self.rate // 400)
+        try:
+            pcm = self._decoder.conceal(-(-samples // step) * step)
+        except CodecError:
+            return None
+        size = samples * SAMPLE_BYTES
+        return None if pcm is None or len(pcm) < size else pcm[:size]
 
     def _noise_of(self, samples: int) -> bytes:
         noise = self._noise

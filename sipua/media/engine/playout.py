@@ -240,13 +240,18 @@ class Playout:
             self._buffer.drop_before(self._buffer.next + 1)
             self._buffer.late += 1
             self._lost += 1
+            self._concealed += round(self._starving * self.rate)
+            self._starving = 0.0
             return b""
         if packet[1] != self._sound.payload_type and not self._turned(packet):
             return b""
         pcm = self._decoded(packet)
         if not pcm:
             return b""
-        if self._filled or self._starving or not self.flowing or not self._smooth:
+        # What was filled in before a packet that follows the last one was a pause of the sender, and only what
+        # was filled in after it had been due took the place of audio.
+        self._concealed += max(0, self._samples(-gap)) if self._starving else 0
+        if not self._smooth:
             pcm = self._sound.join(pcm)
         self._starving = 0.0
         self._smooth = len(pcm) == self._frame_bytes
@@ -289,12 +294,12 @@ class Playout:
         return False
 
     def _decoded(self, packet: Packet) -> bytes:
-        """The PCM of the next packet, and the cursor after it. Empty: it is malformed, and as good as lost."""
+        """The PCM of the next packet, and the cursor after it. Empty: it is malformed, and lost from now on."""
         buffer = self._buffer
         del buffer.packets[buffer.next]
-        buffer.next += 1
         pcm = self._sound.decode(packet[2])
         if pcm:
+            buffer.next += 1
             self._cursor = packet[0] + len(pcm) * self._sound.clock_rate // (SAMPLE_BYTES * self.rate)
         else:
             buffer.discarded += 1
@@ -308,12 +313,13 @@ class Playout:
         buffer = self._buffer
         gap = packet[0] - self._cursor
         missing = buffer.missing_before(number)
+        self._concealed += round(self._starving * self.rate)
+        self._starving = 0.0
         pause = gap > missing * self._units(_LONGEST_PACKET)
         if gap <= 0 or (pause and self._waited(packet) >= self._delays.target):
             self._lost += missing
             buffer.drop_before(number)
             return b""
-        self._starving = 0.0
         if missing == 1 and not pause:
             pcm = self._sound.recover(packet[1], packet[2], self._samples(gap))
             if pcm is not None:
@@ -327,6 +333,7 @@ class Playout:
         done = missing * units // gap
         self._lost += done
         buffer.drop_before(buffer.next + done)
+        self._concealed += self._samples(units)
         return self._fill(units)
 
     def _starved(self) -> bytes:
@@ -338,6 +345,7 @@ class Playout:
         if self._starving > (_NOISE_IDLE if self._sound.in_noise else _IDLE):
             self.flowing = False
             self._cursor = None
+            self._starving = 0.0
             self._sound.restart()
         return self._fill(self._units(FRAME_DURATION))
 
@@ -347,8 +355,6 @@ class Playout:
         self._smooth = False
         if self._cursor is not None:
             self._cursor += units
-        if not self._sound.in_noise:
-            self._concealed += samples
         return self._sound.fill(samples, self._tail)
 
     # --- delay -----------------------------------------------------------------------------------------------
