@@ -146,7 +146,10 @@ class NewRTCSession:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """An out-of-dialog MESSAGE (:rfc:`3428`). An incoming one is answered 200 unless `message` is rejected."""
+    """An out-of-dialog MESSAGE (:rfc:`3428`). An incoming one is answered 200 unless `message` is rejected.
+
+    `message` is an `IncomingMessage` or an `OutgoingMessage`.
+    """
 
     originator: Originator
     message: Any
@@ -155,11 +158,28 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class NewOptions:
-    """An out-of-dialog OPTIONS (:rfc:`3261#section-11`)."""
+    """An out-of-dialog OPTIONS (:rfc:`3261#section-11`): `options` is an `IncomingOptions` or an `OutgoingOptions`."""
 
     originator: Originator
     options: Any
     request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSucceeded:
+    """A MESSAGE or OPTIONS of ours was answered with 2xx."""
+
+    originator: Originator
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed:
+    """A MESSAGE or OPTIONS of ours was refused, or got no answer: then `response` is None, or a challenge."""
+
+    originator: Originator
+    response: Response | None
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,7 +463,7 @@ class Reinvite:
     callback: Callable[[], Any] | None = None
 
     def reject(
-        self, *, status_code: int = 403, reason_phrase: str | None = None, extra_headers: Any = ()
+        self, status_code: int = 403, reason_phrase: str | None = None, *, extra_headers: Any = ()
     ) -> None:
         """Refuse it; the call goes on as it is.
 
@@ -484,9 +504,11 @@ class Refer:
         """Follow it; returns the new call (see `IncomingRefer.accept`)."""
         return self.refer.accept(**options)
 
-    def reject(self, status_code: int = 603, reason_phrase: str | None = None) -> None:
-        """Do not follow it."""
-        self.refer.reject(status_code, reason_phrase)
+    def reject(
+        self, status_code: int = 603, reason_phrase: str | None = None, *, extra_headers: Any = ()
+    ) -> None:
+        """Do not follow it (see `IncomingRefer.reject`)."""
+        self.refer.reject(status_code, reason_phrase, extra_headers=extra_headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,9 +522,11 @@ class Replaces:
         """Take the new call in place of this one; returns it (see `Replacement.accept`)."""
         return self.replacement.accept(**options)
 
-    def reject(self, status_code: int = 486, reason_phrase: str | None = None) -> None:
-        """Refuse; this call goes on."""
-        self.replacement.reject(status_code, reason_phrase)
+    def reject(
+        self, status_code: int = 486, reason_phrase: str | None = None, *, extra_headers: Any = ()
+    ) -> None:
+        """Refuse; this call goes on (see `Replacement.reject`)."""
+        self.replacement.reject(status_code, reason_phrase, extra_headers=extra_headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ browser), the row says what stands for it.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import inspect
 import re
@@ -123,6 +124,59 @@ UA_CALL_OPTIONS = {
     "sessionTimersExpires": "session_timers_expires",
 }
 
+#: Options of the user agent's other methods.
+UA_OPTIONS = {
+    "unregister": {"all": "all"},
+    "sendMessage": {
+        "target": "target",
+        "body": "body",
+        "contentType": "content_type",
+        "eventHandlers": "event_handlers",
+        "extraHeaders": "extra_headers",
+        "fromUserName": "from_user_name",
+        "fromDisplayName": "from_display_name",
+    },
+    "sendOptions": {
+        "target": "target",
+        "body": "body",
+        "contentType": "content_type",
+        "eventHandlers": "event_handlers",
+        "extraHeaders": "extra_headers",
+    },
+    "subscribe": {
+        "target": "target",
+        "eventName": "event",
+        "accept": "accept",
+        "expires": "expires",
+        "contentType": "content_type",
+        "allowEvents": "allow_events",
+        "extraHeaders": "extra_headers",
+    },
+    "notify": {
+        "subscribe": "subscribe",
+        "contentType": "content_type",
+        "pending": "pending",
+        "allowEvents": "allow_events",
+        "extraHeaders": "extra_headers",
+    },
+    "terminateSessions": {"options": "options"},
+    "normalizeTarget": {"target": "target"},
+    "get": {"parameter": "key"},
+    "set": {"parameter": "key", "value": "value"},
+}
+
+MESSAGE_MEMBERS = {
+    "IncomingMessage": "direction local_identity remote_identity accept reject data",
+    "IncomingOptions": "direction local_identity remote_identity accept reject data",
+    "OutgoingMessage": "direction local_identity remote_identity data on",
+    "OutgoingOptions": "direction local_identity remote_identity data on",
+}
+
+REGISTRATOR_OF_JSSIP = ["register", "unregister", "registered", "setExtraHeaders", "setExtraContactParams"]
+
+#: What a transport object has: JsSIP's Socket.
+SOCKET_MEMBERS = {"url": "url", "via_transport": "via_transport", "weight": "weight", "connect": "connect"}
+
 #: What stands for the constraints and objects of a browser.
 MEDIA_OPTIONS = {
     "mediaConstraints": "audio",
@@ -165,6 +219,53 @@ def test_user_agent_event(name: str) -> None:
 def test_call_option(name: str) -> None:
     assert snake(name) == UA_CALL_OPTIONS[name]
     assert snake(name) in inspect.signature(UA.call).parameters
+
+
+@pytest.mark.parametrize(
+    ("method", "option"), [(method, option) for method, row in UA_OPTIONS.items() for option in row]
+)
+def test_user_agent_option(method: str, option: str) -> None:
+    assert UA_OPTIONS[method][option] in inspect.signature(getattr(UA, snake(method))).parameters
+
+
+@pytest.mark.parametrize("name", MESSAGE_MEMBERS)
+async def test_messages(name: str) -> None:
+    kind = getattr(sipua.ua.outofdialog, name)
+    ua = UA("sip:alice@example.com", sockets=MemoryNetwork().connector("ws://a.invalid/"))
+    ua.loop = asyncio.get_running_loop()
+    request = sipua.Request("MESSAGE", sipua.URI.parse("sip:bob@example.com"))
+    for header in ("From", "To"):
+        request.headers.add(header, "<sip:bob@example.com>")
+    made = kind(ua, request, None) if name.startswith("Out") else kind(ua, None, request)
+    for member in MESSAGE_MEMBERS[name].split():
+        assert hasattr(made, member), member
+    if name.startswith("Out"):
+        assert kind.event_names == {"succeeded", "failed"}
+
+
+@pytest.mark.parametrize("name", REGISTRATOR_OF_JSSIP)
+async def test_registrator_member(name: str) -> None:
+    ua = UA("sip:alice@example.com", sockets=MemoryNetwork().connector("ws://a.invalid/"), register=False)
+    ua.start()
+    assert hasattr(ua.registrator(), snake(name))
+    await ua.stop()
+
+
+@pytest.mark.parametrize("name", SOCKET_MEMBERS)
+def test_socket(name: str) -> None:
+    assert hasattr(sipua.WebSocketInterface("wss://a.invalid/", weight=2), SOCKET_MEMBERS[name])
+
+
+@pytest.mark.parametrize(
+    "sockets",
+    [
+        "wss://a.invalid/",
+        ["wss://a.invalid/", ("wss://b.invalid/", 5)],
+        [sipua.WebSocketInterface("wss://a.invalid/", weight=2), "ws://b.invalid/"],
+    ],
+)
+def test_sockets_in_each_way(sockets: Any) -> None:
+    assert UA("sip:alice@example.com", sockets=sockets).configuration.sockets[0].url == "wss://a.invalid/"
 
 
 @pytest.mark.parametrize("name", MEDIA_OPTIONS)
@@ -327,6 +428,21 @@ async def test_session(member: str) -> None:
     async with ua:
         call = ua.call("bob")
         assert hasattr(call, snake(member))
+        call.terminate()
+
+
+async def test_hold_and_mute_say_who_and_what() -> None:
+    network = MemoryNetwork()
+    network.listen("ws://a.invalid/", lambda connection: None)
+    async with UA(
+        "sip:alice@example.com",
+        sockets=network.connector("ws://a.invalid/"),
+        register=False,
+        media=SignallingOnlyMedia,
+    ) as ua:
+        call = ua.call("bob")
+        assert set(call.is_on_hold()) == {"local", "remote"}
+        assert set(call.is_muted()) == {"audio", "video"}
         call.terminate()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 from sipua.cli.audio import AudioOptions, audio_options
@@ -24,6 +26,11 @@ Ctrl-C. A call that was answered and ended in one of these ways is a success (ex
 @timeout_option("Give up when connecting, or ringing, takes longer.")
 @audio_options
 @click.option("--dtmf", type=Digits(), help="Send these digits after the answer; a comma waits 2 s.")
+@click.option(
+    "--dtmf-by",
+    type=click.Choice(["RFC4733", "INFO", "INBAND"], case_sensitive=False),
+    help="How to send them; without it: RFC4733 when the peer takes it, else INFO.",
+)
 @click.option("--header", type=Header(), multiple=True, help="Add this header to the call request.")
 @click.option("--anonymous", is_flag=True, help="Do not tell the peer who calls.")
 @click.option("--register", is_flag=True, help="Register first, for servers that want that.")
@@ -34,6 +41,7 @@ def command(
     timeout: float,
     audio: AudioOptions,
     dtmf: str | None,
+    dtmf_by: Literal["RFC4733", "INFO", "INBAND"] | None,
     header: tuple[str, ...],
     anonymous: bool,
     register: bool,
@@ -61,7 +69,7 @@ def command(
                     await call.wait_confirmed()
                 except CallFailed as error:
                     raise refused(call, error) from None
-                await talk(call, audio, dtmf=dtmf)
+                await talk(call, audio, dtmf=dtmf, dtmf_by=dtmf_by)
                 code = hang_up(call)
         finally:
             if report is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
 from sipua.events import Cause
@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from sipua.errors import CallFailed
     from sipua.session import RTCSession
 
+DtmfBy = Literal["RFC4733", "INFO", "INBAND"] | None
+
 #: After the file has been sent, so much longer until the call is hung up: the peer still has to hear its end.
 AFTERWARDS = 0.5
 
 
-async def talk(call: RTCSession, audio: AudioOptions, *, dtmf: str | None = None) -> None:
+async def talk(
+    call: RTCSession, audio: AudioOptions, *, dtmf: str | None = None, dtmf_by: DtmfBy = None
+) -> None:
     """Do in a confirmed call what the options say; returns when it is over, or has to be hung up."""
     source = audio.source()
     playback = call.audio.play(source) if source is not None else None
-    digits = call.send_dtmf(dtmf) if dtmf is not None else None
+    digits = call.send_dtmf(dtmf, transport_type=dtmf_by) if dtmf is not None else None
 
     async def finished() -> None:
         if playback is None or not audio.ends_by_itself:

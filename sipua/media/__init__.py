@@ -18,6 +18,7 @@ from sipua.media.interface import (
     MediaOptions,
     MediaSession,
     MediaStats,
+    OpusOptions,
     Playback,
 )
 from sipua.media.signalling import SignallingOnlyMedia
@@ -36,6 +37,7 @@ __all__ = [
     "MediaOptions",
     "MediaSession",
     "MediaStats",
+    "OpusOptions",
     "Playback",
     "SignallingOnlyMedia",
     "default_media_factory",

@@ -183,9 +183,7 @@ def _formats(section: Section) -> list[_Format]:
             continue
         name, rate, *channels = encoding.lower().split("/")
         payload_type = int(number)
-        extra = name in (_EVENT, _NOISE.lower()) and (
-            payload_type in _DYNAMIC or _is_static(payload_type, name)
-        )
+        extra = payload_type == _NOISE_TYPE or (name == _EVENT and payload_type in _DYNAMIC)
         if extra or is_usable(payload_type, encoding):
             count = int(channels[0]) if channels else 1
             found.append(_Format(payload_type, name, int(rate), count, fmtp.get(number, {})))

@@ -26,6 +26,7 @@ from sipua.media.srtp import SecureTransport
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sipua.media.codecs import CodecSpec
     from sipua.media.formats import NegotiatedAudio
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.numbering import Numbering
@@ -338,9 +339,7 @@ class Leg:
         local, remote = internals.candidate_pair(self._ice)
         return MediaStats(
             state=self.state,
-            codec=next((f"{c.name}/{c.clockRate}" for c in internals.codecs_of(self.transceiver)), None)
-            if self._started is not None
-            else None,
+            codec=_spelled(channel.codec) if channel.codec is not None else None,
             direction=internals.current_direction(self.transceiver),
             packets_sent=sent.packets,
             bytes_sent=sent.bytes,
@@ -390,6 +389,11 @@ class Leg:
             await asyncio.wait({self._asking})
         if self.track is not None:
             self.track.stop()
+
+
+def _spelled(codec: CodecSpec) -> str:
+    name = codec.name if codec.name == "opus" else codec.name.upper()
+    return f"{name}/{codec.clock_rate}"
 
 
 def _refused(what: str, error: Exception) -> MediaNegotiationError:

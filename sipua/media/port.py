@@ -179,6 +179,7 @@ class CallAudio(AudioPort):
     def close(self) -> None:
         """End playbacks and readers, finish recordings. Idempotent."""
         self._closed = True
+        self._taps.clear()
         self.dtmf.close()
         self.outlet.close()
         self.inlet.close()

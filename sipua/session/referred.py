@@ -9,7 +9,7 @@ from sipua import events
 from sipua.errors import InvalidStateError, ParseError
 from sipua.events import Cause
 from sipua.session import reference
-from sipua.session.headers import header_list
+from sipua.session.headers import checked_phrase, header_list, response_header_list
 from sipua.session.notifier import ReferNotifier
 from sipua.session.refer import hang_up_after
 from sipua.session.reply import respond
@@ -132,21 +132,26 @@ class IncomingRefer:
         self._watch(call, hang_up_after)
         return call
 
-    def reject(self, status_code: int = DECLINE, reason_phrase: str | None = None) -> None:
+    def reject(
+        self, status_code: int = DECLINE, reason_phrase: str | None = None, *, extra_headers: Any = ()
+    ) -> None:
         """Do not make the call.
 
         :param status_code: 300 to 699.
+        :param extra_headers: of the answer to the REFER, unless that was answered already: then a NOTIFY says no.
         :raises InvalidStateError: already decided.
         :raises ValueError: no such status code.
         """
         if not 300 <= status_code <= 699:
             raise ValueError(f"status_code={status_code}: not between 300 and 699")
+        headers = response_header_list(extra_headers, status_code)
+        phrase = checked_phrase(reason_phrase)
         self._decide("reject")
         if not self._answered:
             self._answer()
-            respond(self._usages.owner, self._transaction, self.request, status_code, phrase=reason_phrase)
+            respond(self._usages.owner, self._transaction, self.request, status_code, headers, phrase)
         elif self._notifier is not None:
-            self._notifier.finish(status_line(status_code, reason_phrase))
+            self._notifier.finish(status_line(status_code, phrase))
 
     def settle(self) -> None:
         """The handlers are done, or take too long: answer, for the REFER cannot wait for a person."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sipua import events
 from sipua.errors import InvalidStateError
 from sipua.session import incoming
+from sipua.session.headers import checked_phrase, response_header_list
 from sipua.session.refer import hang_up_after
 from sipua.session.states import State
 
@@ -95,17 +96,22 @@ class Replacement:
                 raise
         return new
 
-    def reject(self, status_code: int = 486, reason_phrase: str | None = None) -> None:
+    def reject(
+        self, status_code: int = 486, reason_phrase: str | None = None, *, extra_headers: Any = ()
+    ) -> None:
         """Refuse; the old call goes on.
 
         :param status_code: 300 to 699.
+        :param extra_headers: also Contact, with a 3xx: where else to try.
         :raises InvalidStateError: already decided or given up.
         :raises ValueError: no such status code.
         """
         if not 300 <= status_code <= 699:
             raise ValueError(f"status_code={status_code}: not between 300 and 699")
+        headers = response_header_list(extra_headers, status_code)
+        phrase = checked_phrase(reason_phrase)
         self._decide("reject")
-        self._new.terminate(status_code=status_code, reason_phrase=reason_phrase)
+        self._new.terminate(status_code=status_code, reason_phrase=phrase, extra_headers=headers)
 
     def _decide(self, what: str) -> None:
         if self._decision:

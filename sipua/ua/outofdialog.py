@@ -2,19 +2,94 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal
 
+from sipua import events
+from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError
 from sipua.session.headers import HeaderLike, HeaderPairs, header_list, response_header_list
+from sipua.session.host import NoResponse
+from sipua.session.outcome import settle
 from sipua.sip import Address, make_response
 
 if TYPE_CHECKING:
-    from sipua.sip import Request, ServerTransaction
+    from collections.abc import Generator, Mapping
+
+    from sipua.emitter import Handler
+    from sipua.sip import Request, Response, ServerTransaction
     from sipua.ua.ua import UA
+
+
+class Outgoing(Emitter):
+    """A request of ours outside of calls. Awaiting it gives the final response.
+
+    Its events are ``succeeded`` (`events.RequestSucceeded`) and ``failed`` (`events.RequestFailed`); nobody has to wait
+    for either.
+
+    :raises RequestFailed: (when awaited) a final response of 300 or more, or none.
+    """
+
+    event_names = frozenset({"succeeded", "failed"})
+    direction: Literal["outgoing"] = "outgoing"
+
+    def __init__(self, ua: UA, request: Request, event_handlers: Mapping[str, Handler] | None) -> None:
+        super().__init__()
+        self.request = request
+        self.data: dict[str, Any] = {}
+        """For the application; not used here."""
+        self._done: asyncio.Future[Response] = ua.loop.create_future()
+        for name, handler in (event_handlers or {}).items():
+            self.on(name, handler)
+
+    def __await__(self) -> Generator[Any, None, Response]:
+        return _shielded(self._done).__await__()
+
+    def __str__(self) -> str:
+        return f"{self.request.method} to {self.request.uri}"
+
+    @property
+    def local_identity(self) -> Address:
+        """Who sends it."""
+        return self.request.from_address
+
+    @property
+    def remote_identity(self) -> Address:
+        """Who gets it."""
+        return self.request.to_address
+
+    @property
+    def body(self) -> str:
+        """Its content, as text."""
+        return self.request.text
+
+    def receive(self, result: Response | NoResponse) -> None:
+        """A response, or that there is none; called by the user agent."""
+        settle(self._done, self.request.method, result)
+        if isinstance(result, NoResponse):
+            self.emit("failed", events.RequestFailed("system", result.response, result.cause))
+        elif result.code >= 300:
+            self.emit("failed", events.RequestFailed("remote", result, events.cause_of_status(result.code)))
+        elif result.code >= 200:
+            self.emit("succeeded", events.RequestSucceeded("remote", result))
+
+
+async def _shielded(done: asyncio.Future[Response]) -> Response:
+    return await asyncio.shield(done)
+
+
+class OutgoingMessage(Outgoing):
+    """A MESSAGE of ours, made by `UA.send_message`."""
+
+
+class OutgoingOptions(Outgoing):
+    """An OPTIONS of ours, made by `UA.send_options`."""
 
 
 class Incoming:
     """A request that the application may answer."""
+
+    direction: Literal["incoming"] = "incoming"
 
     def __init__(self, ua: UA, transaction: ServerTransaction, request: Request) -> None:
         self.request = request
@@ -24,6 +99,11 @@ class Incoming:
         self._transaction = transaction
         self._answered = False
         self._deferred = False
+
+    @property
+    def local_identity(self) -> Address:
+        """Whom it was sent to."""
+        return self.request.to_address
 
     @property
     def remote_identity(self) -> Address:

@@ -14,7 +14,7 @@ from sipua.media import default_media_factory
 from sipua.media.checks import check_options, make_options
 from sipua.media.interface import MediaFactory, MediaOptions, MediaSession
 from sipua.session import outgoing
-from sipua.session.headers import HeaderLike, header_list
+from sipua.session.headers import HeaderLike, checked_body, header_list
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.outcome import settle
 from sipua.session.replaces import dialog_ids
@@ -34,6 +34,7 @@ from sipua.ua.eventing import EventPackages
 from sipua.ua.identity import Identity
 from sipua.ua.inbound import ALLOW, on_request, supported_header
 from sipua.ua.inbound_events import allow_events
+from sipua.ua.outofdialog import OutgoingMessage, OutgoingOptions
 from sipua.ua.registrator import Registrator
 from sipua.ua.requests import new_invite, new_request
 from sipua.ua.targets import normalize_target, request_target
@@ -420,25 +421,45 @@ class UA(EventPackages):
         *,
         content_type: str = "text/plain",
         extra_headers: HeaderLike = (),
-    ) -> asyncio.Future[Response]:
+        event_handlers: Mapping[str, Handler] | None = None,
+        from_user_name: str | None = None,
+        from_display_name: str | None = None,
+    ) -> OutgoingMessage:
         """Send a MESSAGE outside of calls (:rfc:`3428`).
 
-        :returns: the final response; a `RequestFailed` for one of 300 or more, or none.
+        :param event_handlers: handlers for the events of what is returned: ``succeeded`` and ``failed``.
+        :returns: awaitable for the final response; a `RequestFailed` for one of 300 or more, or none.
         :raises InvalidTargetError: not a target.
+        :raises InvalidHeaderError: a header that must not go on the wire, or is not the application's to set.
         :raises InvalidStateError: not started.
+        :raises ValueError: there is no event of that name.
         """
-        content = body.encode() if isinstance(body, str) else body
-        return self._send_out_of_dialog(
-            "MESSAGE", target, (("Content-Type", content_type), *header_list(extra_headers)), content
+        headers = (*header_list([("Content-Type", content_type)]), *header_list(extra_headers))
+        sender = self.identity.from_value(user=from_user_name, display_name=from_display_name)
+        message = OutgoingMessage(
+            self, self._request("MESSAGE", target, headers, checked_body(body), sender), event_handlers
         )
+        self.emit("new_message", events.NewMessage("local", message, message.request))
+        self.endpoint.send_request(message.request, message.receive)
+        return message
 
     def send_options(
-        self, target: str | URI, body: str | bytes = b"", *, extra_headers: HeaderLike = ()
-    ) -> asyncio.Future[Response]:
+        self,
+        target: str | URI,
+        body: str | bytes = b"",
+        *,
+        content_type: str = SDP_TYPE,
+        extra_headers: HeaderLike = (),
+        event_handlers: Mapping[str, Handler] | None = None,
+    ) -> OutgoingOptions:
         """Ask `target` what it can do (:rfc:`3261#section-11`); see `send_message`."""
-        content = body.encode() if isinstance(body, str) else body
-        headers = (("Accept", SDP_TYPE), ("Contact", self.contact()), *header_list(extra_headers))
-        return self._send_out_of_dialog("OPTIONS", target, headers, content)
+        content = checked_body(body)
+        kind = header_list([("Content-Type", content_type)]) if content else ()
+        headers = (("Accept", SDP_TYPE), ("Contact", self.contact()), *kind, *header_list(extra_headers))
+        options = OutgoingOptions(self, self._request("OPTIONS", target, headers, content), event_handlers)
+        self.emit("new_options", events.NewOptions("local", options, options.request))
+        self.endpoint.send_request(options.request, options.receive)
+        return options
 
     def refer(
         self,
@@ -463,24 +484,31 @@ class UA(EventPackages):
     def _send_out_of_dialog(
         self, method: str, target: str | URI, headers: tuple[tuple[str, str], ...], body: bytes
     ) -> asyncio.Future[Response]:
+        request = self._request(method, target, headers, body)
+        done: asyncio.Future[Response] = self.loop.create_future()
+        self.endpoint.send_request(request, lambda result: settle(done, method, result))
+        return done
+
+    def _request(
+        self,
+        method: str,
+        target: str | URI,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes,
+        sender: str | None = None,
+    ) -> Request:
+        """A request outside of dialogs; `sender` is the From value when it is not ours."""
         self._assert_running(method)
         uri = request_target(target, self.configuration.uri)
-        request = new_request(
+        return new_request(
             method,
             uri,
-            from_=self.identity.from_value(),
+            from_=sender or self.identity.from_value(),
             to=f"<{uri}>",
             route=self.identity.route(),
             headers=(*self._standard, *headers),
             body=body,
         )
-        done: asyncio.Future[Response] = self.loop.create_future()
-        if method == "MESSAGE":
-            self.emit("new_message", events.NewMessage("local", None, request))
-        elif method == "OPTIONS":
-            self.emit("new_options", events.NewOptions("local", None, request))
-        self.endpoint.send_request(request, lambda result: settle(done, method, result))
-        return done
 
     def terminate_sessions(self, **options: Any) -> None:
         """End all calls; `options` as for `RTCSession.terminate`."""

@@ -445,6 +445,22 @@ async def test_answer_takes_calls_and_gives_each_a_recording(tmp_path: Path) -> 
     assert digits == ["5", "5"]
 
 
+@pytest.mark.parametrize(
+    ("how", "transport"),
+    [((), "RFC4733"), (("--dtmf-by", "info"), "INFO"), (("--dtmf-by", "inband"), "INBAND")],
+)
+async def test_call_sends_digits(
+    how: tuple[str, ...], transport: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "sipua.server")
+    async with server() as s:
+        done = await sipua("call", "603", *account(s), "--loopback", "--dtmf", "5#", *how, "--json")
+    assert done.code == ExitCode.OK, done
+    sent = [(event["tone"], event["transport"]) for event in done.events if event["event"] == "dtmf"]
+    assert sent == [("5", transport), ("#", transport)]
+    assert "sent the digits 5" in caplog.text
+
+
 async def test_answer_plays_and_hangs_up(tmp_path: Path) -> None:
     short, recording = speech(tmp_path / "short.wav", 1.0), tmp_path / "heard.wav"
     async with server() as s:

@@ -84,7 +84,7 @@ async def test_reading_writing_and_recording(tmp_path: Path) -> None:
     made, _ = port()
     reader = made.read(8000)
     sink = made.add_sink(tmp_path / "x.wav")
-    made.inlet.push(FRAME, 8000, 0)
+    made.heard(FRAME, 8000)
     assert await anext(reader) == FRAME
     made.remove_sink(sink)
     assert (tmp_path / "x.wav").stat().st_size == 44 + 320
@@ -108,9 +108,53 @@ async def test_echo() -> None:
     made.echo()
     assert repr(made.source) == "echo"
     assert made.outlet.pull() == bytes(320)
-    made.inlet.push(FRAME, 8000, 0)
-    made.inlet.push(FRAME, 8000, 160)
+    made.heard(FRAME, 8000)
+    made.heard(FRAME, 8000)
     assert made.outlet.pull() == FRAME
+
+
+class Tap:
+    def __init__(self) -> None:
+        self.ticks: list[tuple[bytes, int, bytes, int]] = []
+
+    def tick(self, heard: bytes, heard_rate: int, said: bytes, said_rate: int) -> None:
+        self.ticks.append((heard, heard_rate, said, said_rate))
+
+
+async def test_taps_hear_both_sides() -> None:
+    made, _ = port()
+    assert not made.listening
+    tap = Tap()
+    made.add_tap(tap)
+    assert made.listening
+    made.heard(FRAME, 8000)
+    made.said(FRAME * 2, 16000)
+    made.said(FRAME, 8000)  # nothing was heard in this tick
+    assert tap.ticks == [(FRAME, 8000, FRAME * 2, 16000), (bytes(320), 8000, FRAME, 8000)]
+    made.remove_tap(tap)
+    made.remove_tap(tap)
+    made.said(FRAME, 8000)
+    assert len(tap.ticks) == 2
+    assert not made.listening
+
+
+async def test_a_tap_that_fails_is_told_once_and_the_others_go_on() -> None:
+    class Broken:
+        def tick(self, heard: bytes, heard_rate: int, said: bytes, said_rate: int) -> None:
+            raise ZeroDivisionError
+
+    made, errors = port()
+    tap = Tap()
+    made.add_tap(Broken())
+    made.add_tap(tap)
+    for _ in range(3):
+        made.said(FRAME, 8000)
+    assert len(tap.ticks) == 3
+    assert ["tap" in str(error) for error in errors] == [True]
+    made.close()
+    assert not made.listening
+    with pytest.raises(InvalidStateError):
+        made.add_tap(tap)
 
 
 async def test_the_end() -> None:

@@ -60,6 +60,8 @@ class ComfortNoiseDecoder(AudioDecoder):
 
     def conceal(self, samples: int) -> bytes:
         """The noise goes on."""
+        if samples <= 0:
+            return b""
         white = np.concatenate((self._tail, self._random.standard_normal(samples)))
         self._tail = white[-(_TAPS - 1) :]
         noise = np.convolve(white, self._response, "valid")

@@ -69,6 +69,13 @@ class DtmfTones(AudioSource):
     def __repr__(self) -> str:
         return f"DtmfTones({self.tones!r})"
 
+    def seconds(self) -> float:
+        """From the beginning of the first tone to the end of the last one; trailing pauses do not count."""
+        heard = self.tones.rstrip(",")
+        each = self.duration + self.gap
+        milliseconds = sum(PAUSE if tone == "," else each for tone in heard)
+        return max(0, milliseconds - self.gap) / 1000
+
     def open(self, rate: int) -> PcmStream:
         """A stream from the first tone on."""
         return _ToneStream(self, rate)
@@ -105,6 +112,7 @@ class InbandSender:
         self._waiting: deque[tuple[DtmfTones, Callable[[bool], None] | None]] = deque()
         self._stream: PcmStream | None = None
         self._rate = 0
+        self._left = 0.0  # samples until the last tone of the first that waits is over
 
     @property
     def active(self) -> bool:
@@ -116,8 +124,8 @@ class InbandSender:
     ) -> None:
         """Send `tones` after those that wait, times in ms.
 
-        `done` is called with True when the last gap is over, with False when `clear` came first. Raises ValueError
-        for what cannot be sent.
+        `done` is called with True when the last tone is over, with False when `clear` came first; the gap is kept
+        before the next tone. Raises ValueError for what cannot be sent.
         """
         self._waiting.append((DtmfTones(tones, duration=duration, gap=gap), done))
 
@@ -127,15 +135,24 @@ class InbandSender:
             return pcm
         if self._stream is None or rate != self._rate:
             # A tone that was begun at another rate is sent once more, in full.
-            self._stream, self._rate = self._waiting[0][0].open(rate), rate
-        tones = self._stream.read(len(pcm) // SAMPLE_BYTES)
+            source = self._waiting[0][0]
+            self._stream, self._rate, self._left = source.open(rate), rate, source.seconds() * rate
+        samples = len(pcm) // SAMPLE_BYTES
+        tones = self._stream.read(samples)
+        self._left -= samples
+        if self._left <= 0:
+            self._tell()
         if len(tones) < len(pcm):
             self._stream = None
-            _, done = self._waiting.popleft()
-            if done is not None:
-                done(True)
+            self._waiting.popleft()
             tones += bytes(len(pcm) - len(tones))
         return tones
+
+    def _tell(self) -> None:
+        source, done = self._waiting[0]
+        if done is not None:
+            self._waiting[0] = source, None
+            done(True)
 
     def clear(self) -> None:
         """Forget what waits."""

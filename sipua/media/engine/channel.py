@@ -82,6 +82,8 @@ class AudioChannel:
         if audio != sender.codec:
             sender.set_codec(audio, make_encoder(audio, self._options))
             self.rtcp.clock_rate = sender.clock_rate
+        noise = next((codec.payload_type for codec in sent if codec.name == _COMFORT_NOISE), None)
+        sender.set_comfort_noise(noise if self._options.comfort_noise else None)
         self._sent = sent
         if self._active:
             self._plug()
@@ -165,7 +167,9 @@ class AudioChannel:
 
     def rtcp_packet(self, packet: bytes, now: float) -> None:
         """A compound RTCP packet of the peer. Never raises."""
-        if not self.rtcp.receive(packet, now):
+        if self.rtcp.receive(packet, now):
+            self.sender.expect_loss(self.counters.sent.fraction_lost)
+        else:
             self.counters.received.discarded += 1
 
     # --- ticks --------------------------------------------------------------------------------------------

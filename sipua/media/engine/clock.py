@@ -48,12 +48,12 @@ class AudioClock:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        # The loop is a key of `_clocks`: held from here, it would never go away.
-        self._loop = weakref.ref(loop)
+        self._loop = loop
         self._phases: dict[Phase, dict[Subscriber, None]] = {phase: {} for phase in Phase}
         self._rounds: dict[Phase, tuple[Subscriber, ...]] = dict.fromkeys(Phase, ())
         self._changed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._inside = False
         self._origin = 0.0
         self._count = 0
         self._complained: set[Subscriber] = set()
@@ -64,9 +64,11 @@ class AudioClock:
     def running(cls) -> AudioClock:
         """That of the running event loop."""
         loop = asyncio.get_running_loop()
-        clock = _clocks.get(loop)
+        known = _clocks.get(loop)
+        clock = known() if known is not None else None
         if clock is None:
-            clock = _clocks[loop] = cls(loop)
+            clock = cls(loop)
+            _clocks[loop] = weakref.ref(clock)
         return clock
 
     @property
@@ -77,14 +79,14 @@ class AudioClock:
     @property
     def ticking(self) -> bool:
         """Whether there is anybody to call."""
-        return self._timer is not None
+        return self._timer is not None or self._inside
 
     def add(self, phase: Phase, subscriber: Subscriber) -> None:
         """Call `subscriber` in this phase from the next tick on, or from this one if its phase is still to come."""
         self._phases[phase][subscriber] = None
         self._changed = True
-        if self._timer is None:
-            loop = self._running_loop()
+        if self._timer is None and not self._inside:
+            loop = self._loop
             self._origin, self._count = loop.time(), 0
             self._timer = loop.call_at(self._origin, self._tick)
 
@@ -99,13 +101,8 @@ class AudioClock:
             self._timer.cancel()
             self._timer = None
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        loop = self._loop()
-        assert loop is not None
-        return loop
-
     def _tick(self) -> None:
-        loop = self._running_loop()
+        loop = self._loop
         now = loop.time()
         missed = 0
         behind = now - self.due
@@ -113,11 +110,11 @@ class AudioClock:
             missed = int(behind / TICK)
             self._count += missed
             self.missed += missed
-        timer = self._timer
+        self._timer, self._inside = None, True
         for phase in Phase:
             self._run(phase, now, missed)
-        if self._timer is timer and timer is not None:
-            # Neither stopped nor stopped and started again meanwhile.
+        self._inside = False
+        if any(self._phases.values()):
             self._count += 1
             self._timer = loop.call_at(max(self.due, now + _HASTE), self._tick)
 
@@ -137,4 +134,6 @@ class AudioClock:
                     logger.exception("%r failed in the audio clock", subscriber)
 
 
-_clocks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AudioClock] = weakref.WeakKeyDictionary()
+# Weak both ways, as a clock holds its loop. While a clock has somebody to call, its loop holds it.
+_clocks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[AudioClock]]
+_clocks = weakref.WeakKeyDictionary()

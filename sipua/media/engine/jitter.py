@@ -131,6 +131,7 @@ _MAX_MISORDER = 100
 # More seconds than this between what the timestamp says and the clock: it is another time line.
 _MAX_STEP = 2.5
 _MAX_PACKETS = 200
+_MAX_CANDIDATES = 8
 _TRIM_FROM = 8
 
 
@@ -143,7 +144,7 @@ class PacketBuffer:
     """
 
     __slots__ = (
-        "_candidate",
+        "_candidates",
         "_clock_of",
         "_payload_type",
         "_ssrc",
@@ -184,7 +185,8 @@ class PacketBuffer:
         self._top_timestamp = 0
         self._payload_type = -1
         self._ssrc: int | None = None
-        self._candidate: tuple[int | None, int, list[tuple[int, int, int, bytes, float]]] | None = None
+        # By SSRC: a packet that may be the first of another stream, as the arguments of `put`.
+        self._candidates: dict[int, tuple[int, int, int, bytes, float]] = {}
         self.epoch += 1
         self.delays.reset()
 
@@ -193,14 +195,17 @@ class PacketBuffer:
     ) -> None:
         """A packet has come. Never raises."""
         self.received += 1
-        if payload_type != self._payload_type and not self._turn_to(payload_type):
-            self.discarded += 1
-            self.skip(sequence)
-            return
         top = self.top
         step = (sequence - top) & 0xFFFF
         if ssrc != self._ssrc or _MAX_DROPOUT <= step <= 0xFFFF - _MAX_MISORDER:
             self._foreign(payload_type, sequence, timestamp, payload, now, ssrc)
+            return
+        if payload_type != self._payload_type and not self._turned(payload_type):
+            if 0 < step < _MAX_DROPOUT and self._clock_of(payload_type):
+                self._begin(payload_type, top + step, timestamp, payload, now)
+            else:
+                self.discarded += 1
+                self.skip(sequence)
             return
         advance = (timestamp - self._top_timestamp) & 0xFFFFFFFF
         if 0 < step < _MAX_DROPOUT:
@@ -229,11 +234,8 @@ class PacketBuffer:
         step = (sequence - self.top) & 0xFFFF
         if self._ssrc is None or _MAX_DROPOUT <= step <= 0xFFFF - _MAX_MISORDER:
             return
-        if 0 < step < _MAX_DROPOUT:
-            self.top += step
-            number = self.top
-        else:
-            number = self.top - ((-step) & 0xFFFF)
+        # `top` stays: it is that of the last timestamp.
+        number = self.top + step if step < _MAX_DROPOUT else self.top - (-step & 0xFFFF)
         if number >= self.next:
             self.packets.setdefault(number, None)
             if len(self.packets) > _TRIM_FROM:
@@ -257,18 +259,11 @@ class PacketBuffer:
             del self.packets[old]
         self.next = number
 
-    def _turn_to(self, payload_type: int) -> bool:
-        clock_rate = self._clock_of(payload_type)
-        if not clock_rate:
+    def _turned(self, payload_type: int) -> bool:
+        """Whether another payload type can follow: its timestamps are in the same unit."""
+        if self._clock_of(payload_type) != self.clock_rate:
             return False
         self._payload_type = payload_type
-        if clock_rate != self.clock_rate:
-            self.clock_rate = clock_rate
-            self.tick = 1 / clock_rate
-            # The timestamps of before are in another unit.
-            self.discarded += len(self.packets)
-            self.packets.clear()
-            self._ssrc = None
         return True
 
     def _refused(self, number: int, unwrapped: int, transit: float, now: float) -> bool:
@@ -290,31 +285,36 @@ class PacketBuffer:
         self, payload_type: int, sequence: int, timestamp: int, payload: bytes, now: float, ssrc: int
     ) -> None:
         """A packet of another source, or far away in the same one."""
+        if not self._clock_of(payload_type):
+            self.discarded += 1
+            return
         if self._ssrc is None:
             self._ssrc = ssrc
             self._begin(payload_type, (sequence & 0xFFFF) + 0x10000, timestamp, payload, now)
             return
-        candidate = self._candidate
-        if candidate is None or candidate[0] != ssrc or candidate[1] != sequence & 0xFFFF:
-            self.discarded += candidate is not None
-            self._candidate = (
-                ssrc,
-                (sequence + 1) & 0xFFFF,
-                [(payload_type, sequence, timestamp, payload, now)],
-            )
+        first = self._candidates.pop(ssrc, None)
+        if first is None or (sequence - first[1]) & 0xFFFF != 1:
+            self.discarded += first is not None
+            if len(self._candidates) >= _MAX_CANDIDATES:
+                del self._candidates[next(iter(self._candidates))]
+                self.discarded += 1
+            self._candidates[ssrc] = payload_type, sequence, timestamp, payload, now
             return
-        first = candidate[2][0]
         self._ssrc = ssrc
-        self._begin(first[0], (first[1] & 0xFFFF) + 0x10000, first[2], first[3], first[4])
+        self._begin(first[0], (first[1] & 0xFFFF) + 0x10000, *first[2:])
         self.received -= 1
         self.put(payload_type, sequence, timestamp, payload, now, ssrc)
 
     def _begin(self, payload_type: int, number: int, timestamp: int, payload: bytes, now: float) -> None:
         """With this packet order and time begin anew; what is here of before is not played any more."""
         self.discarded += sum(packet is not None for packet in self.packets.values())
-        self._candidate = None
+        self.discarded += len(self._candidates)
+        self._candidates.clear()
         self.epoch += 1
         self.delays.rebase()
+        self._payload_type = payload_type
+        self.clock_rate = self._clock_of(payload_type) or self.clock_rate
+        self.tick = 1 / self.clock_rate
         unwrapped = timestamp & 0xFFFFFFFF
         self.top = self.next = number
         self._top_timestamp = unwrapped

@@ -376,7 +376,7 @@ class Playout:
         left = (len(self._tail) - self._frame_bytes) / (SAMPLE_BYTES * self.rate) % grain
         off = self._delay(self._cursor) - (FRAME_DURATION - grain) - left - target
         if off < -_SLACK:
-            self._change(expand, min(grain - left, _STEP), off < -_FAR)
+            self._change(expand, _STEP, off < -_FAR)
             return
         excess = left + max(0.0, off - _SLACK) // grain * grain
         if excess * self.rate < 1:

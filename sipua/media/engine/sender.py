@@ -10,6 +10,7 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
+from sipua.media.codecs.pauses import Pauses
 from sipua.media.engine.clock import TICK
 from sipua.media.engine.rtp import SILENT, audio_level, build_packet, extension_blocks
 from sipua.media.pcm import SAMPLE_BYTES, samples_per_frame, silence
@@ -59,6 +60,9 @@ class AudioSender:
         self._silence = b""
         self._silent_payload: bytes | None = None
         self._complained = False
+        self._noise_type: int | None = None
+        self._pauses: Pauses | None = None
+        self._loss = 0.0
         self._set_sizes(8000, 20)
 
     def set_codec(self, codec: CodecSpec, encoder: AudioEncoder) -> None:
@@ -70,6 +74,20 @@ class AudioSender:
         self._silence = silence(samples_per_frame(self.rate))
         self._silent_payload = None
         self._complained = False
+        encoder.set_expected_loss(100 * self._loss)
+
+    def set_comfort_noise(self, payload_type: int | None) -> None:
+        """Leave out the pauses of the codec that was set, and describe their noise (:rfc:`3389`); None: do not."""
+        wanted = payload_type is not None and self.codec is not None and self.codec.name in _MEMORYLESS
+        self._noise_type = payload_type
+        self._pauses = Pauses(self.codec.ptime) if wanted and self.codec is not None else None
+
+    def expect_loss(self, fraction: float) -> None:
+        """The share of packets that the peer has missed of late, 0 to 1, as it reports it."""
+        # One good report is not the end of the trouble.
+        self._loss = max(fraction, 0.7 * self._loss)
+        if self._encoder is not None:
+            self._encoder.set_expected_loss(100 * self._loss)
 
     def set_extensions(self, level_id: int | None, mid_id: int | None, mid: str = "") -> None:
         """The header extensions that the peer knows, by identifier; None: it does not."""
@@ -115,6 +133,12 @@ class AudioSender:
             if event is not None:
                 self._event(event, dtmf.codec.payload_type)
                 return
+        noise = self._pauses.judge(pcm) if self._pauses is not None else None
+        if noise is not None:
+            self._talking = False
+            if noise and self._noise_type is not None:
+                self._put(self._noise_type, False, timestamp, noise, self._blocks[SILENT])
+            return
         payload = self._encode(pcm)
         if not payload:
             self._talking = False

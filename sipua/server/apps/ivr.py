@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from sipua.media.dtmf.inband import FREQUENCIES
 from sipua.media.sources import Tone
 from sipua.server.apps.sounds import play
 
@@ -21,15 +22,6 @@ DIGIT_TIMEOUT = 10.0
 
 _BEEP_SECONDS = 0.4
 _TONE_SECONDS = 0.2
-_LOW = (697.0, 770.0, 852.0, 941.0)
-_HIGH = (1209.0, 1336.0, 1477.0, 1633.0)
-_KEYPAD = ("123A", "456B", "789C", "*0#D")
-#: The two frequencies of each key in Hz (ITU-T Q.23).
-DTMF = {
-    key: (low, high)
-    for low, keys in zip(_LOW, _KEYPAD, strict=True)
-    for high, key in zip(_HIGH, keys, strict=True)
-}
 
 
 async def read_digits(call: RTCSession) -> None:
@@ -41,7 +33,7 @@ async def read_digits(call: RTCSession) -> None:
             keys.put_nowait(event.tone)
 
     call.on("new_dtmf", pressed)
-    await call.answer()
+    await call.answer(detect_dtmf=True)
     await _beep(call)
     digits = ""
     while len(digits) < MAX_DIGITS:
@@ -52,7 +44,7 @@ async def read_digits(call: RTCSession) -> None:
         if key == "#":
             break
         digits += key
-        await play(call, Tone(*DTMF[key], seconds=_TONE_SECONDS), _TONE_SECONDS)
+        await play(call, Tone(*FREQUENCIES[key], seconds=_TONE_SECONDS), _TONE_SECONDS)
     logger.info("603: %s sent the digits %s", call.remote_identity.uri, digits or "(none)")
     await _beep(call)
 

@@ -37,6 +37,7 @@ def test_as_a_source() -> None:
     assert not silent(pcm[: 2 * 1600])
     assert silent(pcm[2 * 1600 : 2 * (1600 + 960 + 32000)])
     assert stream.read(320) == b""
+    assert DtmfTones("1,2,", duration=100, gap=60).seconds() == pytest.approx(0.1 + 0.06 + 2 + 0.1)
     assert repr(DtmfTones("1")) == "DtmfTones('1')"
     assert {697.0, 1209.0} <= set(detect_tones(pcm[:3200], (697.0, 770.0, 1209.0, 1336.0), rate=16000))
 
@@ -51,7 +52,9 @@ def test_tones_take_the_place_of_the_sound() -> None:
     sender, done, sound = InbandSender(), [], b"\1\1" * 160
     assert sender.replace(sound, 8000) is sound
     sender.queue("7", 60, 50, done.append)
-    frames = [sender.replace(sound, 8000) for _ in range(8)]
+    frames = [sender.replace(sound, 8000) for _ in range(3)]
+    assert done == [True]
+    frames += [sender.replace(sound, 8000) for _ in range(5)]
     assert {len(frame) for frame in frames} == {320}
     assert b"".join(frames[:3]) == tone_pcm("7", 8000, 60)
     assert all(map(silent, frames[3:5]))
@@ -65,6 +68,7 @@ def test_one_after_the_other() -> None:
     sender.queue("1", 40, 40, lambda sent: done.append(("1", sent)))
     sender.queue("2", 40, 40, lambda sent: done.append(("2", sent)))
     for _ in range(5):
+        assert not done or sender.active
         sender.replace(bytes(320), 8000)
     assert done == [("1", True)]
     sender.clear()

@@ -12,9 +12,9 @@ import pytest
 from sipua import UA, CallBusy, CallFailed, CallNotFound, CallRejected, CallUnavailable, Cause
 from sipua.media import SignallingOnlyMedia
 from sipua.media.analysis import detect_tones, level
+from sipua.media.dtmf.inband import FREQUENCIES
 from sipua.media.sources import Tone
 from sipua.server import APPS, App, Server
-from sipua.server.apps.ivr import DTMF
 from sipua.server.apps.sounds import TUNE_SECONDS, frequency
 from sipua.testing import steady
 
@@ -237,13 +237,15 @@ async def digits(ua: UA) -> None:
     await call.wait_confirmed()
     listening = asyncio.ensure_future(heard(call, 60))
     await asyncio.sleep(1.0)
-    call.send_dtmf("58#", inter_tone_gap=600)
+    call.send_dtmf("5", inter_tone_gap=600)
+    call.send_dtmf("8", inter_tone_gap=600, transport_type="INFO")
+    call.send_dtmf("#", inter_tone_gap=600, transport_type="INBAND")
     await call.wait_ended()
     pcm = await listening
     pieces = [pcm[at : at + 1600] for at in range(0, len(pcm), 1600)]
     candidates = (770.0, 852.0, 1000.0, 1209.0, 1336.0)
     sequence = [found for piece in pieces if len(found := frozenset(tones(piece, *candidates))) > 0]
-    wanted = [{1000.0}, set(DTMF["5"]), set(DTMF["8"]), {1000.0}]
+    wanted = [{1000.0}, set(FREQUENCIES["5"]), set(FREQUENCIES["8"]), {1000.0}]
     assert [set(found) for at, found in enumerate(sequence) if found != sequence[at - 1] or at == 0] == wanted
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from sipua.media.analysis import detect_tones, level
-from sipua.server.apps.ivr import DTMF
 from sipua.server.apps.sounds import RATE, TUNE_SECONDS, frequency, music, tune
 
 
@@ -35,10 +34,3 @@ def test_the_music_does_not() -> None:
     minute = [stream.read(RATE) for _ in range(60)]
     assert {len(second) for second in minute} == {2 * RATE}
     assert min(map(level, minute)) > -45
-
-
-def test_dtmf_keys() -> None:
-    assert len(DTMF) == 16
-    assert DTMF["5"] == (770.0, 1336.0)
-    assert DTMF["D"] == (941.0, 1633.0)
-    assert DTMF["*"] == (941.0, 1209.0)

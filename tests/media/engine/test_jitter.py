@@ -1,0 +1,193 @@
+"""How late packets come, and in which order they belong."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from sipua.media.engine.jitter import DelayEstimator, PacketBuffer
+
+
+def estimator() -> DelayEstimator:
+    return DelayEstimator(0.01, 0.4)
+
+
+def buffer(max_span: float = 0.6) -> PacketBuffer:
+    return PacketBuffer({0: 8000, 111: 48000}.get, estimator(), max_span)
+
+
+def put(packets: PacketBuffer, *numbers: int, start: float = 0.0, ssrc: int = 1) -> None:
+    for n in numbers:
+        packets.put(0, n & 0xFFFF, n * 160 & 0xFFFFFFFF, b"%d" % n, start + n * 0.02, ssrc)
+
+
+def payloads(packets: PacketBuffer) -> list[bytes]:
+    return [packet[2] for _, packet in sorted(packets.packets.items()) if packet is not None]
+
+
+# --- delay --------------------------------------------------------------------------------------------------
+
+
+def test_regular_packets_need_the_least_delay() -> None:
+    delays = estimator()
+    for n in range(200):
+        delays.arrived(5.0, n * 0.02)
+    assert (delays.target, delays.jitter, delays.base) == (0.01, 0.0, 5.0)
+
+
+def test_the_target_covers_97_percent() -> None:
+    delays, rnd = estimator(), random.Random(1)
+    for n in range(1000):
+        delays.arrived(rnd.random() * 0.1, n * 0.02)
+    assert 0.085 <= delays.target <= 0.105
+
+
+def test_late_packets_are_waited_for_at_once_and_forgotten_in_seconds() -> None:
+    delays = estimator()
+    for n in range(500):
+        delays.arrived(0.0, n * 0.02)
+    for n in range(10):
+        delays.arrived(0.2 - n * 0.02, 10.0)
+    assert delays.target >= 0.1
+    for n in range(150):
+        delays.arrived(0.0, 10.0 + n * 0.02)
+    assert delays.target == 0.01
+
+
+def test_one_late_packet_moves_nothing() -> None:
+    delays = estimator()
+    for n in range(500):
+        delays.arrived(0.3 if n == 300 else 0.0, n * 0.02)
+        assert delays.target == 0.01 or n < 300 + 5
+
+
+def test_the_base_follows_a_slower_clock_and_a_longer_way() -> None:
+    delays = estimator()
+    for n in range(500):
+        delays.arrived(n * 0.02 * 1e-4, n * 0.02)
+    assert delays.base == pytest.approx(10 * 1e-4, abs=5e-4)
+    for n in range(500, 800):
+        delays.arrived(0.15, n * 0.02)
+    assert delays.base == 0.15
+
+
+def test_the_target_is_never_more_than_the_limit() -> None:
+    delays = DelayEstimator(0.01, 0.1)
+    for n in range(100):
+        delays.arrived((n % 2) * 2.0, n * 0.02)
+    assert delays.target == 0.1
+
+
+def test_jitter_is_that_of_rfc_3550() -> None:
+    delays = estimator()
+    expected = 0.0
+    for n in range(50):
+        delays.arrived((n % 2) * 0.01, n * 0.02)
+        if n:
+            expected += (0.01 - expected) / 16
+    assert delays.jitter == pytest.approx(expected)
+
+
+def test_a_day_of_packets_does_not_overflow_the_weights() -> None:
+    delays = estimator()
+    for n in range(100_000):
+        delays.arrived((n % 3) * 0.01, n * 0.02)
+    assert delays.target == pytest.approx(0.025, abs=0.006)
+
+
+# --- order --------------------------------------------------------------------------------------------------
+
+
+def test_packets_are_kept_by_unwrapped_number() -> None:
+    packets = buffer()
+    put(packets, 65534, 65535, 65536, 65538, 65537)
+    assert payloads(packets) == [b"65534", b"65535", b"65536", b"65537", b"65538"]
+    numbers = sorted(packets.packets)
+    assert numbers == list(range(numbers[0], numbers[0] + 5))
+
+
+def test_duplicates_late_and_missing_packets() -> None:
+    packets = buffer()
+    put(packets, 0, 1, 1, 3, 5)
+    first = packets.next
+    assert packets.duplicates == 1
+    assert packets.missing_before(first + 5) == 2
+    packets.skip(2)
+    assert packets.missing_before(first + 5) == 1
+    packets.drop_before(first + 5)
+    put(packets, 4)
+    assert packets.late == 1
+    assert payloads(packets) == [b"5"]
+
+
+def test_a_number_without_audio_is_kept_and_harms_no_packet() -> None:
+    packets = buffer()
+    packets.skip(7)
+    assert not packets.packets
+    put(packets, 0, 1)
+    packets.skip(3)
+    packets.skip(1)
+    put(packets, 2, 4)
+    assert payloads(packets) == [b"0", b"1", b"2", b"4"]
+    assert packets.following() is not None
+    assert packets.missing_before(packets.next + 5) == 0
+
+
+def test_a_new_source_counts_from_its_second_packet_on_but_with_the_first() -> None:
+    packets = buffer()
+    put(packets, 0, 1)
+    put(packets, 2, ssrc=2)
+    assert payloads(packets) == [b"0", b"1"]
+    epoch = packets.epoch
+    put(packets, 3, ssrc=2)
+    assert packets.epoch == epoch + 1
+    assert payloads(packets) == [b"2", b"3"]
+    assert (packets.received, packets.discarded) == (4, 2)
+
+
+@pytest.mark.parametrize("number", [5000, -5000, 32768])
+def test_a_number_far_away_counts_when_another_follows(number: int) -> None:
+    packets = buffer()
+    put(packets, 0, 1)
+    packets.put(0, number & 0xFFFF, 400, b"a", 0.05, 1)
+    assert payloads(packets) == [b"0", b"1"]
+    packets.put(0, number + 1 & 0xFFFF, 560, b"b", 0.07, 1)
+    assert payloads(packets) == [b"a", b"b"]
+
+
+def test_timestamps_that_jump_begin_anew() -> None:
+    packets = buffer()
+    put(packets, 0, 1)
+    epoch = packets.epoch
+    packets.put(0, 2, 10**6, b"far", 0.04, 1)
+    assert payloads(packets) == [b"far"]
+    packets.put(0, 3, 10**6 - 160, b"back", 0.06, 1)
+    assert payloads(packets) == [b"back"]
+    assert packets.epoch == epoch + 2
+
+
+def test_another_clock_rate_begins_anew() -> None:
+    packets = buffer()
+    put(packets, 0, 1)
+    packets.put(111, 2, 960, b"opus", 0.04, 1)
+    assert payloads(packets) == [b"opus"]
+    assert packets.clock_rate == 48000
+
+
+def test_an_unknown_payload_type_takes_its_number_only() -> None:
+    packets = buffer()
+    put(packets, 0)
+    packets.put(77, 1, 160, b"?", 0.02, 1)
+    put(packets, 2)
+    assert packets.discarded == 1
+    assert packets.missing_before(packets.next + 3) == 0
+
+
+def test_no_more_is_kept_than_the_span() -> None:
+    packets = buffer(0.2)
+    put(packets, *range(50), start=0.0)
+    assert payloads(packets)[0] == b"39"
+    assert packets.discarded == 39
+    put(packets, 20)
+    assert packets.late == 1
