@@ -436,6 +436,49 @@ class MediaFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class IceCandidate:
+    """A local candidate was found. `ready()` ends the search at once: what there is is used."""
+
+    candidate: str
+    """The ``candidate:…`` line (:rfc:`8839#section-5.1`)."""
+    ready: Callable[[], None] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GetUserMediaFailed:
+    """A file to play or record to cannot be used; the call or answer that named it raises `error`."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed:
+    """A step of the media negotiation failed, told before what follows from it (``failed``, a refusal)."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOfferFailed(StepFailed):
+    """Media could not make an offer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAnswerFailed(StepFailed):
+    """Media could not make an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetLocalDescriptionFailed(StepFailed):
+    """Media could not use its own description: no candidates could be gathered, for instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetRemoteDescriptionFailed(StepFailed):
+    """Media cannot use the peer's description."""
+
+
+@dataclass(frozen=True, slots=True)
 class Muted:
     """What the mute or unmute was about."""
 

@@ -231,7 +231,7 @@ class Log:
     def __init__(self, emitter: Any) -> None:
         self.names: list[str] = []
         self.payloads: list[Any] = []
-        for name in emitter.event_names - {"sdp", "ice_connection_state"}:
+        for name in emitter.event_names - {"sdp", "ice_connection_state", "icecandidate"}:
             emitter.on(name, self._handler(name))
 
     def _handler(self, name: str) -> Any:

@@ -1,12 +1,13 @@
-"""The bodies of event packages as values: read with ``parse``, written with ``str()``.
+"""The bodies of event and Info packages as values: read with ``parse``, written with ``str()``.
 
 ==============================  ======================================  =====================
-event package                   content type                            class
+package                         content type                            class
 ==============================  ======================================  =====================
 ``message-summary``             ``application/simple-message-summary``  `MessageSummary`
 ``presence``                    ``application/pidf+xml``                `Presence`
 ``dialog``                      ``application/dialog-info+xml``         `DialogInfo`
 ``reg``                         ``application/reginfo+xml``             `RegInfo`
+``trickle-ice``                 ``application/trickle-ice-sdpfrag``     `TrickleFragment`
 ==============================  ======================================  =====================
 
 What comes from the network is read with care: no document type declarations, nothing is fetched, unknown elements
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .message_summary import MessageCounts, MessageSummary
     from .presence import Note, Presence, PresenceTuple
     from .reginfo import RegInfo, RegisteredContact, Registration
+    from .trickle import TrickleFragment, TrickleMedia
 
 __all__ = [
     "ACCEPT",
@@ -41,6 +43,8 @@ __all__ = [
     "RegInfo",
     "RegisteredContact",
     "Registration",
+    "TrickleFragment",
+    "TrickleMedia",
     "encode_body",
     "parse_body",
 ]
@@ -58,6 +62,7 @@ _CLASSES = {
     "application/pidf+xml": "Presence",
     "application/dialog-info+xml": "DialogInfo",
     "application/reginfo+xml": "RegInfo",
+    "application/trickle-ice-sdpfrag": "TrickleFragment",
 }
 # Loaded when one is asked for: most programs never do, and an XML parser is a while to load.
 _MODULES = {
@@ -65,6 +70,7 @@ _MODULES = {
     "message_summary": ("MessageCounts", "MessageSummary"),
     "presence": ("Note", "Presence", "PresenceTuple"),
     "reginfo": ("RegInfo", "RegisteredContact", "Registration"),
+    "trickle": ("TrickleFragment", "TrickleMedia"),
 }
 
 
@@ -90,7 +96,7 @@ class Body(Protocol):
 
 def parse_body(
     content_type: str, body: str | bytes
-) -> MessageSummary | Presence | DialogInfo | RegInfo | None:
+) -> MessageSummary | Presence | DialogInfo | RegInfo | TrickleFragment | None:
     """The body as a value; None for a content type that has none here.
 
     :raises ParseError: it is not what its content type says.
@@ -98,7 +104,7 @@ def parse_body(
     name = _CLASSES.get(content_type.partition(";")[0].strip().lower())
     if name is None:
         return None
-    value: MessageSummary | Presence | DialogInfo | RegInfo = _load(name).parse(body)
+    value: MessageSummary | Presence | DialogInfo | RegInfo | TrickleFragment = _load(name).parse(body)
     return value
 
 

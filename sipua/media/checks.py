@@ -184,6 +184,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "ice_host_addresses": (_is_addresses, "must be a list of IP addresses, or None for all"),
     "ice_candidate_filter": (lambda value: value is None or callable(value), "not callable"),
     "ice_transport_policy": (lambda value: value in ("all", "relay"), "must be all or relay"),
+    "trickle_ice": (lambda value: value in ("half", "full", "off"), "must be half, full or off"),
     "silence_timeout": (_is_duration, "not a positive number of seconds"),
     "failure_timeout": (_is_duration, "not a positive number of seconds"),
 }

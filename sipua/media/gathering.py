@@ -2,7 +2,7 @@
 
 aioice asks one server of each kind, waits 5 s for one that is dead, cannot be stopped meanwhile and never
 uses loopback. Here every server is asked, and the answers that came in time are used
-(:rfc:`8445#section-5.1.1`).
+(:rfc:`8445#section-5.1.1`). A connection that trickles does not wait for them.
 """
 
 from __future__ import annotations
@@ -72,21 +72,48 @@ def host_addresses() -> list[str]:
 
 
 class Gathering:
-    """Takes over the gathering of one aioice connection. `gathered` is called when it is done."""
+    """Takes over the gathering of one aioice connection.
 
-    def __init__(self, connection: Any, options: MediaOptions, gathered: Callable[[], None]) -> None:
+    `opened` is called with each socket or relay as soon as it can be used.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        options: MediaOptions,
+        opened: Callable[[Any], None],
+    ) -> None:
+        self.trickles = False
+        """Whether the connection begins with what is there at once, and the rest follows (:rfc:`8838`)."""
+        self.is_complete = False
+        self.on_found: Callable[[str], None] | None = None
+        """Gets each ``candidate:…`` line as soon as it is known."""
+        self.on_complete: Callable[[], None] | None = None
+        """Called once, when no more candidates come."""
         self._connection = connection
         self._servers = parse_servers(options.ice_servers)
         self._relay_only = options.ice_transport_policy == "relay"
         self._timeout = options.ice_gathering_timeout
         self._addresses = options.ice_host_addresses
-        self._gathered = gathered
+        self._opened = opened
         self._asking: set[asyncio.Task[Any]] = set()
+        self._collecting: asyncio.Task[None] | None = None
+        self._enough = asyncio.Event()
+        self._stopped = False
+        self._remote_ended = False
         self._host_candidates = connection.get_component_candidates
+        self._add_remote_candidate = connection.add_remote_candidate
         connection.gather_candidates = self._gather
+        connection.add_remote_candidate = self._add_remote
+
+    @property
+    def candidates(self) -> list[str]:
+        """The ``candidate:…`` lines that are known by now, in the order in which they were found."""
+        return [_line(candidate) for candidate in self._connection._local_candidates]
 
     def stop(self) -> None:
-        """Wait for no server any longer."""
+        """Wait for no server any longer: what there is is all."""
+        self._stopped = True
         for task in self._asking:
             task.cancel()
 
@@ -95,45 +122,102 @@ class Gathering:
         if connection._local_candidates_start:
             return
         connection._local_candidates_start = True
-        candidates: list[Candidate] = []
         if not self._relay_only:
             addresses = host_addresses() if self._addresses is None else list(self._addresses)
-            candidates += await self._host_candidates(component=1, addresses=addresses)
-        candidates += await self._ask()
-        connection._local_candidates += candidates
+            hosts = await self._host_candidates(component=1, addresses=addresses)
+            for protocol in connection._protocols:
+                self._opened(protocol)
+            for candidate in hosts:
+                self._found(candidate)
+        questions = self._questions()
+        if self._stopped:
+            for question in questions:
+                question.close()
+            questions = []
+        if questions:
+            loop = asyncio.get_running_loop()
+            self._asking = {loop.create_task(question) for question in questions}
+            self._collecting = loop.create_task(self._collect(), name="sipua ICE gathering")
+            await self._enough.wait()
+        else:
+            await self._complete()
         connection._local_candidates_end = True
-        self._gathered()
 
-    async def _ask(self) -> list[Candidate]:
+    async def _collect(self) -> None:
+        """Take each answer as it comes, until all are there or the time is over."""
         loop = asyncio.get_running_loop()
-        self._asking = {loop.create_task(question) for question in self._questions()}
-        if not self._asking:
-            return []
-        try:
-            done, late = await asyncio.wait(self._asking, timeout=self._timeout)
-        finally:
-            self.stop()
-        found = []
-        for task in done:
-            if task.cancelled():
-                continue
-            error = task.exception()
-            if error is not None:
-                logger.info("an ICE server did not help: %s", str(error) or type(error).__name__)
-                continue
-            candidate, protocol = task.result()
-            found.append(candidate)
-            if protocol is not None:
-                self._connection._protocols.append(protocol)
-        if late:
+        deadline = loop.time() + self._timeout
+        waiting = set(self._asking)
+        self._settle()
+        while waiting:
+            done, waiting = await asyncio.wait(
+                waiting,
+                timeout=max(0.0, deadline - loop.time()),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not done:
+                break
+            for task in done:
+                self._take(task)
+            self._settle()
+        if waiting:
             logger.warning(
                 "%d of %d ICE servers did not answer within %g s",
-                len(late),
-                len(done) + len(late),
+                len(waiting),
+                len(self._asking),
                 self._timeout,
             )
-            await asyncio.wait(late)
-        return _distinct(found)
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
+        await self._complete()
+
+    def _take(self, task: asyncio.Task[Any]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            logger.info("an ICE server did not help: %s", str(error) or type(error).__name__)
+            return
+        candidate, protocol = task.result()
+        connection = self._connection
+        if protocol is not None:
+            connection._protocols.append(protocol)
+            self._opened(protocol)
+            # Those of the peer that have come already; aioice pairs the others when they come.
+            for remote in connection._remote_candidates:
+                connection._pair_remote_candidate(remote)
+            connection.sort_check_list()
+        self._found(candidate)
+
+    def _found(self, candidate: Candidate) -> None:
+        """Use it, unless it says what another says, such as what two STUN servers saw."""
+        known = self._connection._local_candidates
+        if any(_meaning(candidate) == _meaning(other) for other in known):  # RFC 8445 section 5.1.3
+            return
+        known.append(candidate)
+        if self.on_found is not None:
+            self.on_found(_line(candidate))
+
+    def _settle(self) -> None:
+        if self.trickles and self._connection._local_candidates:
+            self._enough.set()
+
+    async def _complete(self) -> None:
+        self.is_complete = True
+        self._enough.set()
+        if self.on_complete is not None:
+            self.on_complete()
+        if self._remote_ended:
+            await self._add_remote_candidate(None)
+
+    async def _add_remote(self, candidate: Candidate | None) -> None:
+        # With all of the peer's candidates known, aioice gives up when the pairs that it has have failed: too early
+        # while a relay of ours is still to come.
+        if candidate is None and not self.is_complete:
+            self._remote_ended = True
+        else:
+            await self._add_remote_candidate(candidate)
 
     def _questions(self) -> list[Coroutine[Any, Any, Any]]:
         hosts = [p for p in self._connection._protocols if _version(p.local_candidate.host) == 4]
@@ -157,9 +241,13 @@ class Gathering:
         return questions
 
 
-def _distinct(candidates: list[Candidate]) -> list[Candidate]:
-    """Without those that say the same, such as what two STUN servers saw (:rfc:`8445#section-5.1.3`)."""
-    return list({(c.type, c.host, c.port, c.related_address, c.related_port): c for c in candidates}.values())
+def _meaning(candidate: Candidate) -> tuple[Any, ...]:
+    c = candidate
+    return (c.type, c.host, c.port, c.related_address, c.related_port)
+
+
+def _line(candidate: Candidate) -> str:
+    return f"candidate:{candidate.to_sdp()}"
 
 
 def _version(address: str) -> int:

@@ -37,6 +37,7 @@ class SharedSockets:
 
     def __init__(self) -> None:
         self._sockets: list[_Socket] = []
+        self._borrowers: list[Any] = []
         self._peers: dict[str, Any] = {}
         self._early: OrderedDict[str, deque[tuple[_Socket, bytes, tuple[str, int]]]] = OrderedDict()
 
@@ -45,10 +46,18 @@ class SharedSockets:
         """Whether the sockets are still open, so that another branch can join."""
         return any(socket.users for socket in self._sockets)
 
-    def adopt(self, connection: Any) -> None:
-        """Take over the sockets that this connection has gathered candidates on."""
-        for owner in connection._protocols:
-            self._sockets.append(_Socket(self, owner))
+    def adopt(self, owner: Any) -> None:
+        """Take over a socket (or TURN allocation) that the first connection has made.
+
+        One that comes late is lent to the branches that are there already.
+        """
+        socket = _Socket(self, owner)
+        self._sockets.append(socket)
+        for connection in self._borrowers:
+            connection._protocols.append(socket.lend(connection))
+            for remote in connection._remote_candidates:
+                connection._pair_remote_candidate(remote)
+            connection.sort_check_list()
 
     def lend(self, connection: Any, source: Any) -> None:
         """Let `connection` use them too, with the candidates of `source`, instead of gathering its own."""
@@ -60,6 +69,7 @@ class SharedSockets:
             connection._protocols = [socket.lend(connection) for socket in self._sockets if socket.users]
             connection._local_candidates = list(source._local_candidates)
             connection._local_candidates_end = True
+            self._borrowers.append(connection)
 
         connection.gather_candidates = gather_candidates
 
@@ -72,6 +82,7 @@ class SharedSockets:
     def forget(self, connection: Any) -> None:
         """The connection is closing; whatever comes for it is dropped."""
         self._peers = {name: known for name, known in self._peers.items() if known is not connection}
+        self._borrowers = [known for known in self._borrowers if known is not connection]
 
     def route_request(self, socket: _Socket, data: bytes, address: tuple[str, int]) -> None:
         """A STUN request: to the connection that expects this peer."""

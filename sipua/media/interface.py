@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
+    from sipua.bodies import TrickleFragment
     from sipua.errors import MediaError
 
 __all__ = [
@@ -49,15 +50,22 @@ __all__ = [
     "MediaSession",
     "MediaState",
     "MediaStats",
+    "MediaStep",
     "OpusOptions",
     "PcmStream",
     "Playback",
+    "TrickleIce",
 ]
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 MediaState = Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
+
+#: A step of the negotiation that can fail, by the name of its event in JsSIP.
+MediaStep = Literal["createoffer", "createanswer", "setlocaldescription", "setremotedescription"]
+
+TrickleIce = Literal["half", "full", "off"]
 
 DtmfTransport = Literal["RFC4733", "INBAND"]
 """How a tone goes in the audio: as a named event (:rfc:`4733`), or as two frequencies in the sound."""
@@ -148,6 +156,10 @@ class MediaOptions:
     ice_candidate_filter: Callable[[str], bool] | None = None
     """Called with each local ``candidate:…`` line; False keeps it out of the description."""
     ice_transport_policy: Literal["all", "relay"] = "all"
+    trickle_ice: TrickleIce = "half"
+    """Whether candidates may follow their description in INFO requests (:rfc:`8840`). ``half``: yes, as soon as the
+    peer has said that it can take them; the first offer waits for all of ours. ``full``: the first offer does not
+    wait either, for peers that are known to take them. ``off``: not at all."""
     silence_timeout: float = 5.0
     """Seconds without a sign of life of the peer (RTP, RTCP, ICE consent) until it is ``disconnected``."""
     failure_timeout: float = 20.0
@@ -341,7 +353,11 @@ class Callbacks:
     on_track: Callable[[str, Any], None] | None = None
     """Kind and track, once per remote track."""
     on_candidate: Callable[[str], None] | None = None
-    """Each local ``candidate:…`` line that goes into a description."""
+    """Each local ``candidate:…`` line that the peer may know, as soon as it is found."""
+    on_gathered: Callable[[], None] | None = None
+    """No more local candidates come."""
+    on_step_failed: Callable[[MediaStep, Exception], None] | None = None
+    """A step of the negotiation failed; the error is raised afterwards by what was called."""
     on_error: Callable[[MediaError], None] | None = None
     """Something that does not end the call, such as a recording that could not go on."""
     on_dtmf: Callable[[str, float, DtmfTransport], None] | None = None
@@ -355,6 +371,8 @@ class MediaSession(ABC):
         self.options = options if options is not None else MediaOptions()
         self.direction: Direction = self.options.direction
         """What this side wants; goes into the next offer or answer. Hold is ``sendonly`` or ``inactive``."""
+        self.trickle = False
+        """Whether the next offer or answer goes out without waiting for candidates; they follow by `on_candidate`."""
         self.callbacks = Callbacks()
 
     @property
@@ -400,7 +418,7 @@ class MediaSession(ABC):
 
     @abstractmethod
     async def create_offer(self, *, ice_restart: bool = False) -> str:
-        """A complete offer; candidates are gathered for at most `ice_gathering_timeout`."""
+        """An offer; candidates are gathered for at most `ice_gathering_timeout`, before it or (`trickle`) after it."""
 
     @abstractmethod
     async def create_answer(self, offer: str) -> str:
@@ -426,8 +444,25 @@ class MediaSession(ABC):
     async def rollback(self) -> None:
         """Forget the pending offer of either side; what was agreed before stays in force."""
 
-    async def add_remote_candidate(self, candidate: str | None, mid: str | None = None) -> None:
-        """A ``candidate:…`` line that came after its description (:rfc:`8840`); None: no more come."""
+    def end_gathering(self) -> None:
+        """Look for no more local candidates: what there is is used."""
+
+    def local_fragment(self) -> TrickleFragment | None:
+        """All local candidates of our last description so far, also those found after it; None before it."""
+        return None
+
+    def knows_peer(self, ufrag: str, pwd: str | None = None) -> bool:
+        """Whether a description with these ICE credentials is in force, so that its candidates can be added."""
+        return False
+
+    async def add_remote_candidate(
+        self, candidate: str | None, mid: str | None = None, *, ufrag: str | None = None
+    ) -> None:
+        """A ``candidate:…`` line that came after its description (:rfc:`8840`); None: no more come.
+
+        `mid` is the m-line it belongs to, `ufrag` the ICE user name of its description, which tells branches
+        apart. What cannot be used is left out.
+        """
 
     @property
     def dtmf_transport(self) -> Literal["RFC4733"] | None:

@@ -22,6 +22,7 @@ from sipua.media.gathering import Gathering
 from sipua.media.ice import SharedSockets
 from sipua.media.interface import MediaStats
 from sipua.media.srtp import SecureTransport
+from sipua.media.steps import StepWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +64,8 @@ class Leg:
         """The last description of this peer, as it was received."""
         self.offer_text: str | None = None
         """aiortc's last offer, with the audio m-line alone."""
+        self.watch = StepWatch()
+        """Tells which step of the negotiation failed."""
         self._audio = audio
         self._on_state = on_state
         self._on_track = on_track
@@ -85,11 +88,11 @@ class Leg:
         self._ice = internals.ice_of(self.transceiver)
         if base is None:
             self.sockets = SharedSockets()
-            self._gathering = Gathering(self._ice, options, lambda: self.sockets.adopt(self._ice))
+            self.gathering = Gathering(self._ice, options, self.sockets.adopt)
         else:
             internals.impersonate_transceiver(base.transceiver, self.transceiver)
             self.sockets = base.sockets
-            self._gathering = base._gathering
+            self.gathering = base.gathering
             self.sockets.lend(self._ice, base._ice)
         internals.replace_consent(self._ice, self._consent)
         internals.take_over_audio(self.transceiver)
@@ -121,10 +124,12 @@ class Leg:
         self.transceiver.direction = self._direction = direction
         self._prefer(self.options.codecs)
         try:
-            offer = await self.pc.createOffer()
-            if numbering is not None:
-                offer = internals.renumber(self.transceiver, offer, numbering)
-            await self.pc.setLocalDescription(offer)
+            with self.watch.step("createoffer"):
+                offer = await self.pc.createOffer()
+                if numbering is not None:
+                    offer = internals.renumber(self.transceiver, offer, numbering)
+            with self.watch.step("setlocaldescription"):
+                await self.pc.setLocalDescription(offer)
         except BaseException:
             self.rollback()
             raise
@@ -139,9 +144,13 @@ class Leg:
         self.transceiver.direction = self._direction = direction
         self._prefer(self.options.codecs)
         try:
-            await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            with self.watch.step("setremotedescription"):
+                await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             self.sockets.expect(peer, self._ice)
-            await self.pc.setLocalDescription(await self.pc.createAnswer())
+            with self.watch.step("createanswer"):
+                made = await self.pc.createAnswer()
+            with self.watch.step("setlocaldescription"):
+                await self.pc.setLocalDescription(made)
         except BaseException as error:
             self._restore(saved)
             if isinstance(error, Exception):
@@ -161,7 +170,8 @@ class Leg:
         # The order of the answer is the peer's choice among the codecs that were offered.
         self._prefer(None)
         try:
-            await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            with self.watch.step("setremotedescription"):
+                await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except BaseException as error:
             self._restore(saved)
             if isinstance(error, Exception):
@@ -372,7 +382,7 @@ class Leg:
         self._transport.release()
         if self._timer is not None:
             self._timer.cancel()
-        self._gathering.stop()
+        self.gathering.stop()
         self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
         _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
-from sipua.media import internals
+from sipua.media import internals, trickle
 from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
 from sipua.media.formats import codecs_negotiated
@@ -25,6 +25,7 @@ from sipua.media.interface import (
     MediaSession,
     MediaState,
     MediaStats,
+    MediaStep,
 )
 from sipua.media.leg import Leg
 from sipua.media.numbering import Numbering
@@ -33,9 +34,12 @@ from sipua.media.port import CallAudio
 from sipua.media.sdp import mend_answer, mend_offer
 from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
+from sipua.media.steps import StepWatch
 
 if TYPE_CHECKING:
+    from sipua.bodies import TrickleFragment
     from sipua.media.formats import NegotiatedAudio
+    from sipua.media.gathering import Gathering
     from sipua.media.interface import AudioSink, DtmfTransport
 
 __all__ = ["RtcMedia"]
@@ -61,6 +65,7 @@ class RtcMedia(MediaSession):
         self._local: str | None = None
         self._agreed_local: str | None = None
         self._record: AudioSink | None = as_sink(self.options.record)
+        self._watch = StepWatch(self._step_failed)
         self._closed: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         if self.options.echo:
@@ -146,27 +151,31 @@ class RtcMedia(MediaSession):
             if leg is None or ice_restart or leg.ended:
                 leg = self._new_leg()
         self._offering = leg
+        leg.gathering.trickles = self.trickle
         numbering = self._numbering()
         try:
             text = await leg.offer(self.direction, numbering)
         except BaseException:
             await self.rollback()
             raise
+        text = self._mark(leg, text, trickles=self.options.trickle_ice != "off")
         self._local = self._out.offer(text, self.options.ice_candidate_filter, numbering)
-        self._tell_candidates()
         return self._local
 
     async def create_answer(self, offer: str) -> str:
         """Answer the peer's offer, on a new leg when it comes from another place than before."""
         self._assert_open("create_answer")
         leg = self._leg
-        mended = mend_offer(offer, codecs=self.options.codecs)
+        with self._watch.step("setremotedescription"):
+            mended = mend_offer(offer, codecs=self.options.codecs)
         if leg is None or leg.ended or self._moved(leg, offer, mended.index):
             leg = self._new_leg()
         else:
             mid = leg.transceiver.mid
-            mended = mend_offer(offer, codecs=self.options.codecs, index=self._out.index, mid=mid)
+            with self._watch.step("setremotedescription"):
+                mended = mend_offer(offer, codecs=self.options.codecs, index=self._out.index, mid=mid)
         peer = identity_of(offer, mended.index)[0] or ""
+        leg.gathering.trickles = self.trickle
         try:
             text = await leg.answer(mended.sdp, peer, self.direction)
         except BaseException:
@@ -174,11 +183,11 @@ class RtcMedia(MediaSession):
                 self._leave(leg)
             raise
         leg.remote_text = offer
+        text = self._mark(leg, text, trickles=self.options.trickle_ice != "off" and trickle.trickles(offer))
         self._local = self._agreed_local = self._out.answer(text, mended, self.options.ice_candidate_filter)
         leg.agree(self._agreed(self._local, offer, "local"))
         self._activate(leg)
         self._leave_others(leg)
-        self._tell_candidates()
         return self._local
 
     async def apply_answer(self, answer: str, *, branch: str = "") -> Applied:
@@ -221,7 +230,8 @@ class RtcMedia(MediaSession):
             raise MediaNegotiationError("an answer without an offer")
         index = self._out.index
         role = internals.dtls_role(leg.transceiver) if leg.remote_text is not None else None
-        mended = mend_answer(answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role)
+        with self._watch.step("setremotedescription"):
+            mended = mend_answer(answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role)
         await leg.accept(mended, identity_of(answer, index)[0] or "")
         leg.remote_text = answer
         leg.agree(self._agreed(self._local or "", answer, "remote"))
@@ -248,12 +258,69 @@ class RtcMedia(MediaSession):
         else:
             self._leave(leg)
 
-    async def add_remote_candidate(self, candidate: str | None, mid: str | None = None) -> None:
-        """A candidate that came after its description; one that cannot be used is left out."""
+    # --- candidates, one by one -----------------------------------------------------------------------------
+
+    def end_gathering(self) -> None:
+        """Ask the servers of the description in the making, or the last one, no longer."""
+        for leg in self._legs:
+            leg.gathering.stop()
+
+    def local_fragment(self) -> TrickleFragment | None:
+        """What there is to tell of the last description of ours."""
+        leg = self._offering or self._leg
+        if leg is None or self._local is None:
+            return None
+        shown = self.options.ice_candidate_filter
+        lines = [line for line in leg.gathering.candidates if shown is None or shown(line)]
+        complete = leg.gathering.is_complete
+        return trickle.fragment_of(self._local, lines, complete=complete, index=self._out.index)
+
+    def knows_peer(self, ufrag: str, pwd: str | None = None) -> bool:
+        """Of any branch."""
+        return self._leg_of(ufrag, pwd) is not None
+
+    async def add_remote_candidate(
+        self, candidate: str | None, mid: str | None = None, *, ufrag: str | None = None
+    ) -> None:
+        """Give it to the leg whose peer it is of."""
         self._assert_open("add_remote_candidate")
-        leg = self._leg or self._offering
-        if leg is not None:
-            await leg.add_remote_candidate(candidate)
+        leg = (self._leg or self._offering) if ufrag is None else self._leg_of(ufrag)
+        if leg is None or (candidate is not None and not trickle.is_usable(candidate.removeprefix("a="))):
+            return
+        if mid is not None and leg.remote_text is not None:
+            ours = parse(leg.remote_text).media[self._out.index].get("mid")
+            if ours is not None and ours != mid:
+                return
+        await leg.add_remote_candidate(candidate)
+
+    def _leg_of(self, ufrag: str, pwd: str | None = None) -> Leg | None:
+        for leg in self._legs:
+            if leg.remote_text is None or leg.ended:
+                continue
+            name, password, _ = identity_of(leg.remote_text, self._out.index)
+            if name == ufrag and pwd in (None, password):
+                return leg
+        return None
+
+    def _mark(self, leg: Leg, text: str, *, trickles: bool) -> str:
+        return trickle.mark(text, trickle=trickles, complete=leg.gathering.is_complete)
+
+    def _found(self, gathering: Gathering, line: str) -> None:
+        shown = self.options.ice_candidate_filter
+        told = self.callbacks.on_candidate
+        if told is not None and self._is_used(gathering) and (shown is None or shown(line)):
+            told(line)
+
+    def _gathered(self, gathering: Gathering) -> None:
+        if self.callbacks.on_gathered is not None and self._is_used(gathering):
+            self.callbacks.on_gathered()
+
+    def _is_used(self, gathering: Gathering) -> bool:
+        return self._closed is None and any(leg.gathering is gathering for leg in self._legs)
+
+    def _step_failed(self, step: MediaStep, error: Exception) -> None:
+        if self.callbacks.on_step_failed is not None:
+            self.callbacks.on_step_failed(step, error)
 
     async def close(self) -> None:
         """End all legs, finish recordings."""
@@ -275,6 +342,10 @@ class RtcMedia(MediaSession):
 
     def _new_leg(self) -> Leg:
         leg = Leg(self.options, self._audio, self._leg_state, self._leg_track)
+        leg.watch = self._watch
+        gathering = leg.gathering
+        gathering.on_found = lambda line: self._found(gathering, line)
+        gathering.on_complete = lambda: self._gathered(gathering)
         self._legs.append(leg)
         return leg
 
@@ -301,6 +372,7 @@ class RtcMedia(MediaSession):
             return None
         try:
             leg = await known.fork()
+            leg.watch = self._watch
         except (MediaError, InvalidStateError, OSError):
             logger.warning("media cannot follow another branch of the call", exc_info=True)
             return None
@@ -379,12 +451,6 @@ class RtcMedia(MediaSession):
             self.callbacks.on_error(error)
         else:
             logger.warning("%s", error)
-
-    def _tell_candidates(self) -> None:
-        if self.callbacks.on_candidate is None or self._local is None:
-            return
-        for value in parse(self._local).media[self._out.index].all("candidate"):
-            self.callbacks.on_candidate(f"candidate:{value}")
 
     def _assert_open(self, operation: str) -> None:
         if self._closed is not None:

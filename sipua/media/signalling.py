@@ -1,9 +1,9 @@
 """Media that only looks like media: fixed session descriptions and no packets.
 
-For load tests, for applications that only route calls, and for tests of signalling. Nothing is gathered, no
-socket is opened, aiortc is not imported. Offers and answers are what a WebRTC peer with one audio stream
-would send (:rfc:`8829#section-5`), with candidates and a fingerprint that lead nowhere; answers fit the
-offer line by line.
+For load tests, for applications that only route calls, and for tests of signalling. No socket is opened,
+aiortc is not imported, and candidates are found as late as one says. Offers and answers are what a WebRTC
+peer with one audio stream would send (:rfc:`8829#section-5`), with candidates and a fingerprint that lead
+nowhere; answers fit the offer line by line.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sipua.media.interface import (
     AudioReader,
     AudioSink,
     AudioSource,
+    Callbacks,
     Direction,
     MediaOptions,
     MediaSession,
@@ -27,10 +28,13 @@ from sipua.media.interface import (
     MediaStats,
     Playback,
 )
+from sipua.media.trickle import fragment_of, trickles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from sipua.bodies import TrickleFragment
 
 __all__ = ["SignallingOnlyMedia", "SilentAudioPort"]
 
@@ -41,7 +45,7 @@ _session_ids = itertools.count(1)
 
 _HEAD = (
     "v=0\r\no=- {id} {version} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
-    "a=group:BUNDLE {mid}\r\na=msid-semantic: WMS *\r\n"
+    "a=group:BUNDLE {mid}\r\na=msid-semantic: WMS *\r\n{options}"
 )
 _AUDIO = (
     "m=audio {port} UDP/TLS/RTP/SAVPF {formats}\r\n"
@@ -54,8 +58,7 @@ _AUDIO = (
     "a=rtcp-mux\r\n"
     "a=ssrc:{id} cname:sipua\r\n"
     "{maps}"
-    "a=candidate:1 1 udp 2130706431 127.0.0.1 {port} typ host\r\n"
-    "a=end-of-candidates\r\n"
+    "{candidates}"
     "a=ice-ufrag:noIC\r\n"
     "a=ice-pwd:thisEndSendsNoPackets0\r\n"
     "a=fingerprint:sha-256 "
@@ -69,13 +72,26 @@ _OFFERED_MAPS = (
 )
 _STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 _PORT = 49170
+_HOST = f"candidate:1 1 udp 2130706431 127.0.0.1 {_PORT} typ host"
+_ALL_CANDIDATES = f"a={_HOST}\r\na=end-of-candidates\r\n"
+_TRICKLE = "a=ice-options:trickle\r\n"
 
 
 class SignallingOnlyMedia(MediaSession):
-    """A media session without media. `state` is ``connected`` as soon as offer and answer have met."""
+    """A media session without media. `state` is ``connected`` as soon as offer and answer have met.
 
-    def __init__(self, options: MediaOptions | None = None) -> None:
+    `late_candidates` are seconds and ``candidate:…`` lines that are found so long after the first description
+    was begun; what takes longer than `ice_gathering_timeout` is not found. `remote_candidates` holds what was
+    given to `add_remote_candidate`, for tests.
+    """
+
+    def __init__(
+        self, options: MediaOptions | None = None, *, late_candidates: Sequence[tuple[float, str]] = ()
+    ) -> None:
         super().__init__(options)
+        self.remote_candidates: list[str | None] = []
+        self._late = late_candidates
+        self._gathering: _Gathering | None = None
         self._id = next(_session_ids)
         self._version = 0
         self._mid = "0"
@@ -128,18 +144,28 @@ class SignallingOnlyMedia(MediaSession):
         if not self._offered:
             self._previous_local = self._local
         self._offered = True
+        await self._gather()
         self._local = self._describe(
             mid=self._mid,
             formats="96 9 0 8 101",
             maps=_OFFERED_MAPS,
             direction=self.direction,
             setup="actpass",
+            trickle=self.options.trickle_ice != "off",
         )
         return self._local
 
     async def create_answer(self, offer: str) -> str:
         """Take the first audio line, refuse the others with port 0 (:rfc:`3264#section-6`)."""
         self._assert_open("create_answer")
+        await self._gather()
+        try:
+            return self._answer(offer)
+        except MediaNegotiationError as error:
+            self._tell_failed(error)
+            raise
+
+    def _answer(self, offer: str) -> str:
         sections = _sections(offer)
         answer, mid, offered = [], None, self._remote_direction
         for section in sections:
@@ -157,6 +183,7 @@ class SignallingOnlyMedia(MediaSession):
                     direction=_common_direction(self.direction, offered),
                     mid=mid,
                     id=self._id,
+                    candidates=self._candidates(),
                     maps=f"a=rtpmap:{payload_type} {codec}\r\n",
                     setup="passive" if "\r\na=setup:active\r\n" in section else "active",
                 )
@@ -165,7 +192,8 @@ class SignallingOnlyMedia(MediaSession):
             raise MediaNegotiationError("the offer has no audio that this side can take")
         self._mid, self._remote_direction = mid, offered
         self._version += 1
-        head = _HEAD.format(id=self._id, version=self._version, mid=mid)
+        options = _TRICKLE if self.options.trickle_ice != "off" and trickles(offer) else ""
+        head = _HEAD.format(id=self._id, version=self._version, mid=mid, options=options)
         self._local, self._remote, self._offered = head + "".join(answer), offer, False
         self._set_state("connected")
         return self._local
@@ -173,6 +201,13 @@ class SignallingOnlyMedia(MediaSession):
     async def apply_answer(self, answer: str, *, branch: str = "") -> Applied:
         """Note the answer; the same one again changes nothing."""
         self._assert_open("apply_answer")
+        try:
+            return self._apply(answer, branch)
+        except MediaNegotiationError as error:
+            self._tell_failed(error)
+            raise
+
+    def _apply(self, answer: str, branch: str) -> Applied:
         if not self._offered and (self._remote is None or answer == self._remote):
             if self._remote is None:
                 raise MediaNegotiationError("an answer without an offer")
@@ -194,6 +229,29 @@ class SignallingOnlyMedia(MediaSession):
         if self._offered:
             self._offered, self._local = False, self._previous_local
 
+    def end_gathering(self) -> None:
+        """Find nothing more."""
+        if self._gathering is not None:
+            self._gathering.end()
+
+    def local_fragment(self) -> TrickleFragment | None:
+        """What there is to tell of the last description."""
+        if self._local is None or self._gathering is None:
+            return None
+        return fragment_of(self._local, self._gathering.lines, complete=self._gathering.is_complete)
+
+    def knows_peer(self, ufrag: str, pwd: str | None = None) -> bool:
+        """Whether the last description taken has these credentials."""
+        remote = f"{self._remote or ''}\r\n"
+        return f"a=ice-ufrag:{ufrag}\r\n" in remote and (pwd is None or f"a=ice-pwd:{pwd}\r\n" in remote)
+
+    async def add_remote_candidate(
+        self, candidate: str | None, mid: str | None = None, *, ufrag: str | None = None
+    ) -> None:
+        """Only noted."""
+        self._assert_open("add_remote_candidate")
+        self.remote_candidates.append(candidate)
+
     def stats(self) -> MediaStats:
         """All zero."""
         return MediaStats(state=self._state)
@@ -201,6 +259,8 @@ class SignallingOnlyMedia(MediaSession):
     async def close(self) -> None:
         """Ends readers and playbacks of the port."""
         self._offered = False
+        self.callbacks.on_candidate = self.callbacks.on_gathered = None
+        self.end_gathering()
         self._set_state("closed")
         if self._audio is not None:
             self._audio.close()
@@ -215,11 +275,81 @@ class SignallingOnlyMedia(MediaSession):
             if self.callbacks.on_state is not None:
                 self.callbacks.on_state(state)
 
-    def _describe(self, *, mid: str, formats: str, maps: str, direction: str, setup: str) -> str:
+    def _describe(
+        self, *, mid: str, formats: str, maps: str, direction: str, setup: str, trickle: bool
+    ) -> str:
         self._version += 1
-        return _HEAD.format(id=self._id, version=self._version, mid=mid) + _AUDIO.format(
-            port=_PORT, formats=formats, direction=direction, mid=mid, id=self._id, maps=maps, setup=setup
+        options = _TRICKLE if trickle else ""
+        return _HEAD.format(id=self._id, version=self._version, mid=mid, options=options) + _AUDIO.format(
+            port=_PORT,
+            formats=formats,
+            direction=direction,
+            mid=mid,
+            id=self._id,
+            candidates=self._candidates(),
+            maps=maps,
+            setup=setup,
         )
+
+    async def _gather(self) -> None:
+        if self._gathering is None:
+            late = [(s, line) for s, line in self._late if s <= self.options.ice_gathering_timeout]
+            self._gathering = _Gathering(self.callbacks, late)
+        if not self.trickle and not self._gathering.is_complete:
+            await self._gathering.wait()
+            self._assert_open("gathering")
+
+    def _candidates(self) -> str:
+        gathering = self._gathering
+        if gathering is None or (gathering.is_complete and len(gathering.lines) == 1):
+            return _ALL_CANDIDATES
+        lines = [f"a={line}\r\n" for line in gathering.lines]
+        return "".join(lines) + ("a=end-of-candidates\r\n" if gathering.is_complete else "")
+
+    def _tell_failed(self, error: MediaNegotiationError) -> None:
+        if self.callbacks.on_step_failed is not None:
+            self.callbacks.on_step_failed("setremotedescription", error)
+
+
+class _Gathering:
+    """Finds one candidate at once, and others when their time has come."""
+
+    __slots__ = ("_callbacks", "_expected", "_over", "_timers", "is_complete", "lines")
+
+    def __init__(self, callbacks: Callbacks, late: Sequence[tuple[float, str]]) -> None:
+        self.lines: list[str] = []
+        self.is_complete = False
+        self._callbacks = callbacks
+        self._expected = 1 + len(late)
+        self._over: asyncio.Event | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        if late:
+            loop = asyncio.get_running_loop()
+            self._timers = [loop.call_later(seconds, self._find, line) for seconds, line in late]
+        self._find(_HOST)
+
+    async def wait(self) -> None:
+        self._over = self._over or asyncio.Event()
+        await self._over.wait()
+
+    def end(self) -> None:
+        if self.is_complete:
+            return
+        self.is_complete = True
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        if self._over is not None:
+            self._over.set()
+        if self._callbacks.on_gathered is not None:
+            self._callbacks.on_gathered()
+
+    def _find(self, line: str) -> None:
+        self.lines.append(line)
+        if self._callbacks.on_candidate is not None:
+            self._callbacks.on_candidate(line)
+        if len(self.lines) == self._expected:
+            self.end()
 
 
 # --- just enough SDP --------------------------------------------------------------------------------------

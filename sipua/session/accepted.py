@@ -62,6 +62,7 @@ def _take(session: RTCSession, dialog: Dialog, response: Response) -> None:
     session._peer.learn(response)
     session._timer.answered(session.request, response)
     session._began()
+    session._trickle.heard(response, dialog)
     settled = dialog.remote_tag in session._reliable_answers
     if session._late_offer and not settled:
         session.emit("accepted", events.Accepted("remote", response))
@@ -165,6 +166,7 @@ def _confirmed(session: RTCSession) -> None:
     assert session._media is not None
     ack = session._acks.get(session._dialog.remote_tag)
     session._set_confirmed()
+    session._trickle.found()
     session.emit("confirmed", events.Confirmed("local", ack))
     hold.first(session, "offer" if session._late_offer else "answer")
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import random
 
     from sipua.events import Cause
-    from sipua.media.interface import MediaOptions, MediaSession
+    from sipua.media.interface import MediaOptions, MediaSession, TrickleIce
     from sipua.session.timers import TimerPolicy
     from sipua.sip import URI, ClientTransaction, Request, Response, ServerTransaction
 
@@ -70,6 +70,10 @@ class SessionHost(Protocol):
     @property
     def rand(self) -> random.Random:
         """Where chance comes from."""
+
+    @property
+    def trickle_ice(self) -> TrickleIce:
+        """What calls do that have no media yet (`MediaOptions.trickle_ice`)."""
 
     def contact(self, *, anonymous: bool = False) -> str:
         """The Contact header value for requests and responses that make or refresh a dialog."""

@@ -10,7 +10,16 @@ from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.events import Cause
 from sipua.session import hold, terminate
 from sipua.session.headers import checked_phrase, header_list
-from sipua.session.negotiation import change_sdp, media_failure, sdp_of, set_sdp, watch_media
+from sipua.session.negotiation import (
+    answer_offer,
+    change_sdp,
+    check_media,
+    make_offer,
+    media_failure,
+    sdp_of,
+    set_sdp,
+    watch_media,
+)
 from sipua.session.peer import option_tags
 from sipua.session.renegotiation import Phase
 from sipua.session.states import Event, State, allowed
@@ -167,12 +176,15 @@ def _provisional(
     if sdp and not settled:
         set_sdp(response, sdp)
     if reliable or "100rel" in option_tags(session.request, "Require"):
-        for pair in session._host.standard_headers():
+        for pair in session._headers():
             response.headers.add(*pair)
         carries: Carries = "" if settled or not sdp else "answer" if sdp_of(session.request) else "offer"
         session._reliable.send(response, carries)
     else:
+        for pair in session._trickle.early_headers(sdp):
+            response.headers.add(*pair)
         session._host.respond(transaction, response)
+        session._trickle.repeat(response, sdp)
     session.emit("progress", events.Progress("local", response))
 
 
@@ -207,7 +219,7 @@ def _make_media(session: RTCSession, media_options: Mapping[str, Any]) -> None:
     options = dict(media_options)
     factory = options.pop("media", None)
     media = session._host.new_media(options, factory)
-    media.check()
+    check_media(session, media)
     session._media = media
     watch_media(session, media)
     session.emit("peerconnection", events.PeerConnection(media.connection))
@@ -216,14 +228,8 @@ def _make_media(session: RTCSession, media_options: Mapping[str, Any]) -> None:
 
 async def _describe(session: RTCSession) -> str:
     """Our answer to the offer in the INVITE, or an offer of ours when there is none (a late offer)."""
-    media = session._media
-    assert media is not None
     offer = sdp_of(session.request)
-    if offer:
-        changed = await change_sdp(session, "remote", "offer", offer)
-        sdp = await change_sdp(session, "local", "answer", await media.create_answer(changed))
-    else:
-        sdp = await change_sdp(session, "local", "offer", await media.create_offer())
+    sdp = await answer_offer(session, offer) if offer else await make_offer(session)
     session._sdp_body = sdp
     return sdp
 
@@ -270,7 +276,7 @@ def _accept(session: RTCSession) -> None:
     headers = response.headers
     headers.add("Contact", session.contact)
     timer = session._timer.answer_headers(session.request)
-    for name, value in (*session._host.standard_headers(), *timer, *session._extra_headers):
+    for name, value in (*session._headers(), *timer, *session._extra_headers):
         headers.add(name, value)
     if not session._reliable.is_settled:
         set_sdp(response, session._sdp_body)
@@ -293,6 +299,7 @@ def _on_ack(session: RTCSession, ack: Request) -> None:
     session._advance(Event.ACK_IN)
     assert session._dialog is not None
     session._dialog.confirm(None)
+    session._trickle.open(session._dialog)
     if sdp_of(session.request) or session._reliable.is_settled:
         _confirmed(session, ack)
         return

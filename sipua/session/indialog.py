@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipua import events
-from sipua.session import dtmf, notify, reinvite, terminate, update
+from sipua.session import dtmf, notify, reinvite, terminate, trickle, update
 from sipua.session.reply import respond
 from sipua.session.states import Event, State, allowed
 from sipua.sip import OutOfOrder, ParseError
@@ -69,13 +69,15 @@ def _on_bye(session: RTCSession, transaction: ServerTransaction, request: Reques
 
 def _on_options(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
     """As for an INVITE at this moment (:rfc:`3261#section-11.2`): in a dialog, we could take one."""
-    respond(
-        session, transaction, request, 200, (*session._host.standard_headers(), ("Accept", "application/sdp"))
-    )
+    respond(session, transaction, request, 200, (*session._headers(), ("Accept", "application/sdp")))
 
 
 def _on_info(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
-    """An INFO of the peer: DTMF if it is that, else the application's."""
+    """An INFO of the peer: candidates or DTMF if it is that, else the application's."""
+    package = trickle.package_of(request)
+    if package == trickle.PACKAGE and session._trickle.mode != "off":
+        session._trickle.receive(transaction, request)
+        return
     content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if content_type in dtmf.CONTENT_TYPES:
         tone = dtmf.parse(content_type, request.text)
@@ -84,6 +86,8 @@ def _on_info(session: RTCSession, transaction: ServerTransaction, request: Reque
             return
         respond(session, transaction, request, 200)
         session.emit("new_dtmf", events.NewDTMF("remote", *tone, request))
+    elif package and not session.has_handlers("new_info"):
+        trickle.bad_package(session, transaction, request)
     elif not session.has_handlers("new_info") and request.body:
         accepted = (("Accept", ", ".join(dtmf.CONTENT_TYPES)),)
         respond(session, transaction, request, 415, accepted)

@@ -7,12 +7,13 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 from sipua import events
+from sipua.errors import MediaFileError
 from sipua.events import Cause, Originator
-from sipua.session import dtmf, terminate
+from sipua.session import dtmf, terminate, trickle
 from sipua.session.states import Event, State, allowed
 
 if TYPE_CHECKING:
-    from sipua.media.interface import MediaSession, MediaState
+    from sipua.media.interface import MediaSession, MediaState, MediaStep
     from sipua.session.session import RTCSession
     from sipua.sip import Request, Response
 
@@ -56,11 +57,38 @@ async def change_sdp(
     return event.sdp
 
 
+async def make_offer(session: RTCSession, *, ice_restart: bool = False) -> str:
+    """An offer of ours."""
+    assert session._media is not None
+    session._trickle.prepare()
+    return await change_sdp(
+        session, "local", "offer", await session._media.create_offer(ice_restart=ice_restart)
+    )
+
+
 async def answer_offer(session: RTCSession, offer: str) -> str:
     """Our answer to an offer of the peer."""
     assert session._media is not None
     changed = await change_sdp(session, "remote", "offer", offer)
+    session._trickle.prepare(changed)
     return await change_sdp(session, "local", "answer", await session._media.create_answer(changed))
+
+
+_STEP_FAILED: dict[str, type[events.StepFailed]] = {
+    "createoffer": events.CreateOfferFailed,
+    "createanswer": events.CreateAnswerFailed,
+    "setlocaldescription": events.SetLocalDescriptionFailed,
+    "setremotedescription": events.SetRemoteDescriptionFailed,
+}
+
+
+def check_media(session: RTCSession, media: MediaSession) -> None:
+    """Raise what is wrong with the call's media, and tell of a file that cannot be used."""
+    try:
+        media.check()
+    except MediaFileError as error:
+        session.emit("getusermediafailed", events.GetUserMediaFailed(error))
+        raise
 
 
 def watch_media(session: RTCSession, media: MediaSession) -> None:
@@ -75,6 +103,12 @@ def watch_media(session: RTCSession, media: MediaSession) -> None:
         logger.warning("%s: %s", session, error)
         session.emit("media_failed", events.MediaFailed(error))
 
+    def on_step_failed(step: MediaStep, error: Exception) -> None:
+        session.emit(f"peerconnection_{step}failed", _STEP_FAILED[step](error))
+
+    media.callbacks.on_candidate = lambda line: trickle.tell_candidate(session, line, media)
+    media.callbacks.on_gathered = session._trickle.found
+    media.callbacks.on_step_failed = on_step_failed
     media.callbacks.on_state = on_state
     media.callbacks.on_track = lambda kind, track: session.emit("track", events.Track(kind, track))
     media.callbacks.on_error = on_error

@@ -12,6 +12,8 @@ from sipua.session.host import NoResponse
 from sipua.session.negotiation import (
     answer_offer,
     change_sdp,
+    check_media,
+    make_offer,
     media_failure,
     sdp_of,
     set_sdp,
@@ -51,7 +53,8 @@ def prepare(
     session.remote_identity = request.to_address
     session.contact = request.headers.get("Contact") or ""
     session._media = session._host.new_media(dict(media_options), media_factory)
-    session._media.check()
+    check_media(session, session._media)
+    session._trickle.mark(request)
     session._late_offer = late_offer
     session._timer.wanted = check_interval(session_timers_expires)
     session._no_answer_timeout = no_answer_timeout
@@ -72,7 +75,7 @@ def start(session: RTCSession) -> None:
 
     async def offer() -> None:
         if not session._late_offer:
-            sdp = await change_sdp(session, "local", "offer", await media.create_offer())
+            sdp = await make_offer(session)
             session._sdp_body = sdp
             set_sdp(session.request, sdp)
         for name, value in session._timer.request_headers():
@@ -199,7 +202,9 @@ def _on_provisional(session: RTCSession, response: Response) -> None:
         _early_dialog(session, response, tag)
     if prack.is_reliable(response):
         _on_reliable(session, response, tag or "")
+        session._trickle.heard(response, session._early_dialogs.get(tag or ""))
         return
+    session._trickle.heard(response, session._early_dialogs.get(tag or ""))
     session.emit("progress", events.Progress("remote", response))
     sdp = sdp_of(response)
     settled = tag in session._reliable_answers  # no description after that means anything (RFC 6337 §3.1.1)

@@ -1,4 +1,4 @@
-"""What the peer has said of its own abilities: Allow and Supported."""
+"""What the peer has said of its own abilities: Allow, Supported and Recv-Info."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 class Peer:
     """The peer's last word about itself. Nothing is known before it has said something; it is read when asked for."""
 
-    __slots__ = ("_allow", "_supported")
+    __slots__ = ("_allow", "_recv_info", "_supported")
 
     def __init__(self) -> None:
         self._allow = ""
         self._supported = ""
+        self._recv_info = ""
 
     def learn(self, message: Request | Response) -> None:
         """Take over what `message` says; what it does not mention stays."""
@@ -24,10 +25,16 @@ class Peer:
             self._allow = ",".join(allow)
         if supported := get("Supported"):
             self._supported = ",".join(supported)
+        if packages := get("Recv-Info"):
+            self._recv_info = ",".join(packages)
 
     def allows(self, method: str) -> bool:
         """Whether it has said that it takes `method` (:rfc:`3261#section-20.5`)."""
         return method in _tokens(self._allow.upper())
+
+    def receives(self, package: str) -> bool:
+        """Whether it takes INFO requests of this package (:rfc:`6086#section-5.2.3`)."""
+        return package in _tokens(self._recv_info.lower())
 
     @property
     def supported(self) -> set[str]:

@@ -65,7 +65,7 @@ def refer(
         headers=(
             ("Contact", session.contact),
             *refer_headers(refer_to, str(dialog.local_uri.uri), refer_sub=refer_sub),
-            *session._host.standard_headers(),
+            *session._headers(),
             *headers,
         ),
     )

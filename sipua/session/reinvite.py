@@ -10,7 +10,7 @@ from sipua.errors import InvalidStateError, MediaNegotiationError, ParseError
 from sipua.events import Cause
 from sipua.session import early, hold, incoming, terminate, timers
 from sipua.session.headers import checked_phrase, response_header_list
-from sipua.session.negotiation import SDP_TYPE, change_sdp, sdp_of
+from sipua.session.negotiation import SDP_TYPE, answer_offer, change_sdp, make_offer, sdp_of
 from sipua.session.renegotiation import REFUSALS, Phase, Step
 from sipua.session.reply import respond, retry_later
 from sipua.session.states import ESTABLISHED, Event, State, allowed
@@ -82,8 +82,7 @@ class IncomingRequest:
 
     async def answer(self, offer: str) -> str:
         """Media's answer to the offer in it."""
-        changed = await change_sdp(self.session, "remote", "offer", offer)
-        return await change_sdp(self.session, "local", "answer", await self.media.create_answer(changed))
+        return await answer_offer(self.session, offer)
 
     @property
     def is_answered(self) -> bool:
@@ -111,7 +110,7 @@ class IncomingRequest:
             200,
             (
                 ("Contact", session.contact),
-                *session._host.standard_headers(),
+                *session._headers(),
                 *(session._timer.answer_headers(self.request) if session.status in ESTABLISHED else ()),
             ),
             sdp=sdp,
@@ -199,7 +198,7 @@ class IncomingReinvite(IncomingRequest):
             raise Rejected(487, None, ())
         if self._offer:
             return await self.answer(self._offer)
-        return await change_sdp(self.session, "local", "offer", await self.media.create_offer())
+        return await make_offer(self.session)
 
     def _done(self, sdp: str) -> None:
         self.accept(sdp)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from sipua.errors import MediaNegotiationError, ParseError
 from sipua.events import Cause
 from sipua.session import terminate
-from sipua.session.negotiation import SDP_TYPE, change_sdp, sdp_of
+from sipua.session.negotiation import SDP_TYPE, answer_offer, change_sdp, sdp_of
 from sipua.session.renegotiation import REFUSALS, Step
 from sipua.session.reply import respond, retry_later
 from sipua.session.states import Event, State, allowed
@@ -140,6 +140,7 @@ class ReliableResponses:
     def _acknowledged(self, item: _Response) -> None:
         self._open = None
         self._session._clear_timer("PRACK")
+        self._session._trickle.open(self._session._dialog)
         if item.carries:
             self.is_settled = True
 
@@ -184,10 +185,6 @@ class ReliableResponses:
         self._acknowledged(item)
         renegotiation.step(Step.OFFER_IN)
 
-        async def work() -> str:
-            answer = await media.create_answer(await change_sdp(session, "remote", "offer", sdp))
-            return await change_sdp(session, "local", "answer", answer)
-
         def answered(answer: str) -> None:
             respond(session, transaction, request, 200, sdp=answer)
             renegotiation.step(Step.ANSWER)
@@ -198,7 +195,7 @@ class ReliableResponses:
             renegotiation.step(Step.ANSWER)
             self._go_on()
 
-        session._do(work(), answered, failed)
+        session._do(answer_offer(session, sdp), answered, failed)
 
     def _refuse(self, transaction: ServerTransaction, request: Request, error: Exception) -> None:
         status = error.status if isinstance(error, MediaNegotiationError) else 500

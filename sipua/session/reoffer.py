@@ -17,7 +17,7 @@ from sipua.session import hold, prack, terminate
 from sipua.session.early import early_dialog
 from sipua.session.glare import retry_delay
 from sipua.session.host import NoResponse
-from sipua.session.negotiation import change_sdp, sdp_of, set_sdp
+from sipua.session.negotiation import answer_offer, change_sdp, make_offer, sdp_of, set_sdp
 from sipua.session.outcome import failure_of
 from sipua.session.renegotiation import Step, may_offer
 from sipua.session.states import ESTABLISHED, Event, State, allowed
@@ -111,8 +111,7 @@ class Reoffer:
             session._do(self._make_offer(), self._send, self._fail)
 
     async def _make_offer(self) -> str:
-        sdp = await self._media.create_offer(ice_restart=self._ice_restart)
-        return await change_sdp(self._session, "local", "offer", sdp)
+        return await make_offer(self._session, ice_restart=self._ice_restart)
 
     def _send(self, sdp: str) -> None:
         session = self._session
@@ -120,7 +119,7 @@ class Reoffer:
             self._method,
             headers=(
                 ("Contact", session.contact),
-                *session._host.standard_headers(),
+                *session._headers(),
                 *(session._timer.request_headers() if session.status in ESTABLISHED else ()),
                 *self._headers,
             ),
@@ -224,9 +223,7 @@ class Reoffer:
         return await self._media.apply_answer(changed, branch=self._dialog.remote_tag)
 
     async def _answer(self, sdp: str) -> str:
-        changed = await change_sdp(self._session, "remote", "offer", sdp)
-        answer = await self._media.create_answer(changed)
-        return await change_sdp(self._session, "local", "answer", answer)
+        return await answer_offer(self._session, sdp)
 
     def _applied(self, sdp: str, applied: Applied) -> None:
         if applied is Applied.NEEDS_REOFFER:

@@ -27,9 +27,10 @@ from sipua.session.renegotiation import Renegotiation, may_offer
 from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
 from sipua.session.subscriptions import ReferUsages
 from sipua.session.timers import SessionTimer
+from sipua.session.trickle import Trickle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from sipua.emitter import Handler
     from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats
@@ -68,6 +69,12 @@ class RTCSession(Identities, Mailbox, Emitter):
             "new_dtmf",
             "new_info",
             "media_failed",
+            "icecandidate",
+            "getusermediafailed",
+            "peerconnection_createofferfailed",
+            "peerconnection_createanswerfailed",
+            "peerconnection_setlocaldescriptionfailed",
+            "peerconnection_setremotedescriptionfailed",
             "hold",
             "unhold",
             "reinvite",
@@ -136,6 +143,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         self._redirection = Redirection(self)
         self._signer: Signer | None = None
         self._reliable = ReliableResponses(self)
+        self._trickle = Trickle(self)
         self._rseqs: dict[tuple[str, int], int] = {}  # the last RSeq of each dialog and INVITE
         self._reliable_answers: set[str | None] = set()  # branches whose description is settled by a PRACK
 
@@ -459,6 +467,22 @@ class RTCSession(Identities, Mailbox, Emitter):
 
     def _is_past(self) -> bool:
         return self._over.done() and self._state is State.ENDED
+
+    def _headers(self) -> tuple[tuple[str, str], ...]:
+        """What every message that makes or refreshes the call's dialog says of us."""
+        return self._trickle.headers()
+
+    def _do(
+        self,
+        work: Coroutine[Any, Any, T],
+        then: Callable[[T], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        def done(result: T) -> None:
+            then(result)
+            self._trickle.deliver()  # a description may be in force now that the peer's candidates waited for
+
+        super()._do(work, done, failed)
 
     def _advance(self, event: Event) -> None:
         self._state = advance(self._state, event)

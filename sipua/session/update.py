@@ -96,7 +96,7 @@ def refresh(session: RTCSession, method: str) -> None:
         "UPDATE",
         headers=(
             ("Contact", session.contact),
-            *session._host.standard_headers(),
+            *session._headers(),
             *session._timer.request_headers(),
         ),
     )

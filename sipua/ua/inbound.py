@@ -38,23 +38,22 @@ METHODS = (
     "SUBSCRIBE",
     "NOTIFY",
 )
-EXTENSIONS = ("outbound", "gruu", "path", "replaces", "norefersub", "timer", "100rel")
-_WITHOUT_TIMER = tuple(name for name in EXTENSIONS if name != "timer")
+EXTENSIONS = ("outbound", "gruu", "path", "replaces", "norefersub", "timer", "100rel", "trickle-ice")
 ALLOW = ("Allow", ", ".join(METHODS))
 #: What an INVITE may carry besides a session description.
 _INVITE_BODIES = frozenset({SDP_TYPE, "multipart/mixed", "multipart/alternative", "multipart/related"})
 
 
-def supported_header(*, session_timers: bool) -> tuple[str, str]:
-    """The Supported header; session timers may be switched off."""
-    return "Supported", ", ".join(EXTENSIONS if session_timers else _WITHOUT_TIMER)
+def extensions(*, session_timers: bool, trickle_ice: bool) -> tuple[str, ...]:
+    """The option tags that we support; some may be switched off."""
+    off = {"timer": not session_timers, "trickle-ice": not trickle_ice}
+    return tuple(name for name in EXTENSIONS if not off.get(name))
 
 
 def on_request(ua: UA, transaction: ServerTransaction, request: Request) -> None:
     """A new request, neither ACK nor CANCEL."""
     try:
-        extensions = EXTENSIONS if ua.session_timers.enabled else _WITHOUT_TIMER
-        check_request(request, supported=extensions, schemes=("sip", "sips", "tel"))
+        check_request(request, supported=ua.extensions, schemes=("sip", "sips", "tel"))
         _dispatch(ua, transaction, request)
     except ParseError as error:
         _refuse(ua, transaction, request, error.status or 400, error.headers, error.phrase)

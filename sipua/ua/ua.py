@@ -12,7 +12,7 @@ from sipua import events
 from sipua.errors import InvalidStateError, RegistrationFailed, TransportError
 from sipua.media import default_media_factory
 from sipua.media.checks import check_options, make_options
-from sipua.media.interface import MediaFactory, MediaOptions, MediaSession
+from sipua.media.interface import MediaFactory, MediaOptions, MediaSession, TrickleIce
 from sipua.session import outgoing
 from sipua.session.headers import HeaderLike, checked_body, header_list
 from sipua.session.negotiation import SDP_TYPE
@@ -32,7 +32,7 @@ from sipua.ua.config import (
 from sipua.ua.endpoint import Endpoint, RequestSender
 from sipua.ua.eventing import EventPackages
 from sipua.ua.identity import Identity
-from sipua.ua.inbound import ALLOW, on_request, supported_header
+from sipua.ua.inbound import ALLOW, extensions, on_request
 from sipua.ua.inbound_events import allow_events
 from sipua.ua.outofdialog import OutgoingMessage, OutgoingOptions
 from sipua.ua.registrator import Registrator
@@ -119,10 +119,13 @@ class UA(EventPackages):
             configuration.session_timers_force_refresher,
             configuration.session_timers_expires,
         )
-        supported = supported_header(session_timers=configuration.session_timers)
+        self.extensions = extensions(
+            session_timers=configuration.session_timers, trickle_ice=self.trickle_ice != "off"
+        )
+        """The option tags that this user agent supports."""
         self._standard = (
             ALLOW,
-            supported,
+            ("Supported", ", ".join(self.extensions)),
             *allow_events(self),
             ("User-Agent", configuration.user_agent),
         )
@@ -533,6 +536,12 @@ class UA(EventPackages):
     def contact(self, *, anonymous: bool = False) -> str:
         """The Contact for requests and responses that make a dialog: a GRUU when the registrar gave one."""
         return self.identity.contact(anonymous=anonymous)
+
+    @property
+    def trickle_ice(self) -> TrickleIce:
+        """What calls do unless they say otherwise (`MediaOptions.trickle_ice`)."""
+        mode: TrickleIce = self.configuration.media_options.get("trickle_ice", MediaOptions().trickle_ice)
+        return mode
 
     def standard_headers(self) -> tuple[tuple[str, str], ...]:
         """Allow, Supported and User-Agent."""

@@ -51,7 +51,8 @@ def connection(*servers: object, **options: Any) -> tuple[Connection, Gathering,
     made = Connection(ice_controlling=True)
     options.setdefault("ice_host_addresses", ("127.0.0.1",))
     options.setdefault("ice_gathering_timeout", 0.5)
-    gathering = Gathering(made, MediaOptions(ice_servers=servers, **options), lambda: done.append("gathered"))  # type: ignore[arg-type]
+    gathering = Gathering(made, MediaOptions(ice_servers=servers, **options), lambda protocol: None)  # type: ignore[arg-type]
+    gathering.on_complete = lambda: done.append("gathered")
     return made, gathering, done
 
 

@@ -44,7 +44,7 @@ async def gathered() -> tuple[SharedSockets, Connection, Any, FakeTransport]:
     connection._local_candidates.append(protocol.local_candidate)
     connection._local_candidates_start = connection._local_candidates_end = True
     shared = SharedSockets()
-    shared.adopt(connection)
+    shared.adopt(protocol)
     return shared, connection, protocol, transport
 
 
