@@ -69,7 +69,8 @@ async def test_speech_comes_back_from_an_echo(tmp_path: Path) -> None:
 def _check_echo(codec: str, stats: MediaStats, recording: Path) -> None:
     match = correlate(SPEECH, recording)
     assert match.correlation >= 0.95
-    assert 0.1 < match.delay < 0.5
+    # Both ways: a packet and a little waiting each.
+    assert 0.03 < match.delay < 0.25
     assert stats.codec is not None
     assert stats.codec.startswith(codec)
     assert stats.packets_lost == 0
