@@ -50,6 +50,7 @@ async def main(url: str, target: str, how: str = "") -> None:
                 await put_through(ua, call, target, ask=how == "--ask")
 
         ua.on("new_rtc_session", on_call)
+        print("waiting for calls")
         await asyncio.Event().wait()
 
 

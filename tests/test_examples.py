@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from sipua import UA
+from sipua import UA, RTCSession, SignallingOnlyMedia
+from sipua.events import NewRTCSession
 from sipua.media.analysis import correlate, load
 from sipua.server import Server
 from sipua.testing import run_realtime, steady
@@ -73,6 +74,65 @@ async def run(directory: Path, name: str, *args: str) -> Ran:
 
 Outcomes = dict[str, "Ran | Exception"]
 
+#: Where nobody listens.
+NOBODY = "ws://127.0.0.1:1/"
+
+#: Examples that need a server and nothing else, and what they print.
+SILENT = {
+    "identity": """\
+valid: sip:alice@localhost, says CN=Localhost
+nobody has changed the keys of the media
+talking
+without a signature: 428
+""",
+    "messages": """\
+bob reads from alice: are you there?
+alice reads from bob: I am here
+200 OK
+bob reads from alice: spam
+bob: 603, Rejected
+nobody: 404, Not Found
+bob can transfer calls: True
+""",
+    "hold": """\
+bob: hold, by remote
+alice: hold, by local
+alice: hold, by remote
+bob: hold, by local
+alice's view: {'local': True, 'remote': True}
+bob: unhold, by remote
+alice: unhold, by local
+alice: unhold, by remote
+bob: unhold, by local
+call outgoing sip:bob@example.com (confirmed): renegotiate: INVITE: 488 Not Acceptable Here
+refused with 488, and the call goes on: True
+""",
+    "digits": """\
+1 for 120 ms by INFO
+# for 120 ms by INFO
+text/plain: the door, please
+tones='one': only 0-9, *, #, A-D and , (a pause)
+""",
+    "failures": """\
+610 is busy
+612 does not exist
+608 does not answer: No Answer
+611: CallRejected, Rejected, 603
+613: CallUnavailable, Unavailable, 480
+600 answered
+event: remote, Busy
+hold is not possible in state ended
+InvalidTargetError
+""",
+    "presence": """\
+alice is there
+alice is on-the-phone
+alice is meeting
+alice is there
+alice is there
+""",
+}
+
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
@@ -94,7 +154,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     async def everything() -> None:
         async def quick_ones() -> None:
             await note("events", run(place("events"), "events", s.url))
-            await note("identity", run(place("identity"), "identity", s.url))
+            for name in SILENT:
+                await note(name, run(place(name), name, s.url))
+            await note("registration", run(place("registration"), "registration", NOBODY, s.url))
+            await note("registration, nobody", run(place("nobody"), "registration", NOBODY))
+            await note("own_tests", run_tests(place("own_tests"), "own_tests"))
+            for how in ("", "--ask"):
+                await note(f"transfer {how}", transferred(place(f"transfer{how}"), how))
             for name in ("events 610", "awaitable 610", "awaitable 612"):
                 example, target = name.split()
                 await note(name, run(place(name), example, s.url, target))
@@ -117,6 +183,50 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     return found
 
 
+async def run_tests(directory: Path, name: str) -> Ran:
+    file = ROOT / "examples" / f"{name}.py"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)),
+        cwd=directory,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    return Ran(process.returncode, out.decode(), directory)
+
+
+async def transferred(directory: Path, how: str) -> Ran:
+    """bob calls the switchboard, and goes where it sends him: to carol."""
+
+    def people(name: str) -> UA:
+        return UA(f"sip:{name}@localhost", sockets=s.url, password="secret", media=SignallingOnlyMedia)
+
+    def answer(event: NewRTCSession) -> None:
+        event.session.on("replaces", lambda replaces: replaces.accept())
+        if event.request.replaces is None:
+            event.session.answer()
+
+    accounts = dict.fromkeys(("alice", "bob", "carol"), "secret")
+    async with (
+        Server(accounts, media_options=LOOPBACK) as s,
+        people("bob") as ua,
+        people("carol") as carol,
+        example("transfer", s.url, "carol", how, cwd=directory) as switchboard,
+    ):
+        assert switchboard.stdout is not None
+        out = await switchboard.stdout.readline()
+        carol.on("new_rtc_session", answer)
+        new_call: asyncio.Future[RTCSession] = asyncio.get_running_loop().create_future()
+        call = ua.call("alice")
+        call.on("refer", lambda event: new_call.set_result(event.accept()))
+        await (await new_call).wait_confirmed()
+        out += await switchboard.stdout.readline()
+        await call.wait_ended()
+        switchboard.send_signal(signal.SIGINT)
+        out += (await switchboard.communicate())[0]
+        return Ran(switchboard.returncode, out.decode(), directory)
+
+
 def outcome(outcomes: Outcomes, name: str) -> Ran:
     found = outcomes[name]
     if isinstance(found, Exception):
@@ -137,12 +247,39 @@ def test_events_of_a_refused_call(outcomes: Outcomes) -> None:
     assert "failed: Busy" in out
 
 
-def test_identity(outcomes: Outcomes) -> None:
-    assert outcome(outcomes, "identity")[:2] == (
-        0,
-        "valid: sip:alice@localhost, says CN=Localhost\nnobody has changed the keys of the media\n"
-        "talking\nwithout a signature: 428\n",
+@pytest.mark.parametrize("name", SILENT)
+def test_examples_without_sound(name: str, outcomes: Outcomes) -> None:
+    code, out, _ = outcome(outcomes, name)
+    assert code == 0, out
+    assert sorted(out.splitlines()) == sorted(
+        SILENT[name].splitlines()
+    )  # two user agents tell as they come to it
+
+
+def test_registration(outcomes: Outcomes) -> None:
+    code, out, _ = outcome(outcomes, "registration")
+    assert code == 0, out
+    assert f"{NOBODY}: ConnectFailed\nconnected to ws://" in out
+    assert "registered for 300 s\nthe registrar knows 1 address of ours\nunregistered: as we wanted\n" in out
+    assert f"no server: {NOBODY}" in outcome(outcomes, "registration, nobody").out
+
+
+def test_own_tests(outcomes: Outcomes) -> None:
+    code, out, _ = outcome(outcomes, "own_tests")
+    assert code == 0, out
+    assert "2 passed" in out
+
+
+@pytest.mark.parametrize("how", ["", "--ask"])
+def test_transfer(how: str, outcomes: Outcomes) -> None:
+    assert outcome(outcomes, f"transfer {how}").out.startswith(
+        "waiting for calls\nsip:bob@localhost is put through to carol\n"
     )
+
+
+def test_every_example_is_run(outcomes: Outcomes) -> None:
+    names = {path.stem for path in (ROOT / "examples").glob("*.py")}
+    assert names == {name.split()[0].rstrip(",") for name in outcomes}
 
 
 def check_awaitable(ran: Ran) -> None:

@@ -82,7 +82,7 @@ def event_codes(fmtp: Mapping[str, str]) -> frozenset[int]:
     codes: set[int] = set()
     for part in (fmtp.get("") or fmtp.get("events") or "0-15").split(","):
         first, _, last = part.strip().partition("-")
-        low, high = _number(first), _number(last or first)
+        low, high = _number(first.strip()), _number((last or first).strip())
         if low is not None and high is not None:
             codes.update(range(low, min(high, 255) + 1))
     return frozenset(codes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipua.testing import Flow, run_flow
-from tests.flows import MODULES
+from tests.flows import MODULES, jssip_mistakes
 from tests.flows.figures import FIGURES, WITHOUT_FLOW
 
 FLOWS = [pytest.param(flow, id=f"{flow.figure}: {flow.title}") for module in MODULES for flow in module.FLOWS]
@@ -40,6 +40,11 @@ def test_every_flow_is_of_a_figure_that_exists(flow: Flow) -> None:
 
 def test_reasons_are_about_figures_that_exist() -> None:
     assert all(figure in FIGURES[document] and reason for (document, figure), reason in WITHOUT_FLOW.items())
+
+
+def test_each_of_the_twelve_mistakes_has_a_flow() -> None:
+    numbers = [int(flow.figure.split()[-1]) for flow in jssip_mistakes.FLOWS]
+    assert sorted(set(numbers)) == list(range(1, 13))
 
 
 def test_no_two_flows_are_called_the_same() -> None:

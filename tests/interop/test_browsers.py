@@ -223,7 +223,7 @@ async def test_dtmf_by_info(server: Peer, library: str, browsers: Browsers) -> N
         call.on(
             "new_dtmf", lambda event: read.put_nowait(event.tone) if event.originator == "remote" else None
         )
-        await call.send_dtmf("1*#", duration=160, inter_tone_gap=200)
+        await call.send_dtmf("1*#", duration=160, inter_tone_gap=200, transport_type="INFO")
         await phone.wait("dtmf", 3)
         tones = [event for event in phone.events if event["event"] == "dtmf"]
         assert [event["tone"] for event in tones] == ["1", "*", "#"]

@@ -8,42 +8,13 @@ from typing import Any
 
 import aioice.ice
 import pytest
-from aioice import Candidate, Connection, stun
+from aioice import Candidate, Connection
 
 from sipua.errors import ConfigurationError
 from sipua.media.gathering import Gathering, Server, host_addresses, parse_servers
 from sipua.media.interface import IceServer, MediaOptions
-
-
-class StunServer(asyncio.DatagramProtocol):
-    """Says where a request came from; pretends that it was another address, as behind a NAT."""
-
-    def __init__(self, answers: bool = True) -> None:
-        self.answers = answers
-        self.requests = 0
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.port = transport.get_extra_info("sockname")[1]
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.requests += 1
-        if not self.answers:
-            return
-        request = stun.parse_message(data)
-        response = stun.Message(
-            message_method=request.message_method,
-            message_class=stun.Class.RESPONSE,
-            transaction_id=request.transaction_id,
-        )
-        response.attributes["XOR-MAPPED-ADDRESS"] = ("203.0.113.5", addr[1])
-        self.transport.sendto(bytes(response), addr)
-
-
-async def stun_server(answers: bool = True) -> StunServer:
-    loop = asyncio.get_running_loop()
-    _, server = await loop.create_datagram_endpoint(lambda: StunServer(answers), local_addr=("127.0.0.1", 0))
-    return server
+from tests.media.calls import until
+from tests.media.stun import stun_server
 
 
 def connection(*servers: object, **options: Any) -> tuple[Connection, Gathering, list[str]]:
@@ -184,3 +155,76 @@ def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host_addresses() == ["192.0.2.1"]
     monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: [])
     assert host_addresses() == ["127.0.0.1"]
+
+
+@pytest.mark.realtime
+async def test_a_connection_that_trickles_waits_for_no_server() -> None:
+    late, dead = await stun_server(delay=0.1), await stun_server(answers=False)
+    made, gathering, done = connection(late.url, dead.url, ice_gathering_timeout=0.3)
+    found: list[str] = []
+    gathering.on_found = found.append
+    gathering.trickles = True
+    started = time.monotonic()
+    await made.gather_candidates()
+    assert time.monotonic() - started < 0.08
+    assert [line.split()[7] for line in found] == ["host"]
+    assert (gathering.is_complete, done) == (False, [])
+    await until(lambda: done)
+    assert [line.split()[7] for line in found] == ["host", "srflx"]
+    assert gathering.candidates == found
+    assert gathering.is_complete
+    await made.close()
+    for server in (late, dead):
+        server.transport.close()
+
+
+@pytest.mark.realtime
+async def test_the_end_of_the_peers_candidates_waits_for_ours() -> None:
+    """Or ICE would fail when our host candidates have, before a relay of ours is there."""
+    dead = await stun_server(answers=False)
+    made, gathering, done = connection(dead.url, ice_gathering_timeout=10)
+    gathering.trickles = True
+    await made.add_remote_candidate(None)
+    await made.gather_candidates()
+    assert not made._remote_candidates_end
+    gathering.stop()
+    await until(lambda: done)
+    await until(lambda: made._remote_candidates_end)
+    await made.close()
+    dead.transport.close()
+
+
+@pytest.mark.realtime
+async def test_a_relay_that_comes_late_is_paired_with_what_the_peer_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = asyncio.Event()
+
+    async def relayed(**kwargs: Any) -> tuple[Candidate, Any]:
+        await answer.wait()
+        protocol = kwargs["protocol_factory"]()
+        protocol.local_candidate = Candidate("9", 1, "udp", 1, "198.51.100.1", 6000, "relay")
+        protocol.transport = _Closed(protocol)
+        return protocol.local_candidate, protocol
+
+    monkeypatch.setattr(aioice.ice, "relayed_candidate", relayed)
+    made, gathering, done = connection(IceServer("turn:turn.example.com", "u", "p"), ice_gathering_timeout=10)
+    gathering.trickles = True
+    await made.gather_candidates()
+    await made.add_remote_candidate(Candidate("1", 1, "udp", 1, "192.0.2.77", 4000, "host"))
+    answer.set()
+    await until(lambda: done)
+    assert [c.type for c in made.local_candidates] == ["host", "relay"]
+    assert {pair.local_candidate.type for pair in made._check_list} >= {"relay"}
+    await made.close()
+
+
+@pytest.mark.realtime
+async def test_stopped_before_it_has_begun_no_server_is_asked() -> None:
+    server = await stun_server()
+    made, gathering, done = connection(server.url)
+    gathering.on_found = lambda line: gathering.stop()
+    await made.gather_candidates()
+    assert (server.requests, done, gathering.is_complete) == (0, ["gathered"], True)
+    await made.close()
+    server.transport.close()
