@@ -52,6 +52,7 @@ from sipua.ua import UA, Configuration, Notifier, Publication, Subscriber
 if TYPE_CHECKING:
     from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile
     from sipua.media.sources import AudioFile, Pcm, Silence, Tone
+    from sipua.media.video.sources import TestPattern, VideoFile
     from sipua.passport.signer import IdentitySigner
     from sipua.passport.sources import CertificateDirectory, HttpsCertificates
     from sipua.passport.verifier import IdentityVerifier
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 _LAZY = {
     **dict.fromkeys(("AudioFile", "Pcm", "Silence", "Tone"), "sipua.media.sources"),
     **dict.fromkeys(("NullSink", "OggFile", "PcmCallback", "WavFile"), "sipua.media.sinks"),
+    **dict.fromkeys(("TestPattern", "VideoFile"), "sipua.media.video.sources"),
     **dict.fromkeys(("CertificateDirectory", "HttpsCertificates"), "sipua.passport.sources"),
     "IdentitySigner": "sipua.passport.signer",
     "IdentityVerifier": "sipua.passport.verifier",
@@ -133,9 +135,11 @@ __all__ = [
     "SipuaError",
     "SubprotocolError",
     "Subscriber",
+    "TestPattern",
     "Tone",
     "TransferFailed",
     "TransportError",
+    "VideoFile",
     "WavFile",
     "WebSocketInterface",
     "__version__",
