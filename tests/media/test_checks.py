@@ -10,7 +10,7 @@ import pytest
 
 from sipua.errors import ConfigurationError
 from sipua.media.checks import check_option, check_options, make_options
-from sipua.media.interface import IceServer, MediaOptions
+from sipua.media.interface import IceServer, MediaOptions, OpusOptions
 
 TURN = IceServer(["stun:s.example.com", "turns:t.example.com:443?transport=tcp"], "user", "password")
 
@@ -28,6 +28,8 @@ def test_every_option_is_checked_and_its_default_is_good() -> None:
     [
         {"audio": "hello.wav", "record": Path("call.ogg"), "echo": True},
         {"direction": "recvonly", "codecs": ["PCMA", "opus"]},
+        {"ptime": 60, "bandwidth": 64, "comfort_noise": True},
+        {"opus": OpusOptions(6000, 10, fec=False, dtx=True, cbr=True, max_playback_rate=8000)},
         {"ice_servers": [TURN], "ice_transport_policy": "relay"},
         {"ice_servers": ("stun:[2001:db8::1]:3478", "turn:192.0.2.1"), "ice_gathering_timeout": 0},
         {"ice_host_addresses": ["127.0.0.1", "::1"], "ice_candidate_filter": bool, "silence_timeout": 0.5},
@@ -49,6 +51,19 @@ def test_good_options(given: dict[str, Any]) -> None:
         ("direction", []),
         ("codecs", ()),
         ("codecs", "opus"),
+        ("codecs", ["telephone-event"]),
+        ("ptime", 30),
+        ("ptime", "20"),
+        ("bandwidth", 0),
+        ("bandwidth", 64.5),
+        ("opus", {"bitrate": 20000}),
+        ("opus", OpusOptions(bitrate=5999)),
+        ("opus", OpusOptions(complexity=11)),
+        ("opus", OpusOptions(complexity=True)),
+        ("opus", OpusOptions(max_average_bitrate=600000)),
+        ("opus", OpusOptions(max_playback_rate=96000)),
+        ("opus", OpusOptions(dtx="no")),  # type: ignore[arg-type]
+        ("comfort_noise", 1),
         ("codecs", ["speex"]),
         ("codecs", [None]),
         ("ice_servers", 5),
