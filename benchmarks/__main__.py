@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from benchmarks import audio_calls, dtmf, fleet, parse, signalling, soak, startup
+from benchmarks import audio_calls, drift, dtmf, fleet, parse, signalling, soak, speech_quality, startup
 from benchmarks._common import exit_code, options, parsed
 
 FIGURES = {
@@ -16,6 +16,8 @@ FIGURES = {
     "fleet": fleet,
     "audio_calls": audio_calls,
     "dtmf": dtmf,
+    "drift": drift,
+    "speech_quality": speech_quality,
 }
 
 

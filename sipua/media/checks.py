@@ -23,6 +23,7 @@ from sipua.media.interface import (
     IceServer,
     MediaOptions,
     OpusOptions,
+    VideoSource,
 )
 
 __all__ = ["check_option", "check_options", "make_options"]
@@ -143,6 +144,15 @@ def _is_address(text: str) -> bool:
     return True
 
 
+def _is_video(value: Any) -> bool:
+    # A track of aiortc is known by what it has: this module must not import aiortc.
+    return (
+        value is None
+        or isinstance(value, bool | VideoSource | str | PathLike)
+        or (getattr(value, "kind", None) == "video" and callable(getattr(value, "recv", None)))
+    )
+
+
 #: Of each option: whether a value will do, and what to give instead.
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "audio": (
@@ -155,7 +165,12 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "echo": (_is_bool, "neither True nor False"),
     "detect_dtmf": (_is_bool, "neither True nor False"),
+    "video": (
+        _is_video,
+        "give True, None, a path, a source such as TestPattern or VideoFile, or a MediaStreamTrack of kind video",
+    ),
     "direction": (lambda value: value in DIRECTIONS, f"must be one of {', '.join(DIRECTIONS)}"),
+    "video_direction": (lambda value: value in DIRECTIONS, f"must be one of {', '.join(DIRECTIONS)}"),
     "codecs": (
         _is_codecs,
         f"must be a list with at least one of {', '.join(AUDIO_CODECS)}, or None for all",

@@ -55,6 +55,8 @@ __all__ = [
     "PcmStream",
     "Playback",
     "TrickleIce",
+    "VideoPort",
+    "VideoSource",
 ]
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
@@ -130,14 +132,20 @@ class MediaOptions:
     `audio` is what the peer hears (None: silence; a path, an :class:`AudioSource`), `record` where what the
     peer says is written (a path ending in ``.wav`` or ``.ogg``, an :class:`AudioSink`). With `echo` the
     peer hears itself. `sipua.media.checks` says what values will do.
+
+    `video` is what the peer sees: a path, a :class:`VideoSource`, any aiortc MediaStreamTrack of kind video;
+    True: nothing yet. None: no video at all, and what the peer offers of it is refused.
     """
 
     audio: AudioSource | str | Path | None = None
     record: AudioSink | str | Path | None = None
     echo: bool = False
+    video: VideoSource | str | Path | bool | Any = None
     detect_dtmf: bool = False
     """Whether to look for DTMF tones in the peer's sound as well, for peers that send neither events nor INFO."""
     direction: Direction = "sendrecv"
+    """Of the audio."""
+    video_direction: Direction = "sendrecv"
     codecs: tuple[str, ...] | None = None
     """Names in order of preference, from ``opus``, ``G722``, ``PCMU``, ``PCMA``. None: all, in that order."""
     ptime: int = 20
@@ -345,6 +353,59 @@ class AudioPort(ABC):
         """Wait until everything written has been sent, or the call has ended."""
 
 
+class VideoSource(ABC):
+    """Something to be seen by the peer. May be given to several calls; each opens a track of its own."""
+
+    def check(self) -> None:
+        """Raise MediaFileError or ConfigurationError now if `open` would fail."""
+
+    @abstractmethod
+    def open(self) -> Any:
+        """An aiortc MediaStreamTrack of kind video, from the beginning, paced by itself."""
+
+
+class VideoPort(ABC):
+    """The video of one call: what the peer sees, and what it shows. There is one also while there is no video.
+
+    Frames are :class:`av.VideoFrame`.
+    """
+
+    @property
+    @abstractmethod
+    def source(self) -> Any:
+        """What is shown to the peer, as it was given. Can be set at any time; None shows nothing."""
+
+    @source.setter
+    @abstractmethod
+    def source(self, source: VideoSource | str | Path | bool | Any) -> None: ...
+
+    @property
+    @abstractmethod
+    def muted(self) -> bool:
+        """Whether the peer gets black frames instead of the source's."""
+
+    @abstractmethod
+    def mute(self) -> None:
+        """Send black frames from now on."""
+
+    @abstractmethod
+    def unmute(self) -> None:
+        """End `mute`."""
+
+    @property
+    @abstractmethod
+    def track(self) -> Any:
+        """What the peer shows, as an aiortc MediaStreamTrack for one reader; None while there is nothing to come."""
+
+    @abstractmethod
+    async def frame(self) -> Any:
+        """The next frame that the peer shows. Raises InvalidStateError when the call ends before."""
+
+    @abstractmethod
+    async def snapshot(self, format: str = "png") -> bytes:
+        """The next frame that the peer shows, as a picture: ``png`` or ``jpeg``."""
+
+
 @dataclass(slots=True)
 class Callbacks:
     """What media tells; each is called in the event loop and must not block. None: nobody asked."""
@@ -371,6 +432,8 @@ class MediaSession(ABC):
         self.options = options if options is not None else MediaOptions()
         self.direction: Direction = self.options.direction
         """What this side wants; goes into the next offer or answer. Hold is ``sendonly`` or ``inactive``."""
+        self.video_direction: Direction | None = self.options.video_direction if self.wants_video else None
+        """What this side wants of video: None is none, in an offer and in an answer to one."""
         self.trickle = False
         """Whether the next offer or answer goes out without waiting for candidates; they follow by `on_candidate`."""
         self.callbacks = Callbacks()
@@ -379,6 +442,26 @@ class MediaSession(ABC):
     @abstractmethod
     def audio(self) -> AudioPort:
         """The application's end of the audio. The same object for the whole call."""
+
+    @property
+    def wants_video(self) -> bool:
+        """Whether the options ask for video."""
+        return self.options.video is not None and self.options.video is not False
+
+    @property
+    @abstractmethod
+    def video(self) -> VideoPort:
+        """The application's end of the video. The same object for the whole call."""
+
+    @property
+    @abstractmethod
+    def has_video(self) -> bool:
+        """Whether video is agreed on, whatever its direction."""
+
+    @property
+    @abstractmethod
+    def agreed_descriptions(self) -> tuple[str, str] | None:
+        """Ours and the peer's that are in force; None before there are any."""
 
     @property
     @abstractmethod

@@ -55,13 +55,18 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
     "aiortc.RTCPeerConnection": (
         "_RTCPeerConnection__certificates",
         "_RTCPeerConnection__cname",
+        "_RTCPeerConnection__configuration",
         "_RTCPeerConnection__currentLocalDescription",
         "_RTCPeerConnection__currentRemoteDescription",
         "_RTCPeerConnection__pendingLocalDescription",
         "_RTCPeerConnection__pendingRemoteDescription",
+        "_RTCPeerConnection__dtlsTransports",
+        "_RTCPeerConnection__iceTransports",
         "_RTCPeerConnection__remoteDtls",
         "_RTCPeerConnection__remoteIce",
         "_RTCPeerConnection__setSignalingState",
+        "_RTCPeerConnection__transceivers",
+        "_RTCPeerConnection__updateConnectionState",
     ),
     "aiortc.RTCRtpTransceiver": (
         "_codecs",
@@ -69,22 +74,26 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_offerDirection",
         "_preferred_codecs",
         "_setCurrentDirection",
+        "_set_mid",
     ),
-    "aiortc.RTCRtpSender": ("_ssrc",),
+    "aiortc.RTCRtpSender": ("_RTCRtpSender__encoder", "_RTCRtpSender__mid", "_rtx_ssrc", "_run_rtp", "_ssrc"),
     "aiortc.RTCRtpReceiver": (
+        "_RTCRtpReceiver__codecs",
         "_RTCRtpReceiver__decoder_queue",
         "_RTCRtpReceiver__jitter_buffer",
+        "_handle_rtcp_packet",
         "_set_rtcp_ssrc",
     ),
     "aiortc.rtcrtpreceiver.RemoteStreamTrack": ("_queue",),
     "aiortc.rtcdtlstransport.RTCDtlsTransport": (
         "_handle_rtcp_data",
+        "_handle_rtp_data",
         "_role",
         "_rtp_router",
         "_rx_srtp",
         "_tx_srtp",
     ),
-    "aiortc.rtcdtlstransport.RtpRouter": ("receivers", "senders"),
+    "aiortc.rtcdtlstransport.RtpRouter": ("receivers", "register_receiver", "senders"),
     "aiortc.rtcicetransport.RTCIceTransport": ("_connection",),
     "aioice.ice.Connection": (
         "_emit_event",
@@ -211,7 +220,7 @@ def renumber(
     extensions = numbering.header_extensions(transceiver._headerExtensions)
     transceiver._codecs, transceiver._headerExtensions = codecs, extensions
     description = SessionDescription.parse(offer.sdp)
-    (media,) = description.media
+    media = description.media[0]
     media.fmt = [codec.payloadType for codec in codecs]
     media.rtp.codecs, media.rtp.headerExtensions = codecs, extensions
     return RTCSessionDescription(str(description), offer.type)

@@ -23,15 +23,20 @@ from sipua.media.ice import SharedSockets
 from sipua.media.interface import MediaStats
 from sipua.media.srtp import SecureTransport
 from sipua.media.steps import StepWatch
+from sipua.media.video.line import VideoLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sipua.media.codecs import CodecSpec
+    from sipua.media.description import Section
     from sipua.media.formats import NegotiatedAudio
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.numbering import Numbering
     from sipua.media.port import CallAudio
+    from sipua.media.sdp import RemoteOffer
+    from sipua.media.video.formats import AnsweredVideo
+    from sipua.media.video.port import CallVideo
 
 __all__ = ["Leg"]
 
@@ -52,6 +57,7 @@ class Leg:
         self,
         options: MediaOptions,
         audio: CallAudio,
+        video: CallVideo,
         on_state: Callable[[Leg], None],
         on_track: Callable[[Leg, Any], None],
         *,
@@ -67,11 +73,13 @@ class Leg:
         self.watch = StepWatch()
         """Tells which step of the negotiation failed."""
         self._audio = audio
+        self._port = video
         self._on_state = on_state
         self._on_track = on_track
         self._loop = asyncio.get_running_loop()
         self._saved: internals.Snapshot | None = None
         self._numbering: Numbering | None = None
+        self._video_before: tuple[Section | None, ...] = ()
         self._direction: Direction = options.direction
         self._timer: asyncio.TimerHandle | None = None
         self._started: float | None = None
@@ -86,6 +94,10 @@ class Leg:
             internals.impersonate(base.pc, self.pc)
         self.transceiver = self.pc.addTransceiver("audio", "sendrecv")
         self._ice = internals.ice_of(self.transceiver)
+        self.video: VideoLine = VideoLine(
+            self.pc, self.transceiver, options, video, base=base.video if base is not None else None
+        )
+        self.video.on_path_change = self._connection_changed
         if base is None:
             self.sockets = SharedSockets()
             self.gathering = Gathering(self._ice, options, self.sockets.adopt)
@@ -115,19 +127,34 @@ class Leg:
         """Whether the peer has closed it or it has failed: another offer or answer needs another leg."""
         return self.state in ("failed", "closed") or self.pc.signalingState == "closed"
 
-    async def offer(self, direction: Direction, numbering: Numbering | None = None) -> str:
-        """aiortc's offer, complete with candidates; not the first of the call, it keeps to its `numbering`."""
+    async def offer(
+        self,
+        direction: Direction,
+        numbering: Numbering | None = None,
+        *,
+        video: Direction | None = None,
+        bundled: bool = False,
+        video_before: tuple[Section | None, ...] = (),
+    ) -> str:
+        """aiortc's offer, complete with candidates; not the first of the call, it keeps to its `numbering`.
+
+        `video_before` is our last m-line for video, and all others whose numbers are taken.
+        """
         self._assert_open("create_offer")
         self._numbering = numbering
         if not self.pending:
             self._saved = internals.snapshot(self.pc, self.transceiver)
+            self.video.save()
         self.transceiver.direction = self._direction = direction
+        self._video_before = video_before
         self._prefer(self.options.codecs)
         try:
             with self.watch.step("createoffer"):
+                self.video.prepare_offer(video, bundled=bundled)
                 offer = await self.pc.createOffer()
                 if numbering is not None:
                     offer = internals.renumber(self.transceiver, offer, numbering)
+                offer = self.video.number(offer, video_before)
             with self.watch.step("setlocaldescription"):
                 await self.pc.setLocalDescription(offer)
         except BaseException:
@@ -137,15 +164,20 @@ class Leg:
         self.offer_text = self.pc.localDescription.sdp
         return self.offer_text
 
-    async def answer(self, offer: str, peer: str, direction: Direction) -> str:
+    async def answer(
+        self, offer: RemoteOffer, peer: str, direction: Direction, video: Direction | None = None
+    ) -> str:
         """Apply the peer's offer, mended; return aiortc's answer. `peer` is its ICE user name."""
         self._assert_open("create_answer")
         saved = internals.snapshot(self.pc, self.transceiver)
+        self.video.save()
         self.transceiver.direction = self._direction = direction
         self._prefer(self.options.codecs)
         try:
+            taken = offer.video
+            self.video.prepare_answer(video if taken.live else None, mid=taken.mid, bundled=taken.bundled)
             with self.watch.step("setremotedescription"):
-                await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+                await self.pc.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             self.sockets.expect(peer, self._ice)
             with self.watch.step("createanswer"):
                 made = await self.pc.createAnswer()
@@ -153,20 +185,23 @@ class Leg:
                 await self.pc.setLocalDescription(made)
         except BaseException as error:
             self._restore(saved)
+            self.video.restore()
             if isinstance(error, Exception):
                 raise _refused("offer", error) from error
             raise
         self._assert_open("create_answer")
         self.offer_text = None
+        self.video.negotiated(live=taken.live, peer=taken.peer)
         self._negotiated()
         return str(self.pc.localDescription.sdp)
 
-    async def accept(self, answer: str, peer: str) -> None:
+    async def accept(self, answer: str, peer: str, video: AnsweredVideo) -> None:
         """Apply the peer's answer, mended, to the pending offer, or once more to the last one."""
         self._assert_open("apply_answer")
         saved = internals.snapshot(self.pc, self.transceiver)
         if not self.pending:
             internals.reopen_offer(self.pc)
+            self.video.save()
         # The order of the answer is the peer's choice among the codecs that were offered.
         self._prefer(None)
         try:
@@ -179,6 +214,7 @@ class Leg:
             raise
         self._saved = None
         self.sockets.expect(peer, self._ice)
+        self.video.negotiated(live=video.live, peer=video.peer)
         self._negotiated()
 
     async def add_remote_candidate(self, candidate: str | None) -> None:
@@ -198,6 +234,7 @@ class Leg:
         """Forget the pending offer."""
         if self.pending and self._saved is not None:
             self._restore(self._saved)
+            self.video.restore()
         self._saved = None
 
     def _restore(self, saved: internals.Snapshot) -> None:
@@ -206,9 +243,14 @@ class Leg:
 
     async def fork(self) -> Leg:
         """Another leg with the same offer, on the same sockets, for an answer from somebody else."""
-        leg = Leg(self.options, self._audio, self._on_state, self._on_track, base=self)
+        leg = Leg(self.options, self._audio, self._port, self._on_state, self._on_track, base=self)
         try:
-            await leg.offer(self._direction, self._numbering)
+            await leg.offer(
+                self._direction,
+                self._numbering,
+                video=self.video.offered,
+                video_before=self._video_before,
+            )
         except BaseException:
             await leg.close()
             raise
@@ -233,12 +275,17 @@ class Leg:
     def activate(self) -> None:
         """From now on this leg is what the call sounds like."""
         self.channel.active = True
+        self.video.activate()
 
     def deactivate(self) -> None:
         """The peer hears silence, and is not heard."""
         self.channel.active = False
+        self.video.deactivate()
 
     def _got_track(self, track: Any) -> None:
+        if track.kind == "video":
+            self.video.receive(track)
+            return
         self.track = track
         # An application that wants aiortc's frames gets them from its first recv() on.
         internals.feed_track(track, self._feed)
@@ -294,7 +341,7 @@ class Leg:
         self._watch()
 
     def _connection_changed(self) -> None:
-        if self.pc.connectionState == "connected" and self._closing is None:
+        if self.video.connection_state() == "connected" and self._closing is None:
             self._hear()
             self.channel.start()
         self._watch()
@@ -317,7 +364,7 @@ class Leg:
             self._begin_close("failed")
 
     def _judge(self, now: float) -> MediaState:
-        connection = self.pc.connectionState
+        connection = self.video.connection_state()
         if connection == "connected":
             return "disconnected" if now - self._heard > self.options.silence_timeout else "connected"
         if connection == "failed":
@@ -383,17 +430,21 @@ class Leg:
         if self._timer is not None:
             self._timer.cancel()
         self.gathering.stop()
+        self.video.begin_close()
         self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
         _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
         if late:
             logger.warning("media did not close in %g s; its sockets are dropped", _CLOSE_TIMEOUT)
             internals.abandon(self._ice)
+            self.video.abandon()
             closing.cancel()
             await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
         elif closing.exception() is not None:
             logger.warning("media did not close cleanly", exc_info=closing.exception())
             internals.abandon(self._ice)
+            self.video.abandon()
+        await self.video.close()
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.wait({self._asking})

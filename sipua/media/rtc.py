@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
@@ -35,9 +36,13 @@ from sipua.media.sdp import mend_answer, mend_offer
 from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
 from sipua.media.steps import StepWatch
+from sipua.media.video.formats import AnsweredVideo, VideoWish, read_answer
+from sipua.media.video.port import CallVideo
+from sipua.media.video.sources import as_video_source
 
 if TYPE_CHECKING:
     from sipua.bodies import TrickleFragment
+    from sipua.media.description import Section
     from sipua.media.formats import NegotiatedAudio
     from sipua.media.gathering import Gathering
     from sipua.media.interface import AudioSink, DtmfTransport
@@ -56,6 +61,7 @@ class RtcMedia(MediaSession):
         self._audio.dtmf.tell = self._tell_dtmf
         if self.options.detect_dtmf:
             self._audio.detect_dtmf()
+        self._video = CallVideo(self._tell_error)
         self._out = Outgoing(self.options)
         self._leg: Leg | None = None
         self._offering: Leg | None = None
@@ -64,6 +70,7 @@ class RtcMedia(MediaSession):
         self._state: MediaState = "new"
         self._local: str | None = None
         self._agreed_local: str | None = None
+        self._video_before: tuple[Section, ...] = ()
         self._record: AudioSink | None = as_sink(self.options.record)
         self._watch = StepWatch(self._step_failed)
         self._closed: asyncio.Task[None] | None = None
@@ -72,6 +79,8 @@ class RtcMedia(MediaSession):
             self._audio.echo()
         elif self.options.audio is not None:
             self._audio.outlet.play(as_source(self.options.audio))
+        if self.wants_video:
+            self._video.choose(self.options.video)
 
     # --- what the session may look at ---------------------------------------------------------------------
 
@@ -79,6 +88,22 @@ class RtcMedia(MediaSession):
     def audio(self) -> AudioPort:
         """The application's end."""
         return self._audio
+
+    @property
+    def video(self) -> CallVideo:
+        """The application's end of the video."""
+        return self._video
+
+    @property
+    def has_video(self) -> bool:
+        """Whether the active leg has video."""
+        return self._leg is not None and self._leg.video.live
+
+    @property
+    def agreed_descriptions(self) -> tuple[str, str] | None:
+        """Ours, and the last of the active leg's peer."""
+        ours, theirs = self._agreed_local, self.remote_description
+        return None if ours is None or theirs is None else (ours, theirs)
 
     @property
     def state(self) -> MediaState:
@@ -139,6 +164,9 @@ class RtcMedia(MediaSession):
         if check is not None:
             check()
         check_apart(source, self._record)
+        video = as_video_source(options.video)
+        if video is not None:
+            video.check()
 
     # --- offer and answer ---------------------------------------------------------------------------------
 
@@ -154,30 +182,38 @@ class RtcMedia(MediaSession):
         leg.gathering.trickles = self.trickle
         numbering = self._numbering()
         try:
-            text = await leg.offer(self.direction, numbering)
+            text = await leg.offer(
+                self.direction,
+                numbering,
+                video=self.video_direction,
+                bundled=self.trickle or self._bundles(),
+                video_before=self._numbers_taken(),
+            )
         except BaseException:
             await self.rollback()
             raise
         text = self._mark(leg, text, trickles=self.options.trickle_ice != "off")
-        self._local = self._out.offer(text, self.options.ice_candidate_filter, numbering)
+        wanted = self.video_direction is not None
+        self._local = self._out.offer(text, self.options.ice_candidate_filter, numbering, video=wanted)
         return self._local
 
     async def create_answer(self, offer: str) -> str:
         """Answer the peer's offer, on a new leg when it comes from another place than before."""
         self._assert_open("create_answer")
         leg = self._leg
+        wish = VideoWish(self.video_direction is not None, self._out.video)
         with self._watch.step("setremotedescription"):
-            mended = mend_offer(offer, codecs=self.options.codecs)
+            mended = mend_offer(offer, codecs=self.options.codecs, video=wish)
         if leg is None or leg.ended or self._moved(leg, offer, mended.index):
             leg = self._new_leg()
         else:
-            mid = leg.transceiver.mid
+            mid, wish, index = leg.transceiver.mid, replace(wish, mid=leg.video.mid), self._out.index
             with self._watch.step("setremotedescription"):
-                mended = mend_offer(offer, codecs=self.options.codecs, index=self._out.index, mid=mid)
+                mended = mend_offer(offer, codecs=self.options.codecs, index=index, mid=mid, video=wish)
         peer = identity_of(offer, mended.index)[0] or ""
         leg.gathering.trickles = self.trickle
         try:
-            text = await leg.answer(mended.sdp, peer, self.direction)
+            text = await leg.answer(mended, peer, self.direction, self.video_direction)
         except BaseException:
             if leg is not self._leg:
                 self._leave(leg)
@@ -200,7 +236,7 @@ class RtcMedia(MediaSession):
         for leg in (before, known):
             if leg is not None and leg is not offering and leg.remote_text == answer:
                 return self._follow(leg, branch)
-        leg = self._find_leg(answer, known) or await self._fork(known)
+        leg = self._find_leg(answer, known) or await self._fork(known, answer)
         if leg is None:
             return Applied.NEEDS_REOFFER
         try:
@@ -230,11 +266,19 @@ class RtcMedia(MediaSession):
             raise MediaNegotiationError("an answer without an offer")
         index = self._out.index
         role = internals.dtls_role(leg.transceiver) if leg.remote_text is not None else None
+        video = self._answered_video(leg, answer)
         with self._watch.step("setremotedescription"):
-            mended = mend_answer(answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role)
-        await leg.accept(mended, identity_of(answer, index)[0] or "")
+            mended = mend_answer(
+                answer, leg.offer_text, codecs=self.options.codecs, index=index, role=role, video=video
+            )
+        await leg.accept(mended, identity_of(answer, index)[0] or "", video)
+        self._out.agreed(offered_video=leg.video.offered is not None)
         leg.remote_text = answer
         leg.agree(self._agreed(self._local or "", answer, "remote"))
+
+    def _answered_video(self, leg: Leg, answer: str) -> AnsweredVideo:
+        place = self._out.video_place if leg.video.offered is not None else None
+        return read_answer(parse(answer), self._out.index, place)
 
     async def choose(self, branch: str) -> Applied:
         """Keep this branch's leg and end the others."""
@@ -335,13 +379,24 @@ class RtcMedia(MediaSession):
             return None
         return Numbering.of(ours, theirs, self._out.index)
 
+    def _numbers_taken(self) -> tuple[Section | None, ...]:
+        """Our last m-line for video, if there was one, and all others in force."""
+        ours, *theirs = self._video_before or (None,)
+        audio = (parse(text).media[self._out.index] for text in self.agreed_descriptions or ())
+        return (ours, *theirs, *audio)
+
+    def _bundles(self) -> bool:
+        """Whether the peer has agreed to one transport for all media (:rfc:`8843`)."""
+        agreed = self.agreed_descriptions
+        return agreed is not None and all(parse(text).session.has("group") for text in agreed)
+
     def _agreed(self, local: str, remote: str, answer: Literal["local", "remote"]) -> NegotiatedAudio:
         return codecs_negotiated(local, remote, self._out.index, answer=answer, options=self.options)
 
     # --- legs ---------------------------------------------------------------------------------------------
 
     def _new_leg(self) -> Leg:
-        leg = Leg(self.options, self._audio, self._leg_state, self._leg_track)
+        leg = Leg(self.options, self._audio, self._video, self._leg_state, self._leg_track)
         leg.watch = self._watch
         gathering = leg.gathering
         gathering.on_found = lambda line: self._found(gathering, line)
@@ -367,9 +422,12 @@ class RtcMedia(MediaSession):
                 return leg
         return known if known.remote_text is None else None
 
-    async def _fork(self, known: Leg) -> Leg | None:
+    async def _fork(self, known: Leg, answer: str) -> Leg | None:
         if not known.sockets.usable or known.offer_text is None or known.ended:
             return None
+        video = self._answered_video(known, answer)
+        if video.live and not video.bundled:
+            return None  # its sockets belong to the branch that has answered before
         try:
             leg = await known.fork()
             leg.watch = self._watch
@@ -380,8 +438,24 @@ class RtcMedia(MediaSession):
         return leg
 
     def _activate(self, leg: Leg) -> None:
-        if leg is self._leg and leg.active:
+        if leg is not self._leg or not leg.active:
+            self._switch(leg)
+        self._settle_video(leg)
+
+    def _settle_video(self, leg: Leg) -> None:
+        """Begin with video, or end it, as it was agreed."""
+        agreed, place = self.agreed_descriptions, self._out.video
+        if not leg.video.live or agreed is None or place is None:
+            self._video.end()
             return
+        self._video_before = tuple(parse(text).media[place] for text in agreed)
+        self._video.begin()
+        if leg.video.receives:
+            track = self._video.expect()
+            if track is not None and self.callbacks.on_track is not None:
+                self.callbacks.on_track("video", track)
+
+    def _switch(self, leg: Leg) -> None:
         if self._leg is not None:
             self._leg.deactivate()
         self._leg = leg
@@ -421,6 +495,7 @@ class RtcMedia(MediaSession):
     async def _close(self) -> None:
         self._set_state("closed")
         self._audio.close()
+        self._video.close()
         self._offering = None
         for leg in self._legs[:]:
             self._leave(leg)

@@ -4,7 +4,8 @@ aiortc reads what browsers write. Servers and other phones write a good deal mor
 below takes one such habit out of a description of the peer before aiortc sees it; `mend_offer` and
 `mend_answer` apply them in order.
 
-Only one audio m-line goes through; the others are refused with port 0 on the way out (see `outgoing`).
+One audio m-line goes through, and one of video if that is wanted; the others are refused with port 0 on the way out
+(see `outgoing`). In what aiortc sees, audio is the first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,21 @@ from sipua.errors import MediaNegotiationError
 from sipua.media.description import Description, Section, attribute_name, parse
 from sipua.media.formats import codec_names, encodings, is_usable
 from sipua.media.interface import AUDIO_CODECS, DIRECTIONS
+from sipua.media.video.formats import (
+    NONE_ANSWERED,
+    NONE_OFFERED,
+    NONE_WANTED,
+    AnsweredVideo,
+    OfferedVideo,
+    VideoWish,
+    are_bundled,
+    find_video,
+    peer_of,
+    refused_in_offer,
+    settle_video_formats,
+    share_transport,
+    unbundle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -167,14 +183,17 @@ _READABLE = {
     for name, pattern in {
         "candidate": r".+",
         "extmap": r"\d{1,5}(?:/\w+)?\s+\S+",
+        "fmtp": r"\d{1,3} \S.*",
         "fingerprint": r"\S+\s+[0-9a-f:]+",
         "ice-ufrag": r"\S+",
         "ice-pwd": r"\S+",
         "mid": r"\S+",
         "msid": r"\S+(?: \S+)?",
+        "rtcp-fb": r"\d{1,3} \S.*",
         "rtpmap": r".+",
         "setup": r"active|passive|actpass",
         "ssrc": r"\d{1,10} \w+:\S.*",
+        "ssrc-group": r"\w+(?: \d{1,10})+",
         "sctp-port": r"\d{1,5}",
         "max-message-size": r"\d{1,12}",
         "sctpmap": r"\d+ .+",
@@ -221,6 +240,7 @@ _MENDS: tuple[Callable[[Description, Description | None], None], ...] = (
     settle_direction,
     settle_setup,
     settle_formats,
+    settle_video_formats,
     settle_candidates,
     assume_rtcp_mux,
     drop_unreadable,
@@ -236,15 +256,21 @@ class RemoteOffer:
     """A peer's offer, ready for aiortc."""
 
     sdp: str
-    """With the audio m-line alone."""
+    """With the audio m-line, and that of video if there is any."""
     original: Description
     """As it was received."""
     index: int
     """Where the audio m-line is in it."""
+    video: OfferedVideo = NONE_OFFERED
 
 
 def mend_offer(
-    text: str, *, codecs: Sequence[str] | None = None, index: int | None = None, mid: str | None = None
+    text: str,
+    *,
+    codecs: Sequence[str] | None = None,
+    index: int | None = None,
+    mid: str | None = None,
+    video: VideoWish = NONE_WANTED,
 ) -> RemoteOffer:
     """Take the peer's offer.
 
@@ -261,16 +287,35 @@ def mend_offer(
         kinds = ", ".join(dict.fromkeys(s.kind for s in original.media)) or "nothing"
         raise MediaNegotiationError(f"the offer has no audio to answer (it offers {kinds})")
     names = codec_names(description.media[chosen])
+    place = find_video(description, video)
+    bundled = place is None or are_bundled(original, chosen, place)
+    if place is not None and bundled:
+        share_transport(description, chosen, place)
     settle_mids(description, None)
-    description.media = [description.media[chosen]]
+    description.media = [description.media[i] for i in (chosen, place) if i is not None]
     if mid is not None:
         description.media[0].put("mid", mid)
-        description.media[0].put("setup", "actpass")
+        for section in description.media:
+            section.put("setup", "actpass")
     for mend in _MENDS:
         mend(description, None)
     _require_transport(description.media[0], "offer")
     _require_codec(description.media[0], names, codecs, "offer")
-    return RemoteOffer(str(description), original, chosen)
+    taken = _with_video(description, place, bundled, video)
+    return RemoteOffer(str(description), original, chosen, taken)
+
+
+def _with_video(description: Description, place: int | None, bundled: bool, wish: VideoWish) -> OfferedVideo:
+    """The second m-line of a mended offer, or what stands for it if aiortc must have one."""
+    if place is None:
+        if wish.mid is None:
+            return OfferedVideo()
+        description.media.append(refused_in_offer(description.media[0], wish.mid))
+        settle_bundle(description, None)
+        return OfferedVideo(mid=wish.mid)
+    if not bundled:
+        unbundle(description)
+    return OfferedVideo(place, description.media[1].get("mid") or "", bundled, peer_of(description, 1))
 
 
 def mend_answer(
@@ -280,12 +325,13 @@ def mend_answer(
     codecs: Sequence[str] | None = None,
     index: int = 0,
     role: str | None = None,
+    video: AnsweredVideo = NONE_ANSWERED,
 ) -> str:
-    """Take the peer's answer to our `offer`, which aiortc made with the audio m-line alone.
+    """Take the peer's answer to our `offer`, which aiortc made with the audio m-line, and perhaps one of video.
 
-    `index` is the m-line's place in what was sent, `role` the ``active`` or ``passive`` that this side has
-    been in DTLS before. Returns what aiortc gets. Raises MediaNegotiationError when audio is refused or
-    cannot work.
+    `index` is the place of the audio in what was sent, `role` the ``active`` or ``passive`` that this side has
+    been in DTLS before, `video` what `read_answer` says of it. Returns what aiortc gets. Raises
+    MediaNegotiationError when audio is refused or cannot work.
     """
     description = parse(text)
     if index >= len(description.media) or description.media[index].kind != "audio":
@@ -293,13 +339,25 @@ def mend_answer(
     section = description.media[index]
     if section.port == 0:
         raise MediaNegotiationError("the peer refused audio (port 0)")
-    description.media = [section]
-    names = codec_names(section)
     offered = parse(offer)
+    if video.place is None:
+        pictures = Section(["m=video 0 UDP/TLS/RTP/SAVPF 0"])
+    else:
+        pictures = description.media[video.place]
+        if video.bundled:
+            share_transport(description, index, video.place)
+    description.media = [section, pictures][: len(offered.media)]
+    names = codec_names(section)
     if role is not None:
-        offered.media[0].put("setup", role)
+        for one in offered.media[: 2 if video.bundled else 1]:
+            one.put("setup", role)
     for mend in _MENDS:
         mend(description, offered)
+    if video.place is None:
+        answer_rejected_sections(description, offered)
+        settle_bundle(description, offered)
+    elif not video.bundled:
+        unbundle(description)
     _require_transport(section, "answer")
     _require_codec(section, names, codecs, "answer")
     return str(description)

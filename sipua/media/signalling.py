@@ -2,8 +2,8 @@
 
 For load tests, for applications that only route calls, and for tests of signalling. No socket is opened,
 aiortc is not imported, and candidates are found as late as one says. Offers and answers are what a WebRTC
-peer with one audio stream would send (:rfc:`8829#section-5`), with candidates and a fingerprint that lead
-nowhere; answers fit the offer line by line.
+peer with one audio stream, and one of video if that is wanted, would send (:rfc:`8829#section-5`), with
+candidates and a fingerprint that lead nowhere; answers fit the offer line by line.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from sipua.media.interface import (
     MediaState,
     MediaStats,
     Playback,
+    VideoPort,
 )
 from sipua.media.trickle import fragment_of, trickles
+from sipua.media.video.silent import BlankVideoPort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,14 +47,14 @@ _session_ids = itertools.count(1)
 
 _HEAD = (
     "v=0\r\no=- {id} {version} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
-    "a=group:BUNDLE {mid}\r\na=msid-semantic: WMS *\r\n{options}"
+    "a=group:BUNDLE {mids}\r\na=msid-semantic: WMS *\r\n{options}"
 )
-_AUDIO = (
-    "m=audio {port} UDP/TLS/RTP/SAVPF {formats}\r\n"
+_MEDIUM = (
+    "m={kind} {port} UDP/TLS/RTP/SAVPF {formats}\r\n"
     "c=IN IP4 127.0.0.1\r\n"
     "a={direction}\r\n"
     "a=mid:{mid}\r\n"
-    "a=msid:- sipua-audio-{id}\r\n"
+    "a=msid:- sipua-{kind}-{id}\r\n"
     "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
     "a=rtcp:9 IN IP4 0.0.0.0\r\n"
     "a=rtcp-mux\r\n"
@@ -70,6 +72,8 @@ _OFFERED_MAPS = (
     "a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
     "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n"
 )
+_VIDEO_MAPS = "a=rtpmap:97 VP8/90000\r\na=rtcp-fb:97 nack pli\r\n"
+_NO_VIDEO = "m=video 0 UDP/TLS/RTP/SAVPF 97\r\n"
 _STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 _PORT = 49170
 _HOST = f"candidate:1 1 udp 2130706431 127.0.0.1 {_PORT} typ host"
@@ -95,6 +99,11 @@ class SignallingOnlyMedia(MediaSession):
         self._id = next(_session_ids)
         self._version = 0
         self._mid = "0"
+        self._place = 0
+        self._video_mid = ""
+        self._video_place: int | None = None
+        self._video_agreed = False
+        self._refused: dict[int, str] = {}
         self._state: MediaState = "new"
         self._local: str | None = None
         self._remote: str | None = None
@@ -103,6 +112,7 @@ class SignallingOnlyMedia(MediaSession):
         self._branch = ""
         self._remote_direction: Direction = "sendrecv"
         self._audio: SilentAudioPort | None = None
+        self._video: BlankVideoPort | None = None
 
     @property
     def audio(self) -> AudioPort:
@@ -112,6 +122,26 @@ class SignallingOnlyMedia(MediaSession):
             if self._state == "closed":
                 self._audio.close()
         return self._audio
+
+    @property
+    def video(self) -> VideoPort:
+        """A port that shows nothing and sees nothing."""
+        if self._video is None:
+            self._video = BlankVideoPort()
+            if self._state == "closed":
+                self._video.close()
+        return self._video
+
+    @property
+    def has_video(self) -> bool:
+        """Whether there is a video m-line that is not refused."""
+        return self._video_agreed
+
+    @property
+    def agreed_descriptions(self) -> tuple[str, str] | None:
+        """Ours and the peer's, without one that waits for its answer."""
+        ours = self._previous_local if self._offered else self._local
+        return None if ours is None or self._remote is None else (ours, self._remote)
 
     @property
     def state(self) -> MediaState:
@@ -139,24 +169,32 @@ class SignallingOnlyMedia(MediaSession):
         return self._offered
 
     async def create_offer(self, *, ice_restart: bool = False) -> str:
-        """One audio stream with the usual codecs."""
+        """One audio stream with the usual codecs, one of video if that is wanted; no m-line goes away again."""
         self._assert_open("create_offer")
         if not self._offered:
             self._previous_local = self._local
         self._offered = True
         await self._gather()
-        self._local = self._describe(
-            mid=self._mid,
-            formats="96 9 0 8 101",
-            maps=_OFFERED_MAPS,
-            direction=self.direction,
-            setup="actpass",
-            trickle=self.options.trickle_ice != "off",
+        lines = dict(self._refused)
+        mids = [self._mid]
+        lines[self._place] = self._medium(
+            "audio", self._mid, "96 9 0 8 101", _OFFERED_MAPS, self.direction, "actpass"
         )
+        if self.video_direction is not None:
+            place = self._new_place() if self._video_place is None else self._video_place
+            mid = self._video_mid or str(place)
+            mids.append(mid)
+            lines[place] = self._medium("video", mid, "97", _VIDEO_MAPS, self.video_direction, "actpass")
+        elif self._video_place is not None:
+            lines[self._video_place] = _refusal(f"{_NO_VIDEO}a=mid:{self._video_mid}\r\n")
+        self._local = self._head(mids) + "".join(lines[place] for place in sorted(lines))
         return self._local
 
     async def create_answer(self, offer: str) -> str:
-        """Take the first audio line, refuse the others with port 0 (:rfc:`3264#section-6`)."""
+        """Take the first audio line, the first of video if that is wanted; refuse the others with port 0.
+
+        :rfc:`3264#section-6`
+        """
         self._assert_open("create_answer")
         await self._gather()
         try:
@@ -167,36 +205,46 @@ class SignallingOnlyMedia(MediaSession):
 
     def _answer(self, offer: str) -> str:
         sections = _sections(offer)
-        answer, mid, offered = [], None, self._remote_direction
-        for section in sections:
-            chosen = _choose_codec(section) if mid is None else None
-            if chosen is None:
-                answer.append(_refusal(section))
-                continue
-            mid = _attribute(section, "mid") or "0"
-            offered = _direction(section) or _direction(offer.partition("\r\nm=")[0]) or "sendrecv"
-            payload_type, codec = chosen
-            answer.append(
-                _AUDIO.format(
-                    port=_PORT,
-                    formats=payload_type,
-                    direction=_common_direction(self.direction, offered),
-                    mid=mid,
-                    id=self._id,
-                    candidates=self._candidates(),
-                    maps=f"a=rtpmap:{payload_type} {codec}\r\n",
-                    setup="passive" if "\r\na=setup:active\r\n" in section else "active",
-                )
-            )
-        if mid is None:
+        taken = self._take(sections)
+        if "audio" not in taken:
             raise MediaNegotiationError("the offer has no audio that this side can take")
-        self._mid, self._remote_direction = mid, offered
-        self._version += 1
-        options = _TRICKLE if self.options.trickle_ice != "off" and trickles(offer) else ""
-        head = _HEAD.format(id=self._id, version=self._version, mid=mid, options=options)
-        self._local, self._remote, self._offered = head + "".join(answer), offer, False
+        session = offer.partition("\r\nm=")[0]
+        lines = {place: _refusal(section) for place, section in enumerate(sections)}
+        mids = []
+        for kind, (place, payload_type, codec) in taken.items():
+            section = sections[place]
+            mid = _attribute(section, "mid") or str(place)
+            offered = _direction(section) or _direction(session) or "sendrecv"
+            wanted = self.direction
+            if kind == "audio":
+                self._mid, self._place, self._remote_direction = mid, place, offered
+            else:
+                self._video_mid, self._video_place = mid, place
+                wanted = self.video_direction or "inactive"
+            mids.append(mid)
+            setup = "passive" if "\r\na=setup:active\r\n" in section else "active"
+            maps = f"a=rtpmap:{payload_type} {codec}\r\n"
+            direction = _common_direction(wanted, offered)
+            lines[place] = self._medium(kind, mid, payload_type, maps, direction, setup)
+        places = {place for place, _, _ in taken.values()}
+        self._refused = {place: line for place, line in lines.items() if place not in places}
+        self._video_agreed = "video" in taken
+        self._local = self._head(mids, trickle=trickles(offer)) + "".join(lines.values())
+        self._remote, self._offered = offer, False
         self._set_state("connected")
         return self._local
+
+    def _take(self, sections: list[str]) -> dict[str, tuple[int, str, str]]:
+        """Place, payload type and codec of the lines to take, by kind."""
+        taken: dict[str, tuple[int, str, str]] = {}
+        for place, section in enumerate(sections):
+            kind = section[2:].partition(" ")[0]
+            if kind in taken or (kind == "video" and self.video_direction is None):
+                continue
+            chosen = _choose_codec(section)
+            if chosen is not None:
+                taken[kind] = (place, *chosen)
+        return taken
 
     async def apply_answer(self, answer: str, *, branch: str = "") -> Applied:
         """Note the answer; the same one again changes nothing."""
@@ -212,9 +260,15 @@ class SignallingOnlyMedia(MediaSession):
             if self._remote is None:
                 raise MediaNegotiationError("an answer without an offer")
             return Applied.UNCHANGED
-        audio = next((s for s in _sections(answer) if s.startswith("m=audio ")), None)
+        sections = _sections(answer)
+        audio = next((s for s in sections if s.startswith("m=audio ")), None)
         if audio is None or audio.startswith("m=audio 0 "):
             raise MediaNegotiationError("the answer refuses audio")
+        if self.video_direction is not None and self._video_place is None:
+            self._video_place = self._new_place()
+            self._video_mid = str(self._video_place)
+        accepted = (s for s in sections if s.startswith("m=video ") and not s.startswith("m=video 0 "))
+        self._video_agreed = self.video_direction is not None and any(accepted)
         self._remote_direction = _direction(audio) or _direction(answer.partition("\r\nm=")[0]) or "sendrecv"
         self._remote, self._offered, self._branch = answer, False, branch
         self._set_state("connected")
@@ -264,6 +318,8 @@ class SignallingOnlyMedia(MediaSession):
         self._set_state("closed")
         if self._audio is not None:
             self._audio.close()
+        if self._video is not None:
+            self._video.close()
 
     def _assert_open(self, operation: str) -> None:
         if self._state == "closed":
@@ -275,12 +331,17 @@ class SignallingOnlyMedia(MediaSession):
             if self.callbacks.on_state is not None:
                 self.callbacks.on_state(state)
 
-    def _describe(
-        self, *, mid: str, formats: str, maps: str, direction: str, setup: str, trickle: bool
-    ) -> str:
+    def _new_place(self) -> int:
+        return max([self._place, *self._refused]) + 1
+
+    def _head(self, mids: list[str], *, trickle: bool = True) -> str:
         self._version += 1
-        options = _TRICKLE if trickle else ""
-        return _HEAD.format(id=self._id, version=self._version, mid=mid, options=options) + _AUDIO.format(
+        options = _TRICKLE if trickle and self.options.trickle_ice != "off" else ""
+        return _HEAD.format(id=self._id, version=self._version, mids=" ".join(mids), options=options)
+
+    def _medium(self, kind: str, mid: str, formats: str, maps: str, direction: str, setup: str) -> str:
+        return _MEDIUM.format(
+            kind=kind,
             port=_PORT,
             formats=formats,
             direction=direction,
@@ -384,7 +445,12 @@ def _common_direction(mine: Direction, theirs: Direction) -> Direction:
 
 def _choose_codec(section: str) -> tuple[str, str] | None:
     words = section[: section.index("\r\n")].split()
-    if words[0] != "m=audio" or len(words) < 4 or words[1] == "0":
+    if len(words) < 4 or words[1] == "0":
+        return None
+    if words[0] == "m=video":
+        known = (pt for pt in words[3:] if f"\r\na=rtpmap:{pt} VP8/90000" in section)
+        return next(((pt, "VP8/90000") for pt in known), None)
+    if words[0] != "m=audio":
         return None
     for payload_type in words[3:]:
         if f"\r\na=rtpmap:{payload_type} opus/48000" in section:

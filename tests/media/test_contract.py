@@ -32,7 +32,7 @@ from sipua.media import internals
 from tests.media.calls import until
 
 MEDIA = Path(internals.__file__).parent
-TOUCHING = {"internals.py", "ice.py", "srtp.py", "gathering.py"}
+TOUCHING = {"internals.py", "ice.py", "srtp.py", "gathering.py", "video/internals.py"}
 # Names of the standard library's that type checkers know only with an underscore.
 STANDARD = {"_NamedFuncPointer"}
 NAMES = {name for names in internals.PRIVATE_PARTS.values() for name in names}
@@ -44,7 +44,16 @@ DIGESTS = {
     "aiortc.RTCPeerConnection.setRemoteDescription": "42c5e2eb7ca5",
     "aiortc.RTCPeerConnection._RTCPeerConnection__connect": "9199a73a7cde",
     "aiortc.RTCPeerConnection._RTCPeerConnection__setSignalingState": "216a5a501a7f",
+    "aiortc.RTCPeerConnection._RTCPeerConnection__createTransceiver": "00201d6e03cc",
+    "aiortc.RTCPeerConnection._RTCPeerConnection__updateConnectionState": "737e50373bd6",
+    "aiortc.RTCPeerConnection.createAnswer": "f535f80c96a1",
+    "aiortc.RTCPeerConnection.createOffer": "3aa9df8d9449",
     "aiortc.RTCRtpSender.send": "3969482b77a2",
+    "aiortc.RTCRtpSender._next_encoded_frame": "89dd9fa4fb33",
+    "aiortc.RTCRtpSender._run_rtp": "ff597a1d554c",
+    "aiortc.RTCRtpReceiver._handle_rtp_packet": "4e54983d021a",
+    "aiortc.RTCRtpReceiver._handle_rtcp_packet": "ec9f46214c34",
+    "aiortc.rtcdtlstransport.RTCDtlsTransport._handle_rtp_data": "5def9061cc3d",
     "aiortc.RTCRtpSender.stop": "38c1e92baf8e",
     "aiortc.RTCRtpReceiver.__init__": "3e3b7b5cefba",
     "aiortc.RTCRtpReceiver.receive": "d6d8d8d7a0bf",

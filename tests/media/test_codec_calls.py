@@ -1,0 +1,84 @@
+"""What was agreed on the codecs is what goes over the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sipua.media.interface import MediaStats, OpusOptions
+from sipua.media.sources import Tone
+from sipua.testing import steady
+from tests.media.calls import Heard, closing, connected, flowing, media, negotiate
+
+pytestmark = pytest.mark.realtime
+
+_SECONDS = 1.6
+
+
+async def _sent(
+    ours: dict[str, Any], theirs: dict[str, Any] | None = None
+) -> tuple[float, float, MediaStats]:
+    """Packets and bits a second that the caller sends, and what the called side has counted."""
+    a, b = media(**ours), media(**(theirs or {}))
+    async with closing(a, b):
+        await negotiate(a, b)
+        await connected(a, b)
+        await flowing(a, b)
+        before = a.stats()
+        await asyncio.sleep(_SECONDS)
+        after = a.stats()
+        packets, sent = after.packets_sent - before.packets_sent, after.bytes_sent - before.bytes_sent
+        return packets / _SECONDS, sent * 8 / _SECONDS, b.stats()
+
+
+async def test_packet_times_bit_rates_and_pauses() -> None:
+    tone, quiet = {"audio": Tone(440.0)}, {"codecs": ("PCMU",), "comfort_noise": True}
+
+    async def calls() -> list[tuple[float, float, MediaStats]]:
+        return await asyncio.gather(
+            _sent({"codecs": ("PCMA",), **tone}, {"ptime": 40}),
+            _sent({"codecs": ("opus",), "ptime": 60, **tone}, {"ptime": 60}),
+            _sent({"codecs": ("opus",), **tone}, {"ptime": 10}),
+            _sent({"codecs": ("G722",), **tone}, {"ptime": 10}),
+            _sent({"codecs": ("opus",), **tone}, {"bandwidth": 32}),
+            _sent({"codecs": ("opus",), **tone}, {"opus": OpusOptions(max_average_bitrate=16000)}),
+            _sent(quiet),
+            _sent(quiet, quiet),
+        )
+
+    def check(results: list[tuple[float, float, MediaStats]]) -> None:
+        *rates, pausing = [packets for packets, _, _ in results]
+        assert rates == pytest.approx([25, 17, 100, 50, 50, 50, 50], abs=3)
+        # It takes a quarter of a second until it is sure that this is a pause.
+        assert pausing < 12
+        bits = [bits for _, bits, _ in results]
+        assert bits[0] == bits[3] == pytest.approx(64000, rel=0.08)
+        assert bits[4] == pytest.approx(12000, rel=0.3)
+        assert bits[5] == pytest.approx(16000, rel=0.3)
+        assert [stats.packets_discarded for _, _, stats in results] == [0] * len(results)
+
+    await steady(calls, check)
+
+
+async def test_an_encoder_follows_a_new_offer() -> None:
+    """The same codec with another packet time and another bit rate is another encoder, on the same stream."""
+    a, b = media(codecs=("opus",), audio=Tone(1000.0)), media()
+    heard = Heard()
+    async with closing(a, b):
+        b.audio.add_sink(heard)
+        await negotiate(a, b)
+        await connected(a, b)
+        await flowing(a, b)
+        b.options.ptime, b.options.bandwidth = 40, 30
+        await negotiate(b, a)
+        await flowing(a, b)
+        before = a.stats()
+        await asyncio.sleep(1.0)
+        after = a.stats()
+        assert after.packets_sent - before.packets_sent == pytest.approx(25, abs=4)
+        # 40 ms: 10 kbit/s of headers.
+        assert (after.bytes_sent - before.bytes_sent) * 8 == pytest.approx(20000, rel=0.3)
+        assert b.stats().packets_discarded == 0
+        assert b.stats().packets_lost == 0
