@@ -55,8 +55,9 @@ async def test_packet_times_bit_rates_and_pauses() -> None:
         assert pausing < 12
         bits = [bits for _, bits, _ in results]
         assert bits[0] == bits[3] == pytest.approx(64000, rel=0.08)
-        assert bits[4] == pytest.approx(12000, rel=0.3)
-        assert bits[5] == pytest.approx(16000, rel=0.3)
+        # 20 kbit/s are headers. A tone needs less than it may have.
+        assert 5000 < bits[4] < 13000
+        assert bits[4] < bits[5] < 17500
         assert [stats.packets_discarded for _, _, stats in results] == [0] * len(results)
 
     await steady(calls, check)
@@ -79,6 +80,6 @@ async def test_an_encoder_follows_a_new_offer() -> None:
         after = a.stats()
         assert after.packets_sent - before.packets_sent == pytest.approx(25, abs=4)
         # 40 ms: 10 kbit/s of headers.
-        assert (after.bytes_sent - before.bytes_sent) * 8 == pytest.approx(20000, rel=0.3)
+        assert 8000 < (after.bytes_sent - before.bytes_sent) * 8 < 22000
         assert b.stats().packets_discarded == 0
         assert b.stats().packets_lost == 0
