@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -83,3 +84,26 @@ async def test_an_encoder_follows_a_new_offer() -> None:
         assert 8000 < (after.bytes_sent - before.bytes_sent) * 8 < 22000
         assert b.stats().packets_discarded == 0
         assert b.stats().packets_lost == 0
+
+
+async def test_events_keep_their_numbers_whoever_offers() -> None:
+    a, b = media(comfort_noise=True), media(comfort_noise=True)
+    async with closing(a, b):
+        meant: dict[str, str] = {}
+        for caller, callee, change in ((a, b, "110"), (b, a, ""), (a, b, "")):
+            # The first offer has a number for events that b would not choose, and none at 8000 Hz.
+            offer = await caller.create_offer()
+            if change:
+                offer = offer.replace("13 110 101", "13 121").replace(":110 ", ":121 ")
+                offer = "".join(line for line in offer.splitlines(True) if ":101 " not in line)
+            answer = await callee.create_answer(offer)
+            await caller.apply_answer(answer)
+            for text in (offer, answer):
+                for number, codec in re.findall(r"a=rtpmap:(\d+) (\S+)", text):
+                    assert meant.setdefault(number, codec) == codec
+        assert meant["121"] == "telephone-event/48000"
+        assert meant["101"] == "telephone-event/8000"
+        assert meant["13"] == "CN/8000"
+        for side in (a, b):
+            assert side.remote_description is not None
+            assert "telephone-event/8000" in side.remote_description
