@@ -90,6 +90,8 @@ def pesq(said: Samples, heard: Samples, rate: int) -> float | None:
         module: Any = importlib.import_module("pesq")
     except ImportError:
         return None
+    if not heard.any():
+        return 1.0
     try:
         return float(module.pesq(rate, said, heard, "nb" if rate == 8000 else "wb"))
     except module.NoUtterancesError:
