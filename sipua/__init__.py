@@ -5,75 +5,88 @@ The public face, and nothing else. `UA` is where to begin.
 
 from typing import TYPE_CHECKING, Any
 
-from sipua import bodies, errors, events
 from sipua._version import __version__
-from sipua.errors import (
-    AuthenticationError,
-    CallBusy,
-    CallCanceled,
-    CallFailed,
-    CallIncompatible,
-    CallNotFound,
-    CallRejected,
-    CallTimeout,
-    CallUnauthorized,
-    CallUnavailable,
-    CertificateError,
-    ConfigurationError,
-    ConnectFailed,
-    ConnectionLost,
-    ConnectTimeout,
-    InvalidHeaderError,
-    InvalidStateError,
-    InvalidTargetError,
-    MediaError,
-    MediaFileError,
-    MediaNegotiationError,
-    MediaTransportError,
-    NotConnected,
-    ParseError,
-    RegistrationFailed,
-    RegistrationUnauthorized,
-    RequestFailed,
-    RequestTimeout,
-    SipuaError,
-    SubprotocolError,
-    TransferFailed,
-    TransportError,
-)
-from sipua.events import Cause
-from sipua.media import SignallingOnlyMedia
-from sipua.passport.interface import IdentityCheck, IdentityStatus
-from sipua.session import RTCSession
-from sipua.sip import URI, NameAddr, Request, Response
-from sipua.transport import WebSocketInterface
-from sipua.ua import UA, Configuration, Notifier, Publication, Subscriber
 
 if TYPE_CHECKING:
+    from sipua import bodies, errors, events
+    from sipua.errors import (
+        AuthenticationError,
+        CallBusy,
+        CallCanceled,
+        CallFailed,
+        CallIncompatible,
+        CallNotFound,
+        CallRejected,
+        CallTimeout,
+        CallUnauthorized,
+        CallUnavailable,
+        CertificateError,
+        ConfigurationError,
+        ConnectFailed,
+        ConnectionLost,
+        ConnectTimeout,
+        InvalidHeaderError,
+        InvalidStateError,
+        InvalidTargetError,
+        MediaError,
+        MediaFileError,
+        MediaNegotiationError,
+        MediaTransportError,
+        NotConnected,
+        ParseError,
+        RegistrationFailed,
+        RegistrationUnauthorized,
+        RequestFailed,
+        RequestTimeout,
+        SipuaError,
+        SubprotocolError,
+        TransferFailed,
+        TransportError,
+    )
+    from sipua.events import Cause
+    from sipua.media import SignallingOnlyMedia
     from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile
     from sipua.media.sources import AudioFile, Pcm, Silence, Tone
     from sipua.media.video.sources import TestPattern, VideoFile
+    from sipua.passport.interface import IdentityCheck, IdentityStatus
     from sipua.passport.signer import IdentitySigner
     from sipua.passport.sources import CertificateDirectory, HttpsCertificates
     from sipua.passport.verifier import IdentityVerifier
+    from sipua.session import RTCSession
+    from sipua.sip import URI, NameAddr, Request, Response
+    from sipua.transport import WebSocketInterface
+    from sipua.ua import UA, Configuration, Notifier, Publication, Subscriber
 
-#: What is loaded when it is asked for, because av and numpy, or cryptography, come with it.
-_LAZY = {
-    **dict.fromkeys(("AudioFile", "Pcm", "Silence", "Tone"), "sipua.media.sources"),
+#: Where the names live that are no errors. They are loaded when they are asked for, with what they need: the command's
+#: help waits for nothing, and only who plays a file or signs a call waits for av and numpy, or cryptography.
+_HOMES = {
+    "Cause": "sipua.events",
+    "SignallingOnlyMedia": "sipua.media",
     **dict.fromkeys(("NullSink", "OggFile", "PcmCallback", "WavFile"), "sipua.media.sinks"),
+    **dict.fromkeys(("AudioFile", "Pcm", "Silence", "Tone"), "sipua.media.sources"),
+    **dict.fromkeys(("IdentityCheck", "IdentityStatus"), "sipua.passport.interface"),
     **dict.fromkeys(("TestPattern", "VideoFile"), "sipua.media.video.sources"),
-    **dict.fromkeys(("CertificateDirectory", "HttpsCertificates"), "sipua.passport.sources"),
     "IdentitySigner": "sipua.passport.signer",
+    **dict.fromkeys(("CertificateDirectory", "HttpsCertificates"), "sipua.passport.sources"),
     "IdentityVerifier": "sipua.passport.verifier",
+    "RTCSession": "sipua.session",
+    **dict.fromkeys(("URI", "NameAddr", "Request", "Response"), "sipua.sip"),
+    "WebSocketInterface": "sipua.transport",
+    **dict.fromkeys(("UA", "Configuration", "Notifier", "Publication", "Subscriber"), "sipua.ua"),
 }
+_MODULES = frozenset({"bodies", "errors", "events"})
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"sipua.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name, "sipua.errors")
+    found = globals()[name] = getattr(importlib.import_module(home), name)
+    return found
 
 
 def __dir__() -> list[str]:

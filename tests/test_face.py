@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +34,19 @@ def test_every_exception_is_in_the_tree_of_the_docstring() -> None:
     for name in sipua.errors.__all__:
         assert name in tree, f"{name} is not drawn"
         assert issubclass(getattr(sipua.errors, name), sipua.SipuaError)
+
+
+def test_what_a_type_checker_sees_is_what_there_is() -> None:
+    tree = ast.parse(Path(sipua.__file__).read_text())
+    for_checkers = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.name: node.module
+        for node in for_checkers.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {name for name, home in seen.items() if home == "sipua"} == sipua._MODULES
+    assert {
+        name: home for name, home in seen.items() if home not in ("sipua", "sipua.errors")
+    } == sipua._HOMES
+    assert {*seen, "__version__"} == set(sipua.__all__)

@@ -332,6 +332,12 @@ SESSION_EVENTS = [
     "refer",
     "replaces",
     "sdp",
+    "icecandidate",
+    "getusermediafailed",
+    "peerconnection:createofferfailed",
+    "peerconnection:createanswerfailed",
+    "peerconnection:setlocaldescriptionfailed",
+    "peerconnection:setremotedescriptionfailed",
 ]
 
 REFER_EVENTS = ["requestSucceeded", "requestFailed", "trying", "progress", "accepted", "failed"]
@@ -408,6 +414,12 @@ PAYLOADS = {
     "refer": "request accept reject",
     "replaces": "request accept reject",
     "sdp": "originator type sdp",
+    "icecandidate": "candidate ready",
+    "getusermediafailed": "error",
+    "createOfferFailed": "error",
+    "createAnswerFailed": "error",
+    "setLocalDescriptionFailed": "error",
+    "setRemoteDescriptionFailed": "error",
 }
 
 
@@ -474,7 +486,12 @@ def test_payload(name: str) -> None:
 
 def _payload(name: str) -> Any:
     wanted = {"hold": "Hold", "connecting": "Connecting"}.get(name, name[0].upper() + name[1:])
-    wanted = {"Peerconnection": "PeerConnection"}.get(wanted, wanted)
+    spelled = {
+        "Peerconnection": "PeerConnection",
+        "Icecandidate": "IceCandidate",
+        "Getusermediafailed": "GetUserMediaFailed",
+    }
+    wanted = spelled.get(wanted, wanted)
     return getattr(events, wanted)
 
 

@@ -85,7 +85,7 @@ class SignallingOnlyMedia(MediaSession):
     """A media session without media. `state` is ``connected`` as soon as offer and answer have met.
 
     `late_candidates` are seconds and ``candidate:…`` lines that are found so long after the first description
-    was begun; what takes longer than `ice_gathering_timeout` is not found. `remote_candidates` holds what was
+    was begun; the search lasts `ice_gathering_timeout` at most. `remote_candidates` holds what was
     given to `add_remote_candidate`, for tests.
     """
 
@@ -354,8 +354,7 @@ class SignallingOnlyMedia(MediaSession):
 
     async def _gather(self) -> None:
         if self._gathering is None:
-            late = [(s, line) for s, line in self._late if s <= self.options.ice_gathering_timeout]
-            self._gathering = _Gathering(self.callbacks, late)
+            self._gathering = _Gathering(self.callbacks, self._late, self.options.ice_gathering_timeout)
         if not self.trickle and not self._gathering.is_complete:
             await self._gathering.wait()
             self._assert_open("gathering")
@@ -377,7 +376,7 @@ class _Gathering:
 
     __slots__ = ("_callbacks", "_expected", "_over", "_timers", "is_complete", "lines")
 
-    def __init__(self, callbacks: Callbacks, late: Sequence[tuple[float, str]]) -> None:
+    def __init__(self, callbacks: Callbacks, late: Sequence[tuple[float, str]], limit: float) -> None:
         self.lines: list[str] = []
         self.is_complete = False
         self._callbacks = callbacks
@@ -386,7 +385,10 @@ class _Gathering:
         self._timers: list[asyncio.TimerHandle] = []
         if late:
             loop = asyncio.get_running_loop()
-            self._timers = [loop.call_later(seconds, self._find, line) for seconds, line in late]
+            timely = [(seconds, line) for seconds, line in late if seconds <= limit]
+            self._timers = [loop.call_later(seconds, self._find, line) for seconds, line in timely]
+            if len(timely) < len(late):
+                self._timers.append(loop.call_later(limit, self.end))
         self._find(_HOST)
 
     async def wait(self) -> None:

@@ -11,6 +11,7 @@ from tests.flows import (
     rfc5407,
     rfc5589,
     rfc5589_several,
+    rfc8840,
 )
 
 MODULES = (
@@ -24,4 +25,5 @@ MODULES = (
     rfc5407,
     rfc5589,
     rfc5589_several,
+    rfc8840,
 )

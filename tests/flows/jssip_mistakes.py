@@ -6,6 +6,7 @@ Each title says what JsSIP does; the flow is what is right.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 
 from sipua import CallIncompatible, Cause, RequestFailed, RequestTimeout
@@ -40,6 +41,16 @@ class StuckMedia(SignallingOnlyMedia):
     async def create_offer(self, *, ice_restart: bool = False) -> str:
         await asyncio.sleep(3600)
         return await super().create_offer(ice_restart=ice_restart)
+
+
+#: A candidate after a second, and another after an hour.
+SLOW = functools.partial(
+    SignallingOnlyMedia,
+    late_candidates=[
+        (1.0, "candidate:2 1 udp 1694498815 203.0.113.5 6000 typ srflx raddr 192.0.2.1 rport 5000"),
+        (3600.0, "candidate:3 1 udp 16777215 198.51.100.7 7000 typ relay raddr 203.0.113.5 rport 6000"),
+    ],
+)
 
 
 def _mistake(number: int, what: str, steps: list, people: dict | None = None, **more) -> Flow:
@@ -504,6 +515,44 @@ FLOWS = [
             Shows("alice", **UNTOUCHED),
             *hung_up(),
         ],
+    ),
+    _mistake(
+        11,
+        "No time limit on gathering: candidates that come too late do not hold up the call",
+        [
+            Press("alice", "call", "bob"),
+            Arrow(
+                "alice -> bob",
+                "INVITE",
+                check=lambda message, named: "a=end-of-candidates" in message.text,
+                after=2.0,
+            ),
+            Arrow("bob -> alice", "200", sdp="sendrecv"),
+            Arrow("alice -> bob", "ACK"),
+            *hung_up(),
+        ],
+        {"alice": Agent(media=SLOW, media_options={"ice_gathering_timeout": 2.0}), "bob": Peer()},
+    ),
+    _mistake(
+        11,
+        "No trickle: a 200 to a peer that takes candidates by INFO does not wait for them",
+        [
+            Arrow(
+                "bob -> alice",
+                "INVITE",
+                "F1",
+                sdp=description().replace("s=-\r\n", "s=-\r\na=ice-options:trickle\r\n"),
+                headers={"Supported": "trickle-ice", "Recv-Info": "trickle-ice"},
+            ),
+            Arrow("alice -> bob", "180"),
+            Press("alice", "answer"),
+            Arrow("alice -> bob", "200 INVITE", "F3"),
+            Arrow("bob -> alice", "ACK"),
+            Arrow("alice -> bob", "INFO", "F5", headers={"Info-Package": "trickle-ice"}, after=(1.0, 1.1)),
+            Arrow("bob -> alice", "200", to="F5"),
+            *hung_up(),
+        ],
+        {"alice": Agent(media=SLOW, media_options={"ice_gathering_timeout": 2.0}), "bob": Peer()},
     ),
     _mistake(
         12,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 
@@ -12,6 +13,7 @@ from sipua.media import Applied, AudioSink, MediaOptions, SignallingOnlyMedia
 from sipua.media.description import parse
 from sipua.media.sources import Silence
 from tests.media.calls import negotiate
+from tests.wire import OFFER
 
 
 async def test_a_round_each_way() -> None:
@@ -175,3 +177,55 @@ async def test_thousands_a_second() -> None:
         await a.close()
         await b.close()
     assert time.perf_counter() - started < 0.5
+
+
+# --- candidates that are found late ---------------------------------------------------------------------------
+
+LATE = [
+    (1.0, "candidate:2 1 udp 1694498815 203.0.113.5 6000 typ srflx raddr 192.0.2.1 rport 5000"),
+    (60.0, "candidate:3 1 udp 16777215 198.51.100.7 7000 typ relay raddr 203.0.113.5 rport 6000"),
+]
+
+
+async def test_candidates_are_waited_for_in_bounded_time() -> None:
+    loop = asyncio.get_running_loop()
+    media = SignallingOnlyMedia(MediaOptions(ice_gathering_timeout=5.0), late_candidates=LATE)
+    found: list[str] = []
+    media.callbacks.on_candidate = found.append
+    media.callbacks.on_gathered = lambda: found.append("end")
+    started = loop.time()
+    assert media.local_fragment() is None
+    offer = await media.create_offer()
+    assert loop.time() - started == 5.0
+    assert f"a={LATE[0][1]}\r\na=end-of-candidates" in offer
+    assert found[1:] == [LATE[0][1], "end"]
+    await media.create_offer()  # once is enough
+    assert loop.time() - started == 5.0
+    await media.close()
+
+
+async def test_candidates_follow_a_description_that_does_not_wait() -> None:
+    loop = asyncio.get_running_loop()
+    media = SignallingOnlyMedia(late_candidates=LATE[:1])
+    media.trickle = True
+    started = loop.time()
+    answer = await media.create_answer(OFFER.replace("s=-\r\n", "s=-\r\na=ice-options:trickle\r\n"))
+    assert loop.time() == started
+    assert "a=ice-options:trickle\r\n" in answer
+    assert "a=end-of-candidates" not in answer
+    await asyncio.sleep(1.5)
+    fragment = media.local_fragment()
+    assert fragment is not None
+    assert (fragment.media[0].candidates[1], fragment.media[0].is_complete) == (LATE[0][1], True)
+    await media.close()
+
+
+async def test_the_search_for_candidates_can_be_ended() -> None:
+    media = SignallingOnlyMedia(late_candidates=LATE)
+    asyncio.get_running_loop().call_later(0.5, media.end_gathering)
+    assert "a=end-of-candidates" in await media.create_offer()
+    await media.close()
+    closed = SignallingOnlyMedia(late_candidates=LATE)
+    asyncio.get_running_loop().call_later(0.5, lambda: asyncio.ensure_future(closed.close()))
+    with pytest.raises(InvalidStateError):
+        await closed.create_offer()
