@@ -39,7 +39,8 @@ def test_noise_loss_and_silence_are_worse() -> None:
     more = measure(said, said + rng.normal(0, 0.03, len(said)), RATE)
     nothing = measure(said, np.zeros(len(said)), RATE)
     assert 35 > some.snr > more.snr > nothing.snr == pytest.approx(0, abs=0.5)
-    assert 0 < some.distance < more.distance < nothing.distance
+    assert 0 < some.distance < more.distance
+    assert nothing.distance > 10
 
 
 def test_a_slip_between_pieces_is_put_right() -> None:
