@@ -26,6 +26,7 @@ from sipua.session.host import NoResponse
 from sipua.session.peer import option_tags
 from sipua.session.reply import respond
 from sipua.session.states import State
+from sipua.sip import ParseError
 
 if TYPE_CHECKING:
     from sipua.media.interface import MediaSession, TrickleIce
@@ -50,6 +51,7 @@ _STATES = (
     State.WAITING_FOR_ACK,
     State.CONFIRMED,
 )
+_MAX_PEERS = 256
 _MAX_GENERATIONS = 8
 _MAX_CANDIDATES = 100
 
@@ -77,6 +79,32 @@ class _Remote:
 
     lines: list[str | None]
     given: int = 0
+
+
+class KnownPeers:
+    """The devices that took candidates by INFO before, each by its GRUU (:rfc:`8840#section-5.2`)."""
+
+    __slots__ = ("_uris",)
+
+    def __init__(self) -> None:
+        self._uris: dict[str, None] = {}
+
+    def learn(self, message: Request | Response) -> None:
+        """Note what `message` says of the device that it is from."""
+        try:
+            uri = message.contact[0].uri if message.contact else None
+        except ParseError:
+            return
+        if uri is None or "gr" not in uri.parameters:
+            return
+        self._uris.pop(str(uri), None)
+        if PACKAGE in option_tags(message, "Recv-Info"):
+            self._uris[str(uri)] = None
+            while len(self._uris) > _MAX_PEERS:
+                self._uris.pop(next(iter(self._uris)))
+
+    def __contains__(self, uri: object) -> bool:
+        return str(uri) in self._uris
 
 
 class Trickle:
@@ -120,8 +148,9 @@ class Trickle:
         session = self._session
         assert session._media is not None
         known = session._peer.receives(PACKAGE) and (offer is None or trickles(offer))
-        first = session.status is State.OFFERING and offer is None
-        session._media.trickle = (known and self.mode != "off") or (first and self.mode == "full")
+        if session.status is State.OFFERING and offer is None:  # nothing was heard of the peer in this call
+            known = self.mode == "full" or session.request.uri in session._host.trickle_peers
+        session._media.trickle = known and self.mode != "off"
 
     def found(self) -> None:
         """Media has found a candidate, or found that there are no more."""
@@ -139,6 +168,8 @@ class Trickle:
         """A response to our INVITE made or confirmed this dialog."""
         if dialog is None or self.mode == "off" or self._session._media is None:
             return
+        if response.code >= 200:
+            self._session._host.trickle_peers.learn(response)
         if PACKAGE in option_tags(response, "Recv-Info"):
             known = dialog.remote_tag in self._branches
             branch = self._branch(dialog)

@@ -20,6 +20,7 @@ from sipua.session.outcome import settle
 from sipua.session.replaces import dialog_ids
 from sipua.session.session import RTCSession
 from sipua.session.timers import TimerPolicy
+from sipua.session.trickle import KnownPeers
 from sipua.transport import Transport
 from sipua.ua import refer, settings
 from sipua.ua.config import (
@@ -103,6 +104,8 @@ class UA(EventPackages):
         self.identity = Identity(self.configuration, self.rand)
         self._transport: Transport | None = None
         self._registrator: Registrator | None = None
+        self.trickle_peers = KnownPeers()
+        """The devices that take candidates by INFO (:rfc:`8840#section-5.2`)."""
         self._sessions: set[RTCSession] = set()
         self._dialogs: dict[tuple[str, str, str], DialogUser] = {}
         self._ended: deque[tuple[str, str, str]] = deque(maxlen=32)

@@ -13,6 +13,7 @@ from sipua import UA, MediaFileError, RTCSession
 from sipua.bodies import TrickleFragment, TrickleMedia
 from sipua.events import SetRemoteDescriptionFailed
 from sipua.media import SignallingOnlyMedia
+from sipua.session.trickle import KnownPeers
 from sipua.sip import Request, Response
 from sipua.testing import run_simulated
 from tests.wire import ANSWER, OFFER, Log, Wire, user_agent
@@ -221,6 +222,33 @@ async def test_one_call_may_be_otherwise() -> None:
         ua.call("bob", trickle_ice="off")
         invite = await wire.request("INVITE")
         assert "trickle" not in str(invite.headers) + invite.text
+
+
+async def test_a_device_that_took_candidates_before_is_offered_at_once() -> None:
+    """Known by its GRUU (RFC 8840 §5.2), until it says otherwise."""
+    gruu = "sip:bob@example.com;gr=urn:uuid:f81d4fae"
+    wire = Wire()
+    async with user_agent(wire, media=LATE) as ua:
+        for number, trickles in enumerate((True, False, True)):
+            started = ua.loop.time()
+            call = ua.call(gruu)
+            invite = await wire.request("INVITE")
+            assert ua.loop.time() - started == pytest.approx(0.0 if number == 1 else 2.0)
+            contact = ("Contact", f"<{gruu}>")
+            wire.reply(invite, 200, (contact, *(TRICKLES if trickles else ())), sdp=ANSWER)
+            await wire.request("ACK")
+            call.terminate()
+            wire.reply(await wire.request("BYE"), 200)
+        assert gruu in ua.trickle_peers
+        assert "sip:bob@example.com" not in ua.trickle_peers
+    peers = KnownPeers()
+    for number in range(300):
+        request = Request("INVITE", "sip:alice@example.com")
+        for name, value in (("Contact", f"<{gruu}{number}>"), *TRICKLES):
+            request.headers.add(name, value)
+        peers.learn(request)
+    assert f"{gruu}43" not in peers
+    assert f"{gruu}299" in peers
 
 
 # --- the called side -----------------------------------------------------------------------------------------
