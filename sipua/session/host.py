@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sipua.events import Cause
     from sipua.media.interface import MediaOptions, MediaSession, TrickleIce
     from sipua.session.timers import TimerPolicy
-    from sipua.session.trickle import KnownPeers
+    from sipua.session.trickle_peers import KnownPeers
     from sipua.sip import URI, ClientTransaction, Request, Response, ServerTransaction
 
 

@@ -20,7 +20,7 @@ from sipua.session.outcome import settle
 from sipua.session.replaces import dialog_ids
 from sipua.session.session import RTCSession
 from sipua.session.timers import TimerPolicy
-from sipua.session.trickle import KnownPeers
+from sipua.session.trickle_peers import KnownPeers
 from sipua.transport import Transport
 from sipua.ua import refer, settings
 from sipua.ua.config import (
