@@ -1,4 +1,4 @@
-"""Start-up: a fresh interpreter that does ``import sipua``, ``from sipua import UA``, and ``sipua --help``; beside ``import aiortc``.
+"""Start-up: a fresh interpreter that imports sipua, or shows the help of its command; beside `import aiortc`.
 
 Wall time from starting the process to its end, on one core, cases in turns after one unmeasured round that
 fills the file cache and writes the byte code.

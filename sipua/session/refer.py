@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sipua.errors import InvalidStateError, ParseError
-from sipua.session import reference, terminate
+from sipua.session import abandoned, reference, terminate
 from sipua.session.headers import header_list
 from sipua.session.states import Event, State
 from sipua.session.subscriber import ReferSubscriber
@@ -30,6 +30,7 @@ def refer(
     replaces: RTCSession | Replaces | None,
     refer_sub: bool,
     hang_up: bool,
+    hold: bool,
     extra_headers: Any,
     event_handlers: Mapping[str, Handler] | None,
 ) -> ReferSubscriber:
@@ -43,6 +44,8 @@ def refer(
     headers = header_list(extra_headers)
     dialog = session._dialog
     subscriber = ReferSubscriber(session._refer_usages(), refer_to, event_handlers)
+    holds = hold and not session.is_on_hold()["local"]
+    had_sound = abandoned.heard(session) > 0
 
     def accepted(response: Response) -> None:
         try:
@@ -57,19 +60,33 @@ def refer(
             if call is not None:
                 hang_up_after(call, HANG_UP_AFTER)
 
-    subscriber.on_request_accepted = accepted
-    if hang_up:
-        subscriber.on_success = succeeded
-    request = dialog.request(
-        "REFER",
-        headers=(
+    def failed(taken: bool) -> None:
+        if session.is_ended():
+            return
+        if holds:
+            session.unhold()
+        if hang_up and taken and had_sound:
+            abandoned.end_if_abandoned(session)
+
+    def send(_: object = None) -> None:
+        if session.is_ended():
+            subscriber.give_up("the call ended before")
+            return
+        own = (
             ("Contact", session.contact),
             *refer_headers(refer_to, str(dialog.local_uri.uri), refer_sub=refer_sub),
-            *session._headers(),
-            *headers,
-        ),
-    )
-    subscriber.send(request, dialog.next_cseq)
+        )
+        request = dialog.request("REFER", headers=(*own, *session._headers(), *headers))
+        subscriber.send(request, dialog.next_cseq)
+
+    subscriber.on_request_accepted = accepted
+    subscriber.on_failure = failed
+    if hang_up:
+        subscriber.on_success = succeeded
+    if holds:  # a peer that does not want to be held can be transferred all the same
+        session.hold().add_done_callback(send)
+    else:
+        send()
     return subscriber
 
 

@@ -322,6 +322,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         replaces: RTCSession | Replaces | None = None,
         refer_sub: bool = True,
         hang_up: bool = True,
+        hold: bool = False,
         extra_headers: Any = (),
         event_handlers: Mapping[str, Handler] | None = None,
     ) -> ReferSubscriber:
@@ -333,19 +334,21 @@ class RTCSession(Identities, Mailbox, Emitter):
             await call.refer(replaces=consultation)    # attended: the peer takes our place in that call
 
         When it worked, this call (and the one that was replaced) is hung up, by us after 2 seconds if by nobody else.
-        When it did not, the calls are as they were.
+        When it did not, the calls are as they were; yet when nothing is heard from the peer for 10 seconds then, while
+        something was before, it has left by the attempt, and we hang up.
 
         :param target: whom the peer shall call; with `replaces`, the other end of that call when not given.
         :param replaces: another call of ours that is up, which the peer's new call takes the place of (:rfc:`3891`).
         :param refer_sub: False: do not tell us how it goes (:rfc:`4488`); a peer that knows this sends no NOTIFY, and
             the result is that it tries.
         :param hang_up: False leaves hanging up to the application.
+        :param hold: put the peer on hold first, and take it off again when the transfer fails.
         :param event_handlers: handlers for the events of the `ReferSubscriber` that is returned.
         :returns: awaitable for the result; `TransferFailed` when it did not work.
         :raises InvalidStateError: this call, or the one to be replaced, is not up.
         :raises InvalidTargetError: not a target.
         """
-        return refer.refer(self, target, replaces, refer_sub, hang_up, extra_headers, event_handlers)
+        return refer.refer(self, target, replaces, refer_sub, hang_up, hold, extra_headers, event_handlers)
 
     def hold(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:
         """Put the peer on hold: it is not listened to any more (:rfc:`3264#section-8.4`).

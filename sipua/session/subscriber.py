@@ -53,11 +53,13 @@ class ReferSubscriber(Emitter):
         """How far the call is, as far as we were told."""
         self.on_request_accepted: Callable[[Response], None] = lambda response: None
         self.on_success: Callable[[bool], None] = lambda notified: None
+        self.on_failure: Callable[[bool], None] = lambda taken: None
         self._usages = usages
         self._loop = usages.owner._host.loop
         self._result: asyncio.Future[events.ReferStatus] = self._loop.create_future()
         self._sent: SentRequest | None = None
         self._answered = False
+        self._taken = False
         self._notified = False
         self._timer: asyncio.TimerHandle | None = None
         for name, handler in (event_handlers or {}).items():
@@ -85,6 +87,10 @@ class ReferSubscriber(Emitter):
         self._usages.add_subscriber(self)
         self._sent = self._usages.owner._host.send_request(request, self._on_result, next_cseq=next_cseq)
 
+    def give_up(self, reason: str) -> None:
+        """The REFER cannot even be sent."""
+        self._refused(None, Cause.DIALOG_ERROR, reason)
+
     def close(self) -> None:
         """The user agent stops: no word will come any more."""
         self._fail(Cause.CONNECTION_ERROR, None, "the user agent was stopped")
@@ -103,12 +109,13 @@ class ReferSubscriber(Emitter):
         else:
             self._accepted(result)
 
-    def _refused(self, response: Response | None, cause: Cause) -> None:
+    def _refused(self, response: Response | None, cause: Cause, reason: str = "") -> None:
         self.emit("request_failed", events.ReferRequestFailed(response, cause))
-        self._fail(cause, response, "")
+        self._fail(cause, response, reason)
         self._end()
 
     def _accepted(self, response: Response) -> None:
+        self._taken = True
         self.on_request_accepted(response)
         self.emit("request_succeeded", events.ReferRequestSucceeded(response))
         if (response.headers.get("Refer-Sub") or "").partition(";")[0].strip().lower() == "false":
@@ -173,6 +180,7 @@ class ReferSubscriber(Emitter):
         )
         self._result.set_exception(error)
         self._result.exception()  # nobody has to wait for it
+        self.on_failure(self._taken or self._notified)
 
     def _lost(self, request: Request | None, reason: str) -> None:
         """The peer owes us the result and will not give it."""

@@ -14,6 +14,7 @@ from sipua.ua.outofdialog import Incoming, IncomingRequest
 if TYPE_CHECKING:
     from sipua.session.headers import HeaderPairs
     from sipua.sip import Request, ServerTransaction
+    from sipua.ua.config import Configuration
     from sipua.ua.notifier import Notifier
     from sipua.ua.ua import UA
 
@@ -58,7 +59,7 @@ class IncomingSubscribe(Incoming):
     def finish(self) -> None:
         """The handlers have returned: nobody here knows the package, unless somebody took it or will."""
         if not self._answered and not self._deferred:
-            self.reject(489, extra_headers=allow_events(self._ua))
+            self.reject(489, extra_headers=allow_events(self._ua.configuration))
 
     def _too_late(self) -> None:
         if not self._answered:
@@ -77,9 +78,9 @@ class IncomingNotify(IncomingRequest):
     """A NOTIFY that nobody subscribed to: `body` is what it says."""
 
 
-def allow_events(ua: UA) -> tuple[tuple[str, str], ...]:
+def allow_events(configuration: Configuration) -> tuple[tuple[str, str], ...]:
     """The Allow-Events header, if any package is known (:rfc:`6665#section-8.2.2`)."""
-    packages = ua.configuration.allow_events
+    packages = configuration.allow_events
     return (("Allow-Events", ", ".join(packages)),) if packages else ()
 
 
@@ -111,7 +112,7 @@ def _refusal(ua: UA, request: Request) -> tuple[int | None, tuple[tuple[str, str
     except ParseError as error:
         return error.status or 400, ()
     if not ua.has_handlers("new_subscribe") or (packages and event.package not in packages):
-        return 489, allow_events(ua)
+        return 489, allow_events(ua.configuration)
     if expires is not None and 0 < expires < least:
         return 423, (("Min-Expires", str(least)),)
     return None, ()

@@ -2,60 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import random
-from collections import deque
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sipua import events
-from sipua.errors import InvalidStateError, RegistrationFailed, TransportError
-from sipua.media import default_media_factory
-from sipua.media.checks import check_options, make_options
-from sipua.media.interface import MediaFactory, MediaOptions, MediaSession, TrickleIce
 from sipua.session import outgoing
 from sipua.session.headers import HeaderLike, checked_body, header_list
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.outcome import settle
-from sipua.session.replaces import dialog_ids
 from sipua.session.session import RTCSession
-from sipua.session.timers import TimerPolicy
-from sipua.session.trickle_peers import KnownPeers
-from sipua.transport import Transport
 from sipua.ua import refer, settings
 from sipua.ua.config import (
-    Configuration,
     UAOptions,
-    check_callable,
     check_signer,
     configure,
 )
-from sipua.ua.endpoint import Endpoint, RequestSender
-from sipua.ua.eventing import EventPackages
-from sipua.ua.identity import Identity
-from sipua.ua.inbound import ALLOW, extensions, on_request
-from sipua.ua.inbound_events import allow_events
+from sipua.ua.life import Life
 from sipua.ua.outofdialog import OutgoingMessage, OutgoingOptions
-from sipua.ua.registrator import Registrator
 from sipua.ua.requests import new_invite, new_request
 from sipua.ua.targets import normalize_target, request_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    import asyncio
+    from collections.abc import Mapping
 
     from sipua.emitter import Handler
+    from sipua.media.interface import MediaFactory
     from sipua.passport.interface import Signer
-    from sipua.session.host import DialogUser, Receiver
     from sipua.session.subscriber import ReferSubscriber
-    from sipua.sip import URI, Replaces, Request, Response, ServerTransaction
-
-logger = logging.getLogger("sipua.ua")
-
-#: Seconds that `stop` waits for goodbyes before it closes the connection.
-STOP_TIMEOUT = 5.0
+    from sipua.sip import URI, Replaces, Request, Response
 
 
-class UA(EventPackages):
+class UA(Life):
     """A SIP user agent over WebSocket (:rfc:`7118`).
 
     ::
@@ -94,210 +71,12 @@ class UA(EventPackages):
     )
 
     def __init__(self, uri: str | URI, **options: Unpack[UAOptions]) -> None:
-        super().__init__()
-        self.configuration: Configuration = configure(uri, options)
+        super().__init__(configure(uri, options))
         self.data: dict[str, Any] = {}
         """For the application; not used here."""
-        self.rand = random.SystemRandom()
-        self.loop: asyncio.AbstractEventLoop
-        self.endpoint: Endpoint
-        self.identity = Identity(self.configuration, self.rand)
-        self._transport: Transport | None = None
-        self._registrator: Registrator | None = None
-        self.trickle_peers = KnownPeers()
-        """The devices that take candidates by INFO (:rfc:`8840#section-5.2`)."""
-        self._sessions: set[RTCSession] = set()
-        self._dialogs: dict[tuple[str, str, str], DialogUser] = {}
-        self._ended: deque[tuple[str, str, str]] = deque(maxlen=32)
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._ready: asyncio.Future[None] | None = None
-        self._stopping: asyncio.Task[None] | None = None
-        self._failed_servers: dict[str, TransportError] = {}
-        self._tracer: Callable[[str, str | bytes], None] | None = None
-        self.on("registered", lambda _: self._tell_event_users(connected=True))
-        configuration = self.configuration
-        self.session_timers = TimerPolicy(
-            configuration.session_timers,
-            configuration.session_timers_refresh_method,
-            configuration.session_timers_force_refresher,
-            configuration.session_timers_expires,
-        )
-        self.extensions = extensions(
-            session_timers=configuration.session_timers, trickle_ice=self.trickle_ice != "off"
-        )
-        """The option tags that this user agent supports."""
-        self._standard = (
-            ALLOW,
-            ("Supported", ", ".join(self.extensions)),
-            *allow_events(self),
-            ("User-Agent", configuration.user_agent),
-        )
 
     def __str__(self) -> str:
         return str(self.configuration.uri)
-
-    # --- life ----------------------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Connect, and register unless configured otherwise; events tell how it goes. Needs a running event loop.
-
-        Does nothing when already started.
-
-        :raises InvalidStateError: it is being stopped.
-        """
-        if self._stopping is not None:
-            raise InvalidStateError("start", "stopping")
-        if self._transport is not None:
-            return
-        self.loop = asyncio.get_running_loop()
-        configuration = self.configuration
-        transport = self._transport = Transport(
-            configuration.sockets,
-            recovery_min_interval=configuration.connection_recovery_min_interval,
-            recovery_max_interval=configuration.connection_recovery_max_interval,
-            keep_alive_interval=configuration.keep_alive_interval,
-        )
-        self.endpoint = Endpoint(
-            transport,
-            sent_by=self.identity.sent_by,
-            authenticator=self.identity.authenticator(self.rand),
-            on_request=lambda transaction, request: on_request(self, transaction, request),
-            rand=self.rand,
-        )
-        self.endpoint.on_trace = self._tracer
-        if self.has_handlers("new_transaction") or self.has_handlers("transaction_destroyed"):
-            self.endpoint.on_transaction = self._on_transaction
-        self._ready = self.loop.create_future()
-        self._failed_servers.clear()
-        self._registrator = self.identity.registrator = Registrator(self)
-        self.identity.server_url = lambda: transport.url
-        if configuration.register:
-            self._registrator._wanted = True
-        transport.on_connecting = lambda url, attempt: self.emit(
-            "connecting", events.Connecting(url, attempt)
-        )
-        transport.on_connected = self._on_connected
-        transport.on_disconnected = self._on_disconnected
-        transport.start()
-
-    async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        """End all calls, unregister, disconnect; wait at most `timeout` seconds for the peers' answers.
-
-        May be followed by `start` again. Does nothing when not started. Whoever is cancelled while waiting for
-        it does not keep it from coming to its end.
-        """
-        if self._stopping is None:
-            if self._transport is None:
-                return
-            self._stopping = self.loop.create_task(self._stop(timeout))
-            self._stopping.add_done_callback(self._stopped)
-        await asyncio.shield(self._stopping)
-
-    def _stopped(self, task: asyncio.Task[None]) -> None:
-        self._stopping = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("%s: stopping failed", self, exc_info=error)
-
-    async def _stop(self, timeout: float) -> None:
-        transport, registrator = self._transport, self._registrator
-        assert transport is not None
-        assert registrator is not None
-        waits: list[asyncio.Future[None]] = []
-        for session in tuple(self._sessions):
-            waits.append(session._gone)
-            if not session.is_ended():
-                session.terminate()
-        waits += [user.leave() for user in tuple(self.event_users)]
-        if transport.is_connected and registrator.registered:
-            waits.append(registrator.unregister())
-        registrator.close()
-        if waits:
-            await asyncio.wait(waits, timeout=timeout)
-        self._set_ready(None)
-        await transport.stop()
-        self.endpoint.transport_lost()
-        self.endpoint.close()
-        self._close_event_users()
-        for session in tuple(self._sessions):
-            session._set_gone()
-        for user in tuple(self._dialogs.values()):
-            user.close()
-        self._dialogs.clear()
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=timeout)
-        self._transport = self._registrator = None
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether `stop` is under way: nothing new may begin."""
-        return self._stopping is not None
-
-    def _assert_running(self, operation: str) -> None:
-        if self._transport is None or self._stopping is not None:
-            raise InvalidStateError(operation, "stopped" if self._transport is None else "stopping")
-
-    async def ready(self) -> None:
-        """Wait until connected and, if so configured, registered for the first time.
-
-        :raises TransportError: no server could be reached.
-        :raises RegistrationFailed: the registrar refused.
-        :raises InvalidStateError: not started.
-        """
-        if self._ready is None:
-            raise InvalidStateError("ready", "stopped")
-        await asyncio.shield(self._ready)
-
-    async def __aenter__(self) -> Self:
-        self.start()
-        try:
-            await self.ready()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.stop()
-
-    def is_connected(self) -> bool:
-        """Whether the connection to a server is up."""
-        return self._transport is not None and self._transport.is_connected
-
-    def is_registered(self) -> bool:
-        """Whether the registrar holds our binding."""
-        return self._registrator is not None and self._registrator.registered
-
-    def registrator(self) -> Registrator:
-        """Details of the registration: GRUUs, Service-Route, extra headers.
-
-        :raises InvalidStateError: not started.
-        """
-        if self._registrator is None:
-            raise InvalidStateError("registrator", "stopped")
-        return self._registrator
-
-    @property
-    def sessions(self) -> frozenset[RTCSession]:
-        """The calls that are not over."""
-        return frozenset(self._sessions)
-
-    def counts(self) -> dict[str, int]:
-        """How much is held in memory: sessions, dialogs, transactions, deadlines, tasks. For tests and monitoring."""
-        held = {"sessions": len(self._sessions), "dialogs": len(self._dialogs), "tasks": len(self._tasks)}
-        held["subscriptions"] = len(self.event_users)
-        if self._transport is not None:
-            layer = self.endpoint.layer
-            held |= {"transactions": len(layer), "deadlines": layer.counts.deadlines}
-        return held
-
-    def trace(self, tracer: Callable[[str, str | bytes], None] | None) -> None:
-        """Show every message to `tracer(direction, data)`, ``"in"`` or ``"out"``; None ends it.
-
-        The data is as on the wire, credentials included: it is the tracer's duty to keep them.
-        """
-        self._tracer = tracer
-        if self._transport is not None:
-            self.endpoint.on_trace = tracer
 
     def get(self, key: str) -> Any:
         """The value of a configuration key (see `Configuration`).
@@ -528,148 +307,3 @@ class UA(EventPackages):
         :raises InvalidTargetError: not a target.
         """
         return normalize_target(target, self.configuration.uri)
-
-    # --- what sessions need --------------------------------------------------------------------------------
-
-    @property
-    def contact_uri(self) -> str:
-        """Where this connection can be reached (:rfc:`7118#section-5.2`)."""
-        return self.identity.contact_uri
-
-    def contact(self, *, anonymous: bool = False) -> str:
-        """The Contact for requests and responses that make a dialog: a GRUU when the registrar gave one."""
-        return self.identity.contact(anonymous=anonymous)
-
-    @property
-    def trickle_ice(self) -> TrickleIce:
-        """What calls do unless they say otherwise (`MediaOptions.trickle_ice`)."""
-        mode: TrickleIce = self.configuration.media_options.get("trickle_ice", MediaOptions().trickle_ice)
-        return mode
-
-    def standard_headers(self) -> tuple[tuple[str, str], ...]:
-        """Allow, Supported and User-Agent."""
-        return self._standard
-
-    def send_request(
-        self, request: Request, receiver: Receiver, *, next_cseq: Callable[[], int] | None = None
-    ) -> RequestSender:
-        """Send a request and answer its challenges (see `Endpoint.send_request`)."""
-        return self.endpoint.send_request(request, receiver, next_cseq=next_cseq)
-
-    def send_ack(self, request: Request) -> None:
-        """Send an ACK to a 2xx."""
-        self.endpoint.send_ack(request)
-
-    def respond(self, transaction: ServerTransaction, response: Response) -> None:
-        """Answer a request."""
-        self.endpoint.respond(transaction, response)
-
-    def release(self, transaction: ServerTransaction) -> None:
-        """Let go of what an answered INVITE keeps."""
-        self.endpoint.release(transaction)
-
-    def new_media(
-        self, options: MediaOptions | Mapping[str, Any], factory: MediaFactory | None = None
-    ) -> MediaSession:
-        """The media of a call: the call's options over the configuration's."""
-        make: MediaFactory = check_callable(
-            "media", factory or self.configuration.media or default_media_factory
-        )
-        if isinstance(options, MediaOptions):
-            check_options(options)
-            return make(options)
-        return make(make_options({**self.configuration.media_options, **options}))
-
-    def add_session(self, session: RTCSession) -> None:
-        """A call that is not over."""
-        self._sessions.add(session)
-
-    def find_dialog(self, dialog_id: tuple[str, str, str]) -> DialogUser | None:
-        """Whose dialog this is."""
-        return self._dialogs.get(dialog_id)
-
-    def find_call(self, replaces: Replaces) -> RTCSession | int:
-        """The call that a Replaces header is about; else the status that says it is not there.
-
-        481, and 603 for one that is over: then nobody shall ring for it (:rfc:`3891#section-3`).
-        """
-        ids = dialog_ids(replaces)
-        for id in ids:
-            if isinstance(user := self._dialogs.get(id), RTCSession):
-                return user
-        return 603 if any(id in self._ended for id in ids) else 481
-
-    def add_dialog(self, dialog_id: tuple[str, str, str], user: DialogUser) -> None:
-        """Requests in this dialog are the user's. An empty remote tag stands for any, with NOTIFY."""
-        self._dialogs[dialog_id] = user
-
-    def remove_dialog(self, dialog_id: tuple[str, str, str]) -> None:
-        """Requests in this dialog get 481."""
-        self._dialogs.pop(dialog_id, None)
-
-    def session_over(self, session: RTCSession) -> None:
-        """The session has ended."""
-        self._sessions.discard(session)
-        if session._dialog is not None:
-            self._ended.append(session._dialog.id)
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task that `stop` waits for."""
-        task = self.loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-        return task
-
-    def _task_done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("%s: a task failed", self, exc_info=error)
-
-    # --- connection ----------------------------------------------------------------------------------------
-
-    def _on_connected(self, url: str) -> None:
-        assert self._transport is not None
-        assert self._registrator is not None
-        self._failed_servers.clear()
-        self.endpoint.layer.via_transport = self._transport.via_transport
-        self.emit("connected", events.Connected(url))
-        if not self._registrator._wanted:
-            self._set_ready(None)
-            self._tell_event_users(connected=True)
-            return
-        first = self._registrator.connected()
-        if first is not None and self._ready is not None and not self._ready.done():
-            first.add_done_callback(self._first_registration)
-
-    def _first_registration(self, done: asyncio.Future[None]) -> None:
-        error = None if done.cancelled() else done.exception()
-        if isinstance(error, RegistrationFailed) and error.cause is events.Cause.CONNECTION_ERROR:
-            return  # the connection was lost meanwhile; the next one registers again
-        self._set_ready(error if isinstance(error, Exception) else None)
-
-    def _on_disconnected(self, url: str, error: TransportError | None) -> None:
-        code, reason = getattr(error, "code", None), getattr(error, "reason", "")
-        self.emit("disconnected", events.Disconnected(url, error, code, reason))
-        self.endpoint.transport_lost()
-        if self._registrator is not None:
-            self._registrator.connection_lost()
-        self._tell_event_users(connected=False)
-        if error is not None:
-            self._failed_servers[url] = error
-            if len(self._failed_servers) >= len({server.url for server in self.configuration.sockets}):
-                self._set_ready(error)
-
-    def _set_ready(self, error: Exception | None) -> None:
-        if self._ready is None or self._ready.done():
-            return
-        if error is None:
-            self._ready.set_result(None)
-        else:
-            self._ready.set_exception(error)
-            self._ready.exception()  # nobody has to wait for it
-
-    def _on_transaction(self, what: str, transaction: object) -> None:
-        if what == "new":
-            self.emit("new_transaction", events.NewTransaction(transaction))
-        else:
-            self.emit("transaction_destroyed", events.TransactionDestroyed(transaction))

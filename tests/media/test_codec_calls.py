@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -55,8 +56,9 @@ async def test_packet_times_bit_rates_and_pauses() -> None:
         assert pausing < 12
         bits = [bits for _, bits, _ in results]
         assert bits[0] == bits[3] == pytest.approx(64000, rel=0.08)
-        assert bits[4] == pytest.approx(12000, rel=0.3)
-        assert bits[5] == pytest.approx(16000, rel=0.3)
+        # 20 kbit/s are headers. A tone needs less than it may have.
+        assert 5000 < bits[4] < 13000
+        assert bits[4] < bits[5] < 17500
         assert [stats.packets_discarded for _, _, stats in results] == [0] * len(results)
 
     await steady(calls, check)
@@ -79,6 +81,29 @@ async def test_an_encoder_follows_a_new_offer() -> None:
         after = a.stats()
         assert after.packets_sent - before.packets_sent == pytest.approx(25, abs=4)
         # 40 ms: 10 kbit/s of headers.
-        assert (after.bytes_sent - before.bytes_sent) * 8 == pytest.approx(20000, rel=0.3)
+        assert 8000 < (after.bytes_sent - before.bytes_sent) * 8 < 22000
         assert b.stats().packets_discarded == 0
         assert b.stats().packets_lost == 0
+
+
+async def test_events_keep_their_numbers_whoever_offers() -> None:
+    a, b = media(comfort_noise=True), media(comfort_noise=True)
+    async with closing(a, b):
+        meant: dict[str, str] = {}
+        for caller, callee, change in ((a, b, "110"), (b, a, ""), (a, b, "")):
+            # The first offer has a number for events that b would not choose, and none at 8000 Hz.
+            offer = await caller.create_offer()
+            if change:
+                offer = offer.replace("13 110 101", "13 121").replace(":110 ", ":121 ")
+                offer = "".join(line for line in offer.splitlines(True) if ":101 " not in line)
+            answer = await callee.create_answer(offer)
+            await caller.apply_answer(answer)
+            for text in (offer, answer):
+                for number, codec in re.findall(r"a=rtpmap:(\d+) (\S+)", text):
+                    assert meant.setdefault(number, codec) == codec
+        assert meant["121"] == "telephone-event/48000"
+        assert meant["101"] == "telephone-event/8000"
+        assert meant["13"] == "CN/8000"
+        for side in (a, b):
+            assert side.remote_description is not None
+            assert "telephone-event/8000" in side.remote_description

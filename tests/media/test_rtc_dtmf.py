@@ -25,6 +25,17 @@ def tones(told: Told) -> str:
     return "".join(tone for tone, *_ in told)
 
 
+def without(codec: str, description: str) -> str:
+    """A description from which all formats of this name are gone."""
+    lines = description.split("\r\n")
+    numbers = [line.split()[0].partition(":")[2] for line in lines if codec in line]
+    kept = [line for line in lines if not any(f":{n} " in line for n in numbers)]
+    return "\r\n".join(
+        " ".join(w for w in line.split(" ") if w not in numbers) if line.startswith("m=audio") else line
+        for line in kept
+    )
+
+
 @pytest.mark.parametrize("codec", ["pcmu", "g722", "opus"])
 async def test_events_both_ways(codec: str) -> None:
     one, other = media(codecs=(codec,), audio=SPEECH), media(audio=SPEECH)
@@ -46,21 +57,26 @@ async def test_events_both_ways(codec: str) -> None:
 
 
 async def test_peer_without_events() -> None:
-    def strip(description: str) -> str:
-        lines = description.split("\r\n")
-        numbers = [line.split()[0].partition(":")[2] for line in lines if "telephone-event" in line]
-        kept = [line for line in lines if not any(f":{n} " in line for n in numbers if n)]
-        return "\r\n".join(
-            " ".join(w for w in line.split(" ") if w not in numbers) if line.startswith("m=audio") else line
-            for line in kept
-        )
-
     one, other = media(), media()
     async with closing(one, other):
-        await negotiate(one, other, answer=strip)
+        await negotiate(one, other, answer=lambda description: without("telephone-event", description))
         assert one.dtmf_transport is None
         with pytest.raises(InvalidStateError, match="without telephone-events"):
             one.send_dtmf("1")
+
+
+async def test_events_at_8000_beside_opus() -> None:
+    """Some peers know them at that rate only; the timestamps are those of the audio."""
+    one, other = media(), media()
+    heard, heard_too = listen(one), listen(other)
+    async with closing(one, other):
+        await negotiate(one, other, offer=lambda text: without("telephone-event/48000", text))
+        await connected(one, other)
+        assert (one.stats().codec, one.dtmf_transport) == ("opus/48000", "RFC4733")
+        await asyncio.gather(one.send_dtmf("11", 60, 50), other.send_dtmf("22", 60, 50))
+        await until(lambda: len(heard) == len(heard_too) == 2)
+        assert (tones(heard), tones(heard_too)) == ("22", "11")
+        assert [d for _, d, _ in heard + heard_too] == [pytest.approx(0.06)] * 4
 
 
 @pytest.mark.parametrize("codec", ["pcmu", "opus"])

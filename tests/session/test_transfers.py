@@ -93,6 +93,23 @@ async def test_blind_to_somebody_busy() -> None:
         assert alice.ua.counts()["dialogs"] == bob.ua.counts()["dialogs"] == 1
 
 
+async def test_blind_to_somebody_busy_from_hold() -> None:
+    """Held for the transfer, and taken off hold when it fails: both hear each other again."""
+    async with phones() as (alice, bob, carol):
+        carol.busy = True
+        call = alice.ua.call("bob")
+        await call.wait_confirmed()
+        heard: list[str] = []
+        for name in ("hold", "unhold"):
+            bob.calls[0].on(name, lambda event, name=name: heard.append(f"{name} {event.originator}"))
+        with pytest.raises(TransferFailed, match="486"):
+            await call.refer("carol", hold=True)
+        await quiet()
+        assert heard == ["hold remote", "unhold remote"]
+        assert call.is_on_hold() == bob.calls[0].is_on_hold() == {"local": False, "remote": False}
+        assert (alice.talks_to(), bob.talks_to(), carol.talks_to()) == (["bob"], ["alice"], [])
+
+
 async def test_blind_to_nobody() -> None:
     async with phones() as (alice, bob, _):
         call = alice.ua.call("bob")

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sipua.media.codecs.base import AudioDecoder, CodecError
+from sipua.media.codecs.comfort import ComfortNoiseDecoder
 from sipua.media.engine.conceal import HISTORY, Concealer
 from sipua.media.engine.pitch import pcm_bytes, samples_of
-from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, silence
+from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
 __all__ = ["StreamDecoder"]
 
@@ -28,11 +29,8 @@ class StreamDecoder:
     appends to it.
     """
 
-    def __init__(
-        self, decoders: Callable[[int], AudioDecoder | None], comfort_noise: Collection[int], rate: int
-    ) -> None:
+    def __init__(self, decoders: Callable[[int], AudioDecoder | None], rate: int) -> None:
         self._decoders = decoders
-        self._comfort_noise = frozenset(comfort_noise)
         #: What a gap is filled from.
         self.history: deque[bytes] = deque(maxlen=round(HISTORY / FRAME_DURATION))
         self._set_rate(rate)
@@ -40,10 +38,11 @@ class StreamDecoder:
 
     def reset(self) -> None:
         """Nothing has been decoded yet."""
+        self._made: dict[int, AudioDecoder] = {}
         self.payload_type = -1
         self.clock_rate = 8000
         self._decoder: AudioDecoder | None = None
-        self._noise: AudioDecoder | None = None
+        self._noise: ComfortNoiseDecoder | None = None
         self.history.clear()
         self._concealer = Concealer(self.rate)
 
@@ -60,17 +59,15 @@ class StreamDecoder:
 
     def clock_of(self, payload_type: int) -> int | None:
         """Hz of the timestamps; None when there is no decoder."""
-        decoder = self._decoders(payload_type)
-        if decoder is None:
-            return None
-        if payload_type in self._comfort_noise and self._decoder is not None:
+        decoder = self._decoder_of(payload_type)
+        if isinstance(decoder, ComfortNoiseDecoder) and self._decoder is not None:
             return self.clock_rate
-        return decoder.clock_rate
+        return decoder.clock_rate if decoder is not None else None
 
     def turn_to(self, payload_type: int) -> bool:
         """Decode with another decoder from now on: whether there is one that gives audio."""
-        decoder = None if payload_type in self._comfort_noise else self._decoders(payload_type)
-        if decoder is None:
+        decoder = self._decoder_of(payload_type)
+        if decoder is None or isinstance(decoder, ComfortNoiseDecoder):
             return False
         decoder.reset()
         self._decoder = decoder
@@ -82,8 +79,8 @@ class StreamDecoder:
 
     def describe_noise(self, payload_type: int, payload: bytes) -> bool:
         """The sender pauses: whether that was a description of the noise meanwhile."""
-        noise = self._decoders(payload_type) if payload_type in self._comfort_noise else None
-        if noise is None:
+        noise = self._decoder_of(payload_type)
+        if not isinstance(noise, ComfortNoiseDecoder):
             return False
         try:
             noise.decode(payload)
@@ -91,6 +88,12 @@ class StreamDecoder:
             return False
         self._noise = noise
         return True
+
+    def _decoder_of(self, payload_type: int) -> AudioDecoder | None:
+        decoder = self._made.get(payload_type)
+        if decoder is None and (decoder := self._decoders(payload_type)) is not None:
+            self._made[payload_type] = decoder
+        return decoder
 
     def decode(self, payload: bytes) -> bytes:
         """The PCM of the next payload. Empty: it is malformed, or far too long."""
@@ -143,7 +146,7 @@ class StreamDecoder:
         noise = self._noise
         assert noise is not None
         needed = samples if noise.rate == self.rate else -(-samples * noise.rate // self.rate)
-        pcm = noise.conceal(needed) or silence(needed)
+        pcm = noise.conceal(needed)
         if needed == samples:
             return pcm
         places = np.arange(samples) * (noise.rate / self.rate)

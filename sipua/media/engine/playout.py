@@ -15,7 +15,7 @@ from sipua.media.engine.stretch import compress, expand
 from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, samples_per_frame, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from sipua.media.codecs.base import AudioDecoder
 
@@ -68,23 +68,21 @@ class PlayoutStats:
 class Playout:
     """One incoming stream. `put` what comes, `pull` 20 ms of PCM at `rate` every 20 ms.
 
-    `decoders` gives the decoder of a payload type, None for one that is not audio; it is asked whenever the
-    payload type changes. Payload types in `comfort_noise` (:rfc:`3389`) have one whose `decode` takes the
-    description of the noise and whose `conceal` makes it. The delay is as small as the arrival of packets
-    allows, between `min_delay` and `max_delay` seconds, and follows it without clicks or gaps. `rate` is the
-    rate until the first packet is played.
+    `decoders` makes the decoder of a payload type, None for one that is not audio; a ComfortNoiseDecoder fills
+    the pauses of the others (:rfc:`3389`). It is asked once for each payload type that comes, until `reset`. The
+    delay is as small as the arrival of packets allows, between `min_delay` and `max_delay` seconds, and follows
+    it without clicks or gaps. `rate` is the rate until the first packet is played.
     """
 
     def __init__(
         self,
         decoders: Callable[[int], AudioDecoder | None],
         *,
-        comfort_noise: Collection[int] = (13,),
         min_delay: float = 0.01,
         max_delay: float = 0.4,
         rate: int = 8000,
     ) -> None:
-        self._sound = StreamDecoder(decoders, comfort_noise, rate)
+        self._sound = StreamDecoder(decoders, rate)
         self._delays = DelayEstimator(min_delay, max_delay)
         self._buffer = PacketBuffer(self._sound.clock_of, self._delays, max_delay + 0.2)
         self._lost = self._recovered = self._concealed = self._stretched = self._compressed = 0
