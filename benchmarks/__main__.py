@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 import sys
 
-from benchmarks import audio_calls, drift, dtmf, fleet, parse, signalling, soak, speech_quality, startup
+from benchmarks import (
+    audio_calls,
+    codecs,
+    drift,
+    dtmf,
+    fleet,
+    parse,
+    signalling,
+    soak,
+    speech_quality,
+    startup,
+)
 from benchmarks._common import exit_code, options, parsed
 
 FIGURES = {
@@ -15,6 +26,7 @@ FIGURES = {
     "startup": startup,
     "fleet": fleet,
     "audio_calls": audio_calls,
+    "codecs": codecs,
     "dtmf": dtmf,
     "drift": drift,
     "speech_quality": speech_quality,

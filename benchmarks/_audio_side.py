@@ -24,9 +24,8 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
 
 from sipua.media.engine.clock import AudioClock, Phase
-from sipua.media.interface import AudioSink, MediaOptions
+from sipua.media.interface import AudioSink, AudioSource, MediaOptions, PcmStream
 from sipua.media.rtc import RtcMedia
-from sipua.media.sources import Tone
 
 RATES = {"pcmu": 8000, "opus": 48000}
 NAMES = {"pcmu": "PCMU", "opus": "opus"}
@@ -65,6 +64,25 @@ class Agent(ABC):
         self.late.clear()
 
 
+def tone(rate: int) -> bytes:
+    """20 ms of it, of which many make a whole."""
+    wave = (round(8000 * math.sin(2 * math.pi * FREQUENCY * i / rate)) for i in range(rate // 50))
+    return b"".join(value.to_bytes(2, "little", signed=True) for value in wave)
+
+
+class ToneSource(AudioSource):
+    def open(self, rate: int) -> PcmStream:
+        return ToneStream(tone(rate))
+
+
+class ToneStream(PcmStream):
+    def __init__(self, pcm: bytes) -> None:
+        self._pcm = pcm
+
+    def read(self, samples: int) -> bytes:
+        return self._pcm
+
+
 class CountingSink(AudioSink):
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -81,9 +99,7 @@ class OurAgent(Agent):
 
     def _new(self) -> RtcMedia:
         call = RtcMedia(
-            MediaOptions(
-                audio=Tone(FREQUENCY), codecs=(NAMES[self.codec],), ice_host_addresses=("127.0.0.1",)
-            )
+            MediaOptions(audio=ToneSource(), codecs=(NAMES[self.codec],), ice_host_addresses=("127.0.0.1",))
         )
         sink = CountingSink()
         call.audio.add_sink(sink)
@@ -123,8 +139,7 @@ class ToneTrack(MediaStreamTrack):
     def __init__(self, rate: int, late: list[float]) -> None:
         super().__init__()
         self._rate, self._samples, self._late = rate, rate // 50, late
-        wave = (round(8000 * math.sin(2 * math.pi * FREQUENCY * i / rate)) for i in range(self._samples))
-        self._pcm = b"".join(value.to_bytes(2, "little", signed=True) for value in wave)
+        self._pcm = tone(rate)
         self._count, self._origin = 0, 0.0
 
     async def recv(self) -> AudioFrame:

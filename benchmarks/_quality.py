@@ -17,6 +17,8 @@ PIECE = 0.32
 SLIP = 0.16
 MOST_DELAY = 1.0
 FRAME = 0.02
+ALIKE = 0.3
+"""Correlation from which on a piece is taken to have been found."""
 QUIET = -45.0
 """dB below the mean power of the speech: what is softer is silence and is not judged."""
 
@@ -58,9 +60,11 @@ def align(said: Samples, heard: Samples, rate: int) -> tuple[Samples, list[float
             likeness = np.correlate(window, piece, "valid")
             sums = np.concatenate(([0.0], np.cumsum(window**2)))
             energy = sums[size:] - sums[:-size]
-            found = int(np.argmax(likeness / np.sqrt(np.maximum(energy, 1e-3 * energy.max() + 1e-12))))
-            place += found - slip
-            delays.append(place / rate)
+            scale = np.sqrt(np.maximum(energy, 1e-3 * energy.max() + 1e-12) * (piece @ piece))
+            found = int(np.argmax(likeness / scale))
+            if likeness[found] > ALIKE * scale[found]:
+                place += found - slip
+                delays.append(place / rate)
         aligned[start : start + size] = _cut(heard, start + place, size)
     return aligned, delays
 
@@ -90,6 +94,8 @@ def pesq(said: Samples, heard: Samples, rate: int) -> float | None:
         module: Any = importlib.import_module("pesq")
     except ImportError:
         return None
+    if not heard.any():
+        return 1.0
     try:
         return float(module.pesq(rate, said, heard, "nb" if rate == 8000 else "wb"))
     except module.NoUtterancesError:

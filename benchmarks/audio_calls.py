@@ -77,7 +77,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         )
         ours += runs[OURS]
     memory = max(run["memory_kb_per_call"] for run in ours) / 1024
-    late, lost = max(run["late_p99_ms"] for run in ours), sum(run["lost"] for run in ours)
+    late, lost = spread(run["late_p99_ms"] for run in ours).median, sum(run["lost"] for run in ours)
     threads = max(run["threads"] for run in ours)
     report.figures += [
         Figure("memory", memory, "MB a call", most=MOST_MEGABYTES),

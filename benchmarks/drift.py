@@ -74,13 +74,13 @@ def measure(arguments: argparse.Namespace) -> Report:
     return report
 
 
-def run(hours: int, ppm: int) -> dict[str, float]:
+def run(hours: float, ppm: int) -> dict[str, float]:
     tone = (LEVEL * np.sin(2 * np.pi * TONE * np.arange(FRAME) / 8000)).astype("<i2").tobytes()
     payload = G711Encoder("pcmu").encode(tone)
     playout = Playout({0: G711Decoder("pcmu")}.get)
     listener = Listener(G711Decoder("pcmu").decode(payload))
     rnd = random.Random(1)
-    ticks = hours * 3600 * 50
+    ticks = round(hours * 3600 * 50)
     sent, step = 0, TICK * (1 + ppm * 1e-6)
     arrival = 0.003
     delays: list[float] = []

@@ -21,6 +21,7 @@ from sipua.media.engine.channel import AudioChannel
 from sipua.media.gathering import Gathering
 from sipua.media.ice import SharedSockets
 from sipua.media.interface import MediaStats
+from sipua.media.rtcstats import report_stats
 from sipua.media.srtp import SecureTransport
 from sipua.media.steps import StepWatch
 from sipua.media.video.line import VideoLine
@@ -112,6 +113,7 @@ class Leg:
         self.channel = AudioChannel(
             self._transport, audio, options, internals.ssrc_of(self.transceiver), internals.cname_of(self.pc)
         )
+        report_stats(self.transceiver, self.channel)
         self.pc.on("track", self._got_track)
         self.pc.on("connectionstatechange", self._connection_changed)
 

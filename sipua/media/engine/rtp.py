@@ -5,6 +5,7 @@ Nothing here makes an object per packet: what is read comes as a tuple, what is 
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from struct import Struct
 
@@ -142,4 +143,4 @@ def audio_level(pcm: bytes) -> int:
     power = float(samples.dot(samples)) / (len(samples) * _FULL_SCALE)
     if power <= 0.0:
         return SILENT
-    return min(SILENT, max(0, round(-10.0 * float(np.log10(power)))))
+    return min(SILENT, max(0, round(-10.0 * math.log10(power))))
