@@ -136,6 +136,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         self._confirmed: asyncio.Future[None] = host.loop.create_future()
         self._over: asyncio.Future[None] = host.loop.create_future()
         self._gone: asyncio.Future[None] = host.loop.create_future()
+        self._is_gone = False  # from then on media closes, and `_gone` is done when it has
         self._dtmf: dtmf.Queue | None = None
         self._peer = Peer()
         self._renegotiation = Renegotiation(self)
@@ -538,8 +539,9 @@ class RTCSession(Identities, Mailbox, Emitter):
 
     def _set_gone(self) -> None:
         """Nothing is left to be exchanged with the peer: release everything."""
-        if self._gone.done():
+        if self._is_gone:
             return
+        self._is_gone = True
         self._stop_work()
         self._leave_dialog()
         for dialog in self._early_dialogs.values():
