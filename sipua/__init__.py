@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from sipua.media import SignallingOnlyMedia
     from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile
     from sipua.media.sources import AudioFile, Pcm, Silence, Tone
+    from sipua.media.video.sources import TestPattern, VideoFile
     from sipua.passport.interface import IdentityCheck, IdentityStatus
     from sipua.passport.signer import IdentitySigner
     from sipua.passport.sources import CertificateDirectory, HttpsCertificates
@@ -64,6 +65,7 @@ _HOMES = {
     **dict.fromkeys(("NullSink", "OggFile", "PcmCallback", "WavFile"), "sipua.media.sinks"),
     **dict.fromkeys(("AudioFile", "Pcm", "Silence", "Tone"), "sipua.media.sources"),
     **dict.fromkeys(("IdentityCheck", "IdentityStatus"), "sipua.passport.interface"),
+    **dict.fromkeys(("TestPattern", "VideoFile"), "sipua.media.video.sources"),
     "IdentitySigner": "sipua.passport.signer",
     **dict.fromkeys(("CertificateDirectory", "HttpsCertificates"), "sipua.passport.sources"),
     "IdentityVerifier": "sipua.passport.verifier",
@@ -146,9 +148,11 @@ __all__ = [
     "SipuaError",
     "SubprotocolError",
     "Subscriber",
+    "TestPattern",
     "Tone",
     "TransferFailed",
     "TransportError",
+    "VideoFile",
     "WavFile",
     "WebSocketInterface",
     "__version__",

@@ -379,6 +379,9 @@ class VideoPort(ABC):
     @abstractmethod
     def source(self, source: VideoSource | str | Path | bool | Any) -> None: ...
 
+    def check(self, source: VideoSource | str | Path | bool | Any) -> None:
+        """Raise MediaFileError or ConfigurationError now for what cannot be shown."""
+
     @property
     @abstractmethod
     def muted(self) -> bool:

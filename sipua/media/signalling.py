@@ -127,7 +127,7 @@ class SignallingOnlyMedia(MediaSession):
     def video(self) -> VideoPort:
         """A port that shows nothing and sees nothing."""
         if self._video is None:
-            self._video = BlankVideoPort()
+            self._video = BlankVideoPort(self.options.video)
             if self._state == "closed":
                 self._video.close()
         return self._video

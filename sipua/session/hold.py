@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from sipua import events
 
@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from sipua.media.interface import Direction
     from sipua.session.session import RTCSession
 
+_DIRECTIONS: dict[tuple[bool, bool], Direction] = {
+    (True, True): "sendrecv",
+    (True, False): "sendonly",
+    (False, True): "recvonly",
+    (False, False): "inactive",
+}
 _DIRECTION = re.compile(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", re.MULTILINE)
 _ADDRESS = re.compile(r"^c=IN\s+IP[46]\s+(\S+)", re.MULTILINE)
 _NOWHERE = ("0.0.0.0", "::")
@@ -21,7 +27,9 @@ _SIGNS = ("a=sendonly", "a=inactive", "c=IN IP4 0.0.0.0", "c=IN IP6 ::")
 class Medium(NamedTuple):
     """One medium of a description, as far as hold goes."""
 
-    direction: str
+    kind: str
+    refused: bool
+    direction: Direction
     to_nowhere: bool
     """The connection address is the old sign for hold (:rfc:`2543#appendix-B.5`)."""
 
@@ -30,20 +38,25 @@ class Medium(NamedTuple):
         """Whether whoever wrote the description wants to get anything."""
         return self.direction in ("sendrecv", "recvonly") and not self.to_nowhere
 
+    @property
+    def sends(self) -> bool:
+        """Whether it wants to send something."""
+        return self.direction in ("sendrecv", "sendonly")
+
 
 def media_of(sdp: str) -> list[Medium]:
-    """The media of a description that are not refused (port 0)."""
+    """The media of a description, in their order."""
     head, *sections = re.split(r"^(?=m=)", sdp.replace("\r\n", "\n"), flags=re.MULTILINE)
     direction, address = _first(_DIRECTION, head), _first(_ADDRESS, head)
     found = []
     for section in sections:
-        port = section.split(None, 2)[1:2]
-        if not port or port[0].partition("/")[0] == "0":
-            continue
+        kind, port = (*section[2:].split(None, 2), "0", "0")[:2]
+        refused = port.partition("/")[0] == "0" and "a=bundle-only" not in section
         # Port 9 at 0.0.0.0 with ICE says only that candidates come later (RFC 8840 §4.1.3).
-        trickling = port[0] == "9" and "a=ice-ufrag:" in sdp
+        trickling = port == "9" and "a=ice-ufrag:" in sdp
         nowhere = (_first(_ADDRESS, section) or address) in _NOWHERE and not trickling
-        found.append(Medium(_first(_DIRECTION, section) or direction or "sendrecv", nowhere))
+        own = cast("Direction", _first(_DIRECTION, section) or direction or "sendrecv")
+        found.append(Medium(kind, refused, own, nowhere))
     return found
 
 
@@ -56,8 +69,21 @@ def holds(sdp: str) -> bool:
     """Whether the writer of this description puts us on hold: there are media, and it wants to receive none."""
     if not any(sign in sdp for sign in _SIGNS):
         return False
-    media = media_of(sdp)
+    media = [medium for medium in media_of(sdp) if not medium.refused]
     return bool(media) and not any(medium.receives for medium in media)
+
+
+def directions(session: RTCSession) -> dict[str, Direction]:
+    """What was agreed of each medium, seen from this side (:rfc:`3264#section-6.1`); no medium that is refused."""
+    agreed = session._media.agreed_descriptions if session._media is not None else None
+    if agreed is None:
+        return {}
+    found: dict[str, Direction] = {}
+    for ours, theirs in zip(*map(media_of, agreed), strict=False):
+        if not (ours.refused or theirs.refused):
+            sends, receives = ours.sends and theirs.receives, ours.receives and theirs.sends
+            found.setdefault(ours.kind, _DIRECTIONS[sends, receives])
+    return found
 
 
 def heard(

@@ -81,7 +81,8 @@ class IncomingRequest:
         self._rejected = Rejected(status_code, phrase, headers)
 
     async def answer(self, offer: str) -> str:
-        """Media's answer to the offer in it."""
+        """Media's answer to the offer in it. The application may have said meanwhile that it takes video."""
+        self.media.video_direction = self.session._renegotiation.wanted_video()
         return await answer_offer(self.session, offer)
 
     @property
@@ -198,6 +199,7 @@ class IncomingReinvite(IncomingRequest):
             raise Rejected(487, None, ())
         if self._offer:
             return await self.answer(self._offer)
+        self.media.video_direction = self.session._renegotiation.offered_video()
         return await make_offer(self.session)
 
     def _done(self, sdp: str) -> None:

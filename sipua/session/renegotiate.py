@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from sipua.media.interface import Direction
+    from sipua.session.renegotiation import VideoWish
     from sipua.session.session import RTCSession
 
 
@@ -24,14 +25,17 @@ def ask(
     *,
     hold: bool | None = None,
     direction: Direction | None = None,
+    video: VideoWish | None = None,
+    video_source: Any = None,
     use_update: bool = False,
     ice_restart: bool = False,
     late_offer: bool = False,
     extra_headers: Any = (),
 ) -> asyncio.Future[None]:
     """What `RTCSession.hold`, `unhold` and `renegotiate` do."""
-    if direction is not None and direction not in DIRECTIONS:
-        raise ValueError(f"direction={direction!r}: none of {', '.join(DIRECTIONS)}")
+    for wanted in (direction, video and video.direction):
+        if wanted is not None and wanted not in DIRECTIONS:
+            raise ValueError(f"direction={wanted!r}: none of {', '.join(DIRECTIONS)}")
     if late_offer and use_update:
         raise ValueError("late_offer=True: an UPDATE cannot ask for an offer")
     headers = header_list(extra_headers)
@@ -43,6 +47,8 @@ def ask(
         operation,
         hold=hold,
         direction=direction,
+        video=video,
+        video_source=video_source,
         use_update=use_update,
         ice_restart=ice_restart,
         late_offer=late_offer,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sipua.session.reply import respond
 from sipua.session.states import State
@@ -88,6 +88,12 @@ HELD: dict[Direction, Direction] = {
 }
 
 
+class VideoWish(NamedTuple):
+    """What this side wants of video from now on; None is no video."""
+
+    direction: Direction | None
+
+
 class Renegotiation:
     """The machine of one call, what waits for it, and what was agreed so far."""
 
@@ -103,6 +109,7 @@ class Renegotiation:
         "phase",
         "remote_hold",
         "unanswered",
+        "video",
     )
 
     def __init__(self, session: RTCSession) -> None:
@@ -117,6 +124,8 @@ class Renegotiation:
         """The peer's requests that are being worked on: when the call ends, they still need an answer."""
         self.direction: Direction | None = None
         """What this side wants of its audio when it does not hold; None: what the media's options say."""
+        self.video: VideoWish | None = None
+        """The same of video; None: what the media's options say."""
         self.local_hold = False
         self.remote_hold = False
         self.heard = False
@@ -130,6 +139,23 @@ class Renegotiation:
         assert media is not None
         wish = direction or self.direction or media.options.direction
         return HELD[wish] if (self.local_hold if hold is None else hold) else wish
+
+    def wanted_video(self, *, hold: bool | None = None, video: VideoWish | None = None) -> Direction | None:
+        """The direction of video to answer with; `hold` and `video` instead of what is agreed. None: refuse it."""
+        media = self._session._media
+        assert media is not None
+        wish = video or self.video
+        if wish is None:
+            wish = VideoWish(media.options.video_direction if media.wants_video else None)
+        if wish.direction is None:
+            return None
+        return HELD[wish.direction] if (self.local_hold if hold is None else hold) else wish.direction
+
+    def offered_video(self, *, hold: bool | None = None, video: VideoWish | None = None) -> Direction | None:
+        """The direction of video to offer: none that is not there already, unless `video` adds it."""
+        media = self._session._media
+        assert media is not None
+        return self.wanted_video(hold=hold, video=video) if video is not None or media.has_video else None
 
     # --- the machine ---------------------------------------------------------------------------------------
 

@@ -7,10 +7,10 @@ A re-offer that is refused, meets another one for good, or gets no answer leaves
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sipua import events
-from sipua.errors import InvalidStateError, MediaNegotiationError, RequestTimeout
+from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError, RequestTimeout
 from sipua.events import Cause
 from sipua.media.interface import Applied
 from sipua.session import hold, prack, terminate
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sipua.media.interface import Direction, MediaSession
     from sipua.session.headers import HeaderPairs
     from sipua.session.host import SentRequest
+    from sipua.session.renegotiation import VideoWish
     from sipua.session.session import RTCSession
     from sipua.sip import Dialog, Request, Response
 
@@ -49,6 +50,8 @@ class Reoffer:
         *,
         hold: bool | None = None,
         direction: Direction | None = None,
+        video: VideoWish | None = None,
+        video_source: Any = None,
         use_update: bool = False,
         ice_restart: bool = False,
         late_offer: bool = False,
@@ -61,6 +64,8 @@ class Reoffer:
         self._session = session
         self._hold = hold
         self._direction = direction
+        self._video = video
+        self._video_source = video_source
         self._method = "UPDATE" if use_update else "INVITE"
         self._ice_restart = ice_restart
         self._late_offer = late_offer
@@ -104,6 +109,8 @@ class Reoffer:
         self._ack, self._early_answer, self._taken = None, "", False
         media = self._media
         self._offered = media.direction = renegotiation.wanted(hold=self._hold, direction=self._direction)
+        video = renegotiation.wanted_video if self._late_offer else renegotiation.offered_video
+        media.video_direction = video(hold=self._hold, video=self._video)
         renegotiation.step(Step.OFFER)
         if self._late_offer:
             self._send("")
@@ -247,6 +254,8 @@ class Reoffer:
         renegotiation.current = None
         if self._direction is not None:
             renegotiation.direction = self._direction
+        if self._video is not None:
+            self._settle_video(self._video)
         if self._hold is not None:
             hold.agreed(session, hold=self._hold)
         if heard is not None:
@@ -255,6 +264,18 @@ class Reoffer:
         self._succeed()
         if not session.is_ended():
             renegotiation.step(Step.FINISH)
+
+    def _settle_video(self, wish: VideoWish) -> None:
+        media = self._media
+        if wish.direction is not None and not media.has_video:
+            self._break(MediaNegotiationError("the peer refused video"))
+            return
+        self._session._renegotiation.video = wish
+        if self._video_source is not None:
+            try:
+                media.video.source = self._video_source
+            except MediaError as error:  # a file that has changed meanwhile
+                self._session.emit("media_failed", events.MediaFailed(error))
 
     def _succeed(self) -> None:
         if not self.done.done():
@@ -331,6 +352,7 @@ class Reoffer:
         session = self._session
         media = self._media
         media.direction = session._renegotiation.wanted()
+        media.video_direction = session._renegotiation.wanted_video()
         assert callable(then)
         session._do(media.rollback(), lambda _: then(), lambda _: then())
 

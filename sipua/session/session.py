@@ -16,14 +16,26 @@ from sipua import events
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError
 from sipua.events import Cause
-from sipua.session import dtmf, incoming, indialog, info, leftovers, refer, renegotiate, terminate, update
+from sipua.media.checks import check_option
+from sipua.session import (
+    dtmf,
+    hold,
+    incoming,
+    indialog,
+    info,
+    leftovers,
+    refer,
+    renegotiate,
+    terminate,
+    update,
+)
 from sipua.session.identities import Identities
 from sipua.session.mailbox import Mailbox
 from sipua.session.outcome import call_error
 from sipua.session.peer import Peer
 from sipua.session.redirect import Redirection
 from sipua.session.reliable import ReliableResponses
-from sipua.session.renegotiation import Renegotiation, may_offer
+from sipua.session.renegotiation import Renegotiation, VideoWish, may_offer
 from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
 from sipua.session.subscriptions import ReferUsages
 from sipua.session.timers import SessionTimer
@@ -33,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from sipua.emitter import Handler
-    from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats
+    from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats, VideoPort
     from sipua.passport.interface import Signer
     from sipua.session.host import SentRequest, SessionHost
     from sipua.session.subscriber import ReferSubscriber
@@ -136,6 +148,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         self._confirmed: asyncio.Future[None] = host.loop.create_future()
         self._over: asyncio.Future[None] = host.loop.create_future()
         self._gone: asyncio.Future[None] = host.loop.create_future()
+        self._is_gone = False  # from then on media closes, and `_gone` is done when it has
         self._dtmf: dtmf.Queue | None = None
         self._peer = Peer()
         self._renegotiation = Renegotiation(self)
@@ -181,6 +194,16 @@ class RTCSession(Identities, Mailbox, Emitter):
         return self._media.audio
 
     @property
+    def video(self) -> VideoPort:
+        """What the peer sees and shows. Whether there is video at all, `directions` says.
+
+        :raises InvalidStateError: an incoming call that was not answered yet.
+        """
+        if self._media is None:
+            raise InvalidStateError("video", self._state.value)
+        return self._media.video
+
+    @property
     def connection(self) -> Any:
         """aiortc's RTCPeerConnection; None before there is one, and with signalling-only media."""
         return self._media.connection if self._media is not None else None
@@ -208,11 +231,19 @@ class RTCSession(Identities, Mailbox, Emitter):
 
     def is_muted(self) -> dict[str, bool]:
         """What this side keeps from the peer, per medium."""
-        return {"audio": self._media is not None and self._media.audio.muted, "video": False}
+        media = self._media
+        return {
+            "audio": media is not None and media.audio.muted,
+            "video": media is not None and media.video.muted,
+        }
 
     def is_on_hold(self) -> dict[str, bool]:
         """Who holds: ``local``, this side; ``remote``, the peer. What is not agreed yet does not count."""
         return {"local": self._renegotiation.local_hold, "remote": self._renegotiation.remote_hold}
+
+    def directions(self) -> dict[str, Direction]:
+        """What was agreed of ``audio`` and ``video``, seen from this side; a medium that is refused is not there."""
+        return hold.directions(self)
 
     def is_ready_to_re_offer(self) -> bool:
         """Whether `hold`, `unhold` or `renegotiate` would begin at once; else they wait for their turn."""
@@ -372,6 +403,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         *,
         use_update: bool = False,
         direction: Direction | None = None,
+        video_direction: Direction | None = None,
         ice_restart: bool = False,
         late_offer: bool = False,
         extra_headers: Any = (),
@@ -380,7 +412,9 @@ class RTCSession(Identities, Mailbox, Emitter):
 
         :param use_update: by UPDATE if the peer takes it. Before the call is answered it must be, and the first offer
             must have been answered reliably (:rfc:`3262#section-5`).
-        :param direction: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``: what this side wants from now on.
+        :param direction: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``: what this side wants of audio from
+            now on.
+        :param video_direction: the same of video, which it adds if there is none.
         :param ice_restart: find a new path for the media (:rfc:`8445#section-9`).
         :param late_offer: let the peer make the offer.
         :raises InvalidStateError: the call was not answered, or is over.
@@ -390,23 +424,82 @@ class RTCSession(Identities, Mailbox, Emitter):
             self,
             "renegotiate",
             direction=direction,
+            video=None if video_direction is None else VideoWish(video_direction),
             use_update=use_update,
             ice_restart=ice_restart,
             late_offer=late_offer,
             extra_headers=extra_headers,
         )
 
+    def add_video(
+        self,
+        source: Any = True,
+        *,
+        direction: Direction = "sendrecv",
+        use_update: bool = False,
+        extra_headers: Any = (),
+    ) -> asyncio.Future[None]:
+        """Offer video in a call that is up; see `hold` for what comes of it.
+
+        :param source: as for `MediaOptions.video`. It is shown once the peer has agreed.
+        :param direction: what this side wants of it.
+        :returns: done when the peer has agreed; `MediaNegotiationError` when it refuses video, and the call goes on.
+        :raises InvalidStateError: the call was not answered, or is over.
+        :raises ConfigurationError: not a source.
+        :raises MediaFileError: a file that cannot be shown.
+        """
+        check_option("video", source)
+        if self._media is not None:
+            self._media.video.check(source)
+        return renegotiate.ask(
+            self,
+            "add_video",
+            video=VideoWish(direction),
+            video_source=source,
+            use_update=use_update,
+            extra_headers=extra_headers,
+        )
+
+    def remove_video(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:
+        """End video, ours and the peer's; the audio goes on. Its m-line stays, with port 0; see `hold`.
+
+        :raises InvalidStateError: the call was not answered, or is over.
+        """
+        return renegotiate.ask(
+            self, "remove_video", video=VideoWish(None), use_update=use_update, extra_headers=extra_headers
+        )
+
+    def accept_video(self, source: Any = True, *, direction: Direction = "sendrecv") -> None:
+        """From now on take video when the peer offers it, as with ``video=`` in `answer`. Nothing is sent for it.
+
+        A handler of ``reinvite`` or ``update`` may call it for the offer that it was told of.
+
+        :param source: as for `MediaOptions.video`.
+        :raises InvalidStateError: an incoming call that was not answered yet.
+        :raises ConfigurationError: not a source.
+        """
+        check_option("video", source)
+        check_option("video_direction", direction)
+        self.video.source = source
+        self._renegotiation.video = VideoWish(direction)
+
     def mute(self, *, audio: bool = True, video: bool = False) -> None:
-        """Send silence instead of our audio. The peer is not told."""
-        if audio and not self.audio.muted:
-            self.audio.mute()
-            self.emit("muted", events.Muted(audio=True, video=video))
+        """Send silence instead of our audio, black instead of our video. The peer is not told."""
+        self._set_muted(True, audio=audio, video=video)
 
     def unmute(self, *, audio: bool = True, video: bool = False) -> None:
         """End `mute`."""
-        if audio and self.audio.muted:
-            self.audio.unmute()
-            self.emit("unmuted", events.Muted(audio=True, video=video))
+        self._set_muted(False, audio=audio, video=video)
+
+    def _set_muted(self, muted: bool, *, audio: bool, video: bool) -> None:
+        audio = audio and self.audio.muted is not muted
+        video = video and self.video.muted is not muted
+        ports = ((audio, self.audio), (video, self.video))
+        for changes, port in ports:
+            if changes:
+                (port.mute if muted else port.unmute)()
+        if audio or video:
+            self.emit("muted" if muted else "unmuted", events.Muted(audio=audio, video=video))
 
     async def wait_confirmed(self) -> None:
         """Wait until the call is up.
@@ -538,8 +631,9 @@ class RTCSession(Identities, Mailbox, Emitter):
 
     def _set_gone(self) -> None:
         """Nothing is left to be exchanged with the peer: release everything."""
-        if self._gone.done():
+        if self._is_gone:
             return
+        self._is_gone = True
         self._stop_work()
         self._leave_dialog()
         for dialog in self._early_dialogs.values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from sipua.errors import MediaNegotiationError
 from sipua.media.codecs import CodecError, make_decoder, make_encoder
 from sipua.media.dtmf.call import event_codec
 from sipua.media.engine.clock import AudioClock, Phase
@@ -75,9 +76,12 @@ class AudioChannel:
     def set_codecs(self, sent: Sequence[CodecSpec], received: Sequence[CodecSpec]) -> None:
         """What may be sent, best first, and what may come. Codecs of before are understood for ever.
 
-        The first of `sent` that is audio is used from the next packet on.
+        The first of `sent` that is audio is used from the next packet on. Raises MediaNegotiationError when there
+        is none.
         """
-        audio = next(codec for codec in sent if codec.name not in (_EVENT, _COMFORT_NOISE))
+        audio = next((codec for codec in sent if codec.name not in (_EVENT, _COMFORT_NOISE)), None)
+        if audio is None:
+            raise MediaNegotiationError("no codec in common")
         sender = self.sender
         if audio != sender.codec:
             sender.set_codec(audio, make_encoder(audio, self._options))

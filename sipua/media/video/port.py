@@ -50,10 +50,14 @@ class CallVideo(VideoPort):
 
     @source.setter
     def source(self, source: Any) -> None:
+        self.check(source)
+        self.choose(source)
+
+    def check(self, source: Any) -> None:
+        """Look at it as far as that is possible without opening it."""
         made = as_video_source(source)
         if made is not None:
             made.check()
-        self.choose(source)
 
     def choose(self, source: Any) -> None:
         """Make it the source, without a look at it."""

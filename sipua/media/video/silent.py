@@ -14,8 +14,8 @@ __all__ = ["BlankVideoPort"]
 class BlankVideoPort(VideoPort):
     """Shows nothing, and nothing is ever seen."""
 
-    def __init__(self) -> None:
-        self._source: Any = None
+    def __init__(self, source: Any = None) -> None:
+        self._source = source
         self._muted = False
         self._over = asyncio.Event()
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from sipua.errors import MediaError
+from sipua.errors import MediaError, MediaNegotiationError
 from sipua.media.codecs import CodecSpec
 from sipua.media.engine.channel import AudioChannel
 from sipua.media.engine.clock import AudioClock
@@ -259,6 +259,14 @@ async def test_tones_reach_the_other_port() -> None:
     await asyncio.sleep(0.5)
     assert told == [("4", 0.1, "RFC4733"), ("2", 0.1, "RFC4733"), ("#", 0.1, "RFC4733")]
     assert b.channel.sources.lost == 0
+    stop(a, b)
+
+
+async def test_codecs_without_audio_are_refused() -> None:
+    a, b = pair()
+    with pytest.raises(MediaNegotiationError):
+        a.channel.set_codecs([EVENTS], [EVENTS])
+    assert a.channel.codec == PCMU
     stop(a, b)
 
 
