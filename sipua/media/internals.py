@@ -91,6 +91,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_role",
         "_rtp_router",
         "_rx_srtp",
+        "_state",
         "_tx_srtp",
     ),
     "aiortc.rtcdtlstransport.RtpRouter": ("receivers", "register_receiver", "senders"),

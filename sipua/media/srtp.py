@@ -11,6 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pylibsrtp
+from aiortc.rtcdtlstransport import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,13 +60,13 @@ class SecureTransport:
 
     def send_rtp(self, packet: bytes) -> bool:
         """Protect and send. False: not connected, or the socket is gone."""
-        srtp = self._dtls._tx_srtp
-        return srtp is not None and self._send(srtp.protect, packet)
+        dtls = self._dtls
+        return dtls._state is State.CONNECTED and self._send(dtls._tx_srtp.protect, packet)
 
     def send_rtcp(self, packet: bytes) -> bool:
         """The same for RTCP."""
-        srtp = self._dtls._tx_srtp
-        return srtp is not None and self._send(srtp.protect_rtcp, packet)
+        dtls = self._dtls
+        return dtls._state is State.CONNECTED and self._send(dtls._tx_srtp.protect_rtcp, packet)
 
     def forget(self, ssrc: int) -> None:
         """Let SRTP forget what it keeps of a sender; one that was not known is none."""
@@ -92,10 +93,10 @@ class SecureTransport:
         return True
 
     def _received(self, data: bytes, component: int) -> None:
-        srtp = self._dtls._rx_srtp
-        if srtp is None or not 128 <= data[0] < 192 or len(data) < 12:
+        if self._dtls._state is not State.CONNECTED or not 128 <= data[0] < 192 or len(data) < 12:
             self._queue(data, component)
             return
+        srtp = self._dtls._rx_srtp
         second = data[1]
         try:
             if 192 <= second <= 223:  # RFC 5761 section 4

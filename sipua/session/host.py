@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sipua.events import Cause
     from sipua.media.interface import MediaOptions, MediaSession, TrickleIce
     from sipua.session.timers import TimerPolicy
+    from sipua.session.trickle_peers import KnownPeers
     from sipua.sip import URI, ClientTransaction, Request, Response, ServerTransaction
 
 
@@ -66,6 +67,7 @@ class SessionHost(Protocol):
 
     loop: asyncio.AbstractEventLoop
     session_timers: TimerPolicy
+    trickle_peers: KnownPeers
 
     @property
     def rand(self) -> random.Random:

@@ -47,6 +47,7 @@ def receive_invite(
     session.remote_identity = request.from_address
     session.contact = session._host.contact()
     session._peer.learn(request)
+    session._host.trickle_peers.learn(request)
     session._transaction = transaction
     transaction.user = _InviteUser(session)
     session._dialog = Dialog.from_uas(request, transaction.to_tag)

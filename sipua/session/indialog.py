@@ -9,6 +9,7 @@ from sipua import events
 from sipua.session import dtmf, notify, reinvite, terminate, trickle, update
 from sipua.session.reply import respond
 from sipua.session.states import Event, State, allowed
+from sipua.session.trickle_peers import PACKAGE
 from sipua.sip import OutOfOrder, ParseError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _on_options(session: RTCSession, transaction: ServerTransaction, request: Re
 def _on_info(session: RTCSession, transaction: ServerTransaction, request: Request) -> None:
     """An INFO of the peer: candidates or DTMF if it is that, else the application's."""
     package = trickle.package_of(request)
-    if package == trickle.PACKAGE and session._trickle.mode != "off":
+    if package == PACKAGE and session._trickle.mode != "off":
         session._trickle.receive(transaction, request)
         return
     content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()

@@ -36,7 +36,7 @@ from sipua.session.peer import Peer
 from sipua.session.redirect import Redirection
 from sipua.session.reliable import ReliableResponses
 from sipua.session.renegotiation import Renegotiation, VideoWish, may_offer
-from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
+from sipua.session.states import ESTABLISHED, IN_PROGRESS, Event, State, advance, allowed
 from sipua.session.subscriptions import ReferUsages
 from sipua.session.timers import SessionTimer
 from sipua.session.trickle import Trickle
@@ -148,6 +148,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         self._confirmed: asyncio.Future[None] = host.loop.create_future()
         self._over: asyncio.Future[None] = host.loop.create_future()
         self._gone: asyncio.Future[None] = host.loop.create_future()
+        self._is_gone = False  # from then on media closes, and `_gone` is done when it has
         self._dtmf: dtmf.Queue | None = None
         self._peer = Peer()
         self._renegotiation = Renegotiation(self)
@@ -218,7 +219,7 @@ class RTCSession(Identities, Mailbox, Emitter):
 
     def is_in_progress(self) -> bool:
         """Neither answered nor over."""
-        return not self._over.done() and self._state not in ESTABLISHED
+        return not self._over.done() and self._state in IN_PROGRESS
 
     def is_established(self) -> bool:
         """Answered and not over."""
@@ -630,8 +631,9 @@ class RTCSession(Identities, Mailbox, Emitter):
 
     def _set_gone(self) -> None:
         """Nothing is left to be exchanged with the peer: release everything."""
-        if self._gone.done():
+        if self._is_gone:
             return
+        self._is_gone = True
         self._stop_work()
         self._leave_dialog()
         for dialog in self._early_dialogs.values():

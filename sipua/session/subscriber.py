@@ -194,7 +194,6 @@ class ReferSubscriber(Emitter):
         self._timer = self._loop.call_later(seconds, self._time_out)
 
     def _time_out(self) -> None:
-        self._timer = None
         if not self._result.done():
             self._lost(None, "no NOTIFY in time")
         self._end()

@@ -26,6 +26,7 @@ from sipua.session.host import NoResponse
 from sipua.session.peer import option_tags
 from sipua.session.reply import respond
 from sipua.session.states import State
+from sipua.session.trickle_peers import PACKAGE, RemoteCandidates
 
 if TYPE_CHECKING:
     from sipua.media.interface import MediaSession, TrickleIce
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sipua.session")
 
-#: The name of the Info Package, and of the option tag.
-PACKAGE = "trickle-ice"
 #: Seconds in which what is found goes into one INFO.
 PACE = 0.02
 #: Seconds until the first repetition of an unreliable answer, and how many of these until it is given up.
@@ -50,11 +49,6 @@ _STATES = (
     State.WAITING_FOR_ACK,
     State.CONFIRMED,
 )
-_MAX_GENERATIONS = 8
-_MAX_CANDIDATES = 100
-
-#: Of remote candidates: user name, password, mid.
-Generation = tuple[str, str | None, str | None]
 
 
 @dataclass(slots=True)
@@ -71,14 +65,6 @@ class _Branch:
     """An INFO is to be sent even if it tells nothing new."""
 
 
-@dataclass(slots=True)
-class _Remote:
-    """What the peer told of one m-line in one generation; `given` of these lines are with media."""
-
-    lines: list[str | None]
-    given: int = 0
-
-
 class Trickle:
     """Trickle ICE of one call."""
 
@@ -87,7 +73,7 @@ class Trickle:
     def __init__(self, session: RTCSession) -> None:
         self._session = session
         self._branches: dict[str, _Branch] = {}
-        self._remote: dict[Generation, _Remote] = {}
+        self._remote = RemoteCandidates(session)
         self._unsupported = False
         self._resorted = False
 
@@ -120,8 +106,9 @@ class Trickle:
         session = self._session
         assert session._media is not None
         known = session._peer.receives(PACKAGE) and (offer is None or trickles(offer))
-        first = session.status is State.OFFERING and offer is None
-        session._media.trickle = (known and self.mode != "off") or (first and self.mode == "full")
+        if session.status is State.OFFERING and offer is None:  # nothing was heard of the peer in this call
+            known = self.mode == "full" or session.request.uri in session._host.trickle_peers
+        session._media.trickle = known and self.mode != "off"
 
     def found(self) -> None:
         """Media has found a candidate, or found that there are no more."""
@@ -139,6 +126,8 @@ class Trickle:
         """A response to our INVITE made or confirmed this dialog."""
         if dialog is None or self.mode == "off" or self._session._media is None:
             return
+        if response.code >= 200:
+            self._session._host.trickle_peers.learn(response)
         if PACKAGE in option_tags(response, "Recv-Info"):
             known = dialog.remote_tag in self._branches
             branch = self._branch(dialog)
@@ -253,47 +242,11 @@ class Trickle:
         session._clear_timer("early answer")
         if session.direction == "incoming":
             self.open(session._dialog)
-        for media in fragment.media:
-            ufrag, pwd = fragment.credentials(media)
-            if ufrag is not None:
-                self._keep(
-                    (ufrag, pwd, media.mid), media.candidates, fragment.is_complete or media.is_complete
-                )
-        self.deliver()
-
-    def _keep(self, key: Generation, candidates: tuple[str, ...], complete: bool) -> None:
-        if key not in self._remote and len(self._remote) >= _MAX_GENERATIONS:
-            self._remote.pop(next(iter(self._remote)))
-        remote = self._remote.setdefault(key, _Remote([]))
-        for line in (*candidates, *((None,) if complete else ())):
-            ended = bool(remote.lines) and remote.lines[-1] is None
-            if line not in remote.lines and not ended and len(remote.lines) < _MAX_CANDIDATES:
-                remote.lines.append(line)
+        self._remote.take(fragment)
 
     def deliver(self) -> None:
-        """Give media what waits, as soon as it can take it."""
-        if any(remote.given < len(remote.lines) for remote in self._remote.values()):
-            self._session._post(self._deliver)
-
-    def _deliver(self) -> None:
-        session, media = self._session, self._session._media
-        if media is None or session.is_ended():
-            return
-        batch: list[tuple[Generation, str | None]] = []
-        for key, remote in self._remote.items():
-            if remote.given < len(remote.lines) and media.knows_peer(key[0], key[1]):
-                batch += [(key, line) for line in remote.lines[remote.given :]]
-                remote.given = len(remote.lines)
-        if batch:
-            session._do(_add(media, batch), lambda _: None, self._failed)
-
-    def _failed(self, error: Exception) -> None:
-        logger.warning("%s: candidates of the peer cannot be used: %s", self._session, error)
-
-
-async def _add(media: MediaSession, batch: list[tuple[Generation, str | None]]) -> None:
-    for (ufrag, _, mid), line in batch:
-        await media.add_remote_candidate(line, mid, ufrag=ufrag)
+        """Media has done something: a description may be in force now that the peer's candidates waited for."""
+        self._remote.deliver()
 
 
 def tell_candidate(session: RTCSession, line: str, media: MediaSession) -> None:

@@ -13,6 +13,7 @@ from sipua.media.interface import MediaFactory, MediaOptions, MediaSession, Tric
 from sipua.session.replaces import dialog_ids
 from sipua.session.session import RTCSession
 from sipua.session.timers import TimerPolicy
+from sipua.session.trickle_peers import KnownPeers
 from sipua.ua.config import Configuration, check_callable
 from sipua.ua.eventing import EventPackages
 from sipua.ua.identity import Identity
@@ -51,6 +52,8 @@ class Hosting(EventPackages):
             configuration.session_timers_force_refresher,
             configuration.session_timers_expires,
         )
+        self.trickle_peers = KnownPeers()
+        """The devices that take candidates by INFO (:rfc:`8840#section-5.2`)."""
         self.extensions = extensions(
             session_timers=configuration.session_timers, trickle_ice=self.trickle_ice != "off"
         )

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import pytest
+from aiortc.rtcdtlstransport import State
 from aiortc.rtp import RtcpRrPacket
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,7 @@ class End:
             transport=Attributes(_connection=self.connection),
             _tx_srtp=session(key, Policy.SSRC_ANY_OUTBOUND) if connected else None,
             _rx_srtp=session(key, Policy.SSRC_ANY_INBOUND) if connected else None,
+            _state=State.CONNECTED if connected else State.CONNECTING,
             _rtp_router=Attributes(receivers=set(), senders={}),
             _handle_rtcp_data=self._theirs,
         )
@@ -161,6 +163,15 @@ async def test_everything_before_the_keys_are_known() -> None:
     data = End().peer.protect(packet())
     end.receive(data)
     assert end.queued == [(data, 1)]
+
+
+async def test_nothing_goes_or_comes_after_the_peer_has_closed() -> None:
+    end = End()
+    end.dtls._state = State.CLOSED
+    assert not end.transport.send_rtp(packet())
+    assert not end.transport.send_rtcp(REPORT)
+    end.receive(end.peer.protect(packet()))
+    assert end.got == []
 
 
 async def test_released() -> None:

@@ -223,6 +223,25 @@ async def test_one_call_may_be_otherwise() -> None:
         assert "trickle" not in str(invite.headers) + invite.text
 
 
+async def test_a_device_that_took_candidates_before_is_offered_at_once() -> None:
+    """Known by its GRUU (RFC 8840 §5.2), until it says otherwise."""
+    gruu = "sip:bob@example.com;gr=urn:uuid:f81d4fae"
+    wire = Wire()
+    async with user_agent(wire, media=LATE) as ua:
+        for number, trickles in enumerate((True, False, True)):
+            started = ua.loop.time()
+            call = ua.call(gruu)
+            invite = await wire.request("INVITE")
+            assert ua.loop.time() - started == pytest.approx(0.0 if number == 1 else 2.0)
+            contact = ("Contact", f"<{gruu}>")
+            wire.reply(invite, 200, (contact, *(TRICKLES if trickles else ())), sdp=ANSWER)
+            await wire.request("ACK")
+            call.terminate()
+            wire.reply(await wire.request("BYE"), 200)
+        assert gruu in ua.trickle_peers
+        assert "sip:bob@example.com" not in ua.trickle_peers
+
+
 # --- the called side -----------------------------------------------------------------------------------------
 
 

@@ -128,6 +128,21 @@ async def test_a_server_that_keeps_raising_is_given_up() -> None:
         assert wire.nothing_sent()
 
 
+async def test_a_server_that_forgets_now_and_then_is_not_given_up() -> None:
+    """Only what it asks for in a row counts."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        publication = ua.publish("presence", OPEN)
+        accept(wire, await wire.request("PUBLISH"), "0")
+        for number in range(1, 7):
+            wire.reply(await wire.request("PUBLISH"), 412)
+            accept(wire, await wire.request("PUBLISH"), str(number))
+            await wire.settle()
+            assert publication.etag == str(number)
+        publication.unpublish()
+        await remove(wire)
+
+
 async def test_of_updates_while_busy_the_last_one_counts() -> None:
     wire = Wire()
     async with user_agent(wire) as ua:

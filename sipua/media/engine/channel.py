@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from sipua.errors import MediaNegotiationError
 from sipua.media.codecs import CodecError, make_decoder, make_encoder
 from sipua.media.dtmf.call import event_codec
 from sipua.media.engine.clock import AudioClock, Phase
@@ -75,9 +76,12 @@ class AudioChannel:
     def set_codecs(self, sent: Sequence[CodecSpec], received: Sequence[CodecSpec]) -> None:
         """What may be sent, best first, and what may come. Codecs of before are understood for ever.
 
-        The first of `sent` that is audio is used from the next packet on.
+        The first of `sent` that is audio is used from the next packet on. Raises MediaNegotiationError when there
+        is none.
         """
-        audio = next(codec for codec in sent if codec.name not in (_EVENT, _COMFORT_NOISE))
+        audio = next((codec for codec in sent if codec.name not in (_EVENT, _COMFORT_NOISE)), None)
+        if audio is None:
+            raise MediaNegotiationError("no codec in common")
         sender = self.sender
         if audio != sender.codec:
             sender.set_codec(audio, make_encoder(audio, self._options))
@@ -160,7 +164,8 @@ class AudioChannel:
     def rtp(self, packet: bytes, now: float) -> None:
         """An RTP packet of the peer. Never raises."""
         try:
-            self.receiver.packet(packet, now)
+            clock = self._clock
+            self.receiver.packet(packet, now, clock.due if clock is not None else now)
         except Exception:
             self.counters.received.discarded += 1
             logger.exception("an RTP packet could not be handled")
@@ -183,7 +188,8 @@ class AudioChannel:
             receiver.listening = listening
         if not listening:
             return
-        pcm = receiver.pull(now)
+        # When it was due: what the loop is late is made up for, and nothing to play faster for.
+        pcm = receiver.pull(self._clock.due if self._clock is not None else now)
         rate = self.playout.rate
         if for_port:
             port.heard(pcm, rate)
@@ -195,13 +201,19 @@ class AudioChannel:
         if missed:
             sender.skip(missed)
         if self.rtcp.due(now):
-            self._transport.send_rtcp(self.rtcp.report(now, sender.timestamp))
+            self._transport.send_rtcp(self.rtcp.report(now, self._rtp_time(now)))
         if not self._active:
             sender.send(silence(samples_per_frame(sender.rate)))
             return
         pcm = self._port.outlet.pull()
         sender.send(pcm)
         self._port.said(pcm, sender.rate)
+
+    def _rtp_time(self, now: float) -> int:
+        """The time stamp that a sample of now would have; the next packet's is that of the tick's due time."""
+        sender = self.sender
+        late = now - self._clock.due if self._clock is not None else 0.0
+        return (sender.timestamp + sender.waiting + round(late * sender.clock_rate)) & 0xFFFFFFFF
 
     # --- the rest -----------------------------------------------------------------------------------------
 

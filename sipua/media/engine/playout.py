@@ -24,7 +24,7 @@ __all__ = ["Playout", "PlayoutStats"]
 # Seconds by which the delay may be off its target before that is corrected.
 _SLACK = 0.005
 # Corrections follow each other no faster than this; a delay that is far off is corrected faster.
-_PACE, _FAST_PACE, _FAR = 0.1, 0.05, 0.04
+_PACE, _FAST_PACE, _FAR = 0.08, 0.04, 0.04
 # The most that one correction changes.
 _STEP = 0.015
 # Without a packet for so long, nothing is being played any more. Comfort noise stays longer.
@@ -130,7 +130,9 @@ class Playout:
         # Seconds that were filled in while nothing was there, and whether this pull has filled in anything.
         self._starving = 0.0
         self._filled = False
+        # When the delay may be changed again, and when it was last found to be too long.
         self._next_change = 0.0
+        self._excess_at = float("-inf")
         self._now = 0.0
 
     @property
@@ -378,6 +380,11 @@ class Playout:
             return
         excess = left + max(0.0, off - _SLACK) // grain * grain
         if excess * self.rate < 1:
+            return
+        # One pull that comes late itself is no reason.
+        lasting = self._now - self._excess_at < 1.5 * FRAME_DURATION
+        self._excess_at = self._now
+        if not lasting:
             return
         self._read_ahead()
         room = len(self._tail) / (SAMPLE_BYTES * self.rate) - FRAME_DURATION
