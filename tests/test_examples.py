@@ -107,6 +107,13 @@ bob: unhold, by local
 call outgoing sip:bob@example.com (confirmed): renegotiate: INVITE: 488 Not Acceptable Here
 refused with 488, and the call goes on: True
 """,
+    "video": """\
+the peer refused video, and the call goes on: {'audio': 'sendrecv'}
+agreed: {'audio': 'sendrecv', 'video': 'recvonly'}
+bob shows 320 × 240, and it moves
+on hold: {'audio': 'sendonly', 'video': 'inactive'}
+without it: {'audio': 'sendrecv'}
+""",
     "digits": """\
 1 for 120 ms by INFO
 # for 120 ms by INFO
