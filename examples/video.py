@@ -33,7 +33,7 @@ async def main(url: str, picture: Path) -> None:
             await call.add_video(direction="recvonly")
             print("agreed:", call.directions())
             frame = await call.video.frame()
-            picture.write_bytes(await call.video.snapshot())
+            await asyncio.to_thread(picture.write_bytes, await call.video.snapshot())
             print(f"bob shows {frame.width} × {frame.height}, and it moves")
 
             await call.hold()

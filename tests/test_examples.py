@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-pytestmark = pytest.mark.realtime
+# All examples run at once, when the first test asks for what came of one.
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).parents[1]
 SPEECH = ROOT / "examples" / "audio" / "speech.wav"
