@@ -164,7 +164,8 @@ class AudioChannel:
     def rtp(self, packet: bytes, now: float) -> None:
         """An RTP packet of the peer. Never raises."""
         try:
-            self.receiver.packet(packet, now)
+            clock = self._clock
+            self.receiver.packet(packet, now, clock.due if clock is not None else now)
         except Exception:
             self.counters.received.discarded += 1
             logger.exception("an RTP packet could not be handled")
@@ -187,7 +188,8 @@ class AudioChannel:
             receiver.listening = listening
         if not listening:
             return
-        pcm = receiver.pull(now)
+        # When it was due: what the loop is late is made up for, and nothing to play faster for.
+        pcm = receiver.pull(self._clock.due if self._clock is not None else now)
         rate = self.playout.rate
         if for_port:
             port.heard(pcm, rate)
@@ -199,13 +201,19 @@ class AudioChannel:
         if missed:
             sender.skip(missed)
         if self.rtcp.due(now):
-            self._transport.send_rtcp(self.rtcp.report(now, sender.timestamp))
+            self._transport.send_rtcp(self.rtcp.report(now, self._rtp_time(now)))
         if not self._active:
             sender.send(silence(samples_per_frame(sender.rate)))
             return
         pcm = self._port.outlet.pull()
         sender.send(pcm)
         self._port.said(pcm, sender.rate)
+
+    def _rtp_time(self, now: float) -> int:
+        """The time stamp that a sample of now would have; the next packet's is that of the tick's due time."""
+        sender = self.sender
+        late = now - self._clock.due if self._clock is not None else 0.0
+        return (sender.timestamp + sender.waiting + round(late * sender.clock_rate)) & 0xFFFFFFFF
 
     # --- the rest -----------------------------------------------------------------------------------------
 

@@ -84,6 +84,12 @@ class Source:
             self._max, self.received = sequence, 1
         self.received += 1
 
+    def arrival(self, timestamp: int, clock_rate: int, earliest: float, latest: float) -> float:
+        """When a packet has come of which only this much is known: where it adds least to the jitter."""
+        if clock_rate != self._rate:
+            return latest
+        return min(latest, max(earliest, self._transit + timestamp / clock_rate))
+
     def time(self, timestamp: int, clock_rate: int, now: float) -> None:
         """The audio of this time stamp has come now; adds to the jitter."""
         if timestamp == self._last_timestamp:
