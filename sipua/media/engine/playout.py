@@ -71,7 +71,8 @@ class Playout:
     `decoders` makes the decoder of a payload type, None for one that is not audio; a ComfortNoiseDecoder fills
     the pauses of the others (:rfc:`3389`). It is asked once for each payload type that comes, until `reset`. The
     delay is as small as the arrival of packets allows, between `min_delay` and `max_delay` seconds, and follows
-    it without clicks or gaps. `rate` is the rate until the first packet is played.
+    it without clicks or gaps; after a stall it is 0.2 s longer at most until that is worked off. `rate` is the
+    rate until the first packet is played.
     """
 
     def __init__(
