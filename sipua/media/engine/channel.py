@@ -17,7 +17,7 @@ from sipua.media.engine.counters import AudioCounters
 from sipua.media.engine.playout import Playout
 from sipua.media.engine.receiver import AudioReceiver
 from sipua.media.engine.rtcp import RtcpSession
-from sipua.media.engine.rtp import AUDIO_LEVEL_URI, MID_URI
+from sipua.media.engine.rtp import AUDIO_LEVEL_URI, MID_URI, audio_level
 from sipua.media.engine.sender import AudioSender
 from sipua.media.engine.sources import Sources
 from sipua.media.pcm import samples_per_frame, silence
@@ -70,6 +70,9 @@ class AudioChannel:
         self._clock: AudioClock | None = None
         self._active = False
         self._sent: Sequence[CodecSpec] = ()
+        # The last 20 ms of each direction: how loud they are is worked out for those who ask.
+        self._said: bytes | None = None
+        self._heard: bytes | None = None
 
     # --- what was agreed ----------------------------------------------------------------------------------
 
@@ -110,6 +113,27 @@ class AudioChannel:
     def codec(self) -> CodecSpec | None:
         """What is sent."""
         return self.sender.codec
+
+    @property
+    def received_codec(self) -> CodecSpec | None:
+        """Of the last packet of audio that came; None before any."""
+        payload_type = self.counters.received.payload_type
+        return self._codecs.get(payload_type) if payload_type is not None else None
+
+    @property
+    def said_level(self) -> float | None:
+        """Of the last 20 ms that were sent, in dBov; None before any."""
+        return -float(audio_level(self._said)) if self._said is not None else None
+
+    @property
+    def heard_level(self) -> float | None:
+        """Of the last 20 ms that were heard, in dBov; None while nobody listens."""
+        return -float(audio_level(self._heard)) if self._heard is not None else None
+
+    @property
+    def bitrate_limit(self) -> int:
+        """Bit/s that our encoder may make on average, if it has a choice."""
+        return self._options.opus.bitrate
 
     @property
     def active(self) -> bool:
@@ -187,10 +211,11 @@ class AudioChannel:
         if listening is not receiver.listening:
             receiver.listening = listening
         if not listening:
+            self._heard = None
             return
         # When it was due: what the loop is late is made up for, and nothing to play faster for.
         pcm = receiver.pull(self._clock.due if self._clock is not None else now)
-        rate = self.playout.rate
+        self._heard, rate = pcm, self.playout.rate
         if for_port:
             port.heard(pcm, rate)
         if self.listener is not None:
@@ -205,7 +230,7 @@ class AudioChannel:
         if not self._active:
             sender.send(silence(samples_per_frame(sender.rate)))
             return
-        pcm = self._port.outlet.pull()
+        self._said = pcm = self._port.outlet.pull()
         sender.send(pcm)
         self._port.said(pcm, sender.rate)
 

@@ -44,6 +44,8 @@ class PlayoutStats:
     received: int
     lost: int
     """Packets that were missing when they had to be played."""
+    bursts: int
+    """Into how many runs those among them fall that were not recovered."""
     late: int
     """Those among them that came afterwards."""
     duplicates: int
@@ -87,6 +89,8 @@ class Playout:
         self._delays = DelayEstimator(min_delay, max_delay)
         self._buffer = PacketBuffer(self._sound.clock_of, self._delays, max_delay + 0.2)
         self._lost = self._recovered = self._concealed = self._stretched = self._compressed = 0
+        # Runs of lost packets, and the number after the last one.
+        self._bursts, self._burst_end = 0, -1
         self._forget()
 
     # --- in --------------------------------------------------------------------------------------------------
@@ -143,6 +147,7 @@ class Playout:
         return PlayoutStats(
             received=buffer.received,
             lost=self._lost,
+            bursts=self._bursts,
             late=buffer.late,
             duplicates=buffer.duplicates,
             discarded=buffer.discarded,
@@ -238,9 +243,9 @@ class Playout:
         if gap > 0 and self._waited(packet) < self._delays.target:
             return self._fill(min(gap, self._units(FRAME_DURATION)))
         if gap < 0 and self._starving and self._outlived():
+            self._lose(1)
             self._buffer.drop_before(self._buffer.next + 1)
             self._buffer.late += 1
-            self._lost += 1
             self._concealed += round(self._starving * self.rate)
             self._starving = 0.0
             return b""
@@ -318,7 +323,7 @@ class Playout:
         self._starving = 0.0
         pause = gap > missing * self._units(_LONGEST_PACKET)
         if gap <= 0 or (pause and self._waited(packet) >= self._delays.target):
-            self._lost += missing
+            self._lose(missing)
             buffer.drop_before(number)
             return b""
         if missing == 1 and not pause:
@@ -332,10 +337,19 @@ class Playout:
         units = min(gap // missing or gap, self._units(FRAME_DURATION))
         # Their places are taken, one after the other; what comes now is late.
         done = missing * units // gap
-        self._lost += done
+        self._lose(done)
         buffer.drop_before(buffer.next + done)
         self._concealed += self._samples(units)
         return self._fill(units)
+
+    def _lose(self, count: int) -> None:
+        """So many packets, from the next one on, are not there when they have to be played."""
+        if count <= 0:
+            return
+        first = self._buffer.next
+        self._bursts += first != self._burst_end
+        self._burst_end = first + count
+        self._lost += count
 
     def _starved(self) -> bytes:
         """Nothing is here, or nothing that is due."""

@@ -104,6 +104,7 @@ class AudioReceiver:
             if now > due:
                 now = source.arrival(timestamp, clock_rate, due, now)
             source.time(timestamp, clock_rate, now)
+            counters.payload_type = payload_type
             if not payload:
                 # Some send empty packets to keep a path open.
                 self._skip(sequence, timestamp, now)

@@ -38,6 +38,7 @@ class Source:
         "heard",
         "jitter",
         "left",
+        "max_jitter",
         "received",
         "report",
         "ssrc",
@@ -48,6 +49,7 @@ class Source:
         self.received = 0
         self.jitter = 0.0
         """Seconds (:rfc:`3550#appendix-A.8`)."""
+        self.max_jitter = 0.0
         self.heard = now
         self.left = False
         """Whether it said BYE."""
@@ -100,6 +102,8 @@ class Source:
             # Time stamps that wrap or jump say nothing about the network.
             if change < 1.0:
                 self.jitter += (change - self.jitter) / 16
+                if self.jitter > self.max_jitter:
+                    self.max_jitter = self.jitter
         self._rate, self._transit, self._last_timestamp = clock_rate, transit, timestamp
 
     @property
