@@ -49,8 +49,11 @@ class Outgoing:
 
     @property
     def video_place(self) -> int:
-        """Where the video m-line goes in an offer of ours: a new one after all others."""
-        return max([self.index, *self.refused]) + 1 if self.video is None else self.video
+        """Where the video m-line goes in an offer of ours: where one was refused, or after all others."""
+        if self.video is not None:
+            return self.video
+        refused = (place for place, line in self.refused.items() if line.startswith("m=video "))
+        return next(refused, max([self.index, *self.refused]) + 1)
 
     def offer(
         self,

@@ -333,7 +333,8 @@ class SignallingOnlyMedia(MediaSession):
                 self.callbacks.on_state(state)
 
     def _new_place(self) -> int:
-        return max([self._place, *self._refused]) + 1
+        refused = (place for place, line in self._refused.items() if line.startswith("m=video "))
+        return next(refused, max([self._place, *self._refused]) + 1)
 
     def _head(self, mids: list[str], *, trickle: bool = True) -> str:
         self._version += 1

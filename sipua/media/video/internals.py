@@ -180,9 +180,10 @@ def receive_codecs(transceiver: RTCRtpTransceiver) -> None:
 
 
 def forbid_start(transceiver: RTCRtpTransceiver) -> None:
-    """From now on neither sender nor receiver can be started.
+    """From now on neither sender nor receiver can be started, nor what they are to go over.
 
-    A connection that is closed while DTLS comes up would start them afterwards, and nobody would end their tasks.
+    A connection that is closed while the path of its audio comes up would go on with its video: it would fail at a
+    transport that is closed, or start tasks that nobody ends.
     """
 
     async def nothing(parameters: Any) -> None:
@@ -190,7 +191,9 @@ def forbid_start(transceiver: RTCRtpTransceiver) -> None:
 
     sender: Any = transceiver.sender
     receiver: Any = transceiver.receiver
+    transport: Any = receiver.transport
     sender.send = receiver.receive = nothing
+    transport.start = transport.transport.start = nothing
 
 
 def guard_transport(transceiver: RTCRtpTransceiver) -> None:
