@@ -64,6 +64,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_RTCPeerConnection__iceTransports",
         "_RTCPeerConnection__remoteDtls",
         "_RTCPeerConnection__remoteIce",
+        "_RTCPeerConnection__seenMids",
         "_RTCPeerConnection__setSignalingState",
         "_RTCPeerConnection__transceivers",
         "_RTCPeerConnection__updateConnectionState",

@@ -55,6 +55,12 @@ class Outgoing:
         refused = (place for place, line in self.refused.items() if line.startswith("m=video "))
         return next(refused, max([self.index, *self.refused]) + 1)
 
+    @property
+    def refused_mids(self) -> list[str]:
+        """The names of the m-lines that were refused, but for one of video that may be used again."""
+        lines = (line for place, line in self.refused.items() if place != self.video_place)
+        return [mid for line in lines if (mid := parse(f"v=0\r\n{line}").media[0].get("mid"))]
+
     def offer(
         self,
         text: str,

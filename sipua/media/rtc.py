@@ -181,6 +181,7 @@ class RtcMedia(MediaSession):
         self._offering = leg
         leg.gathering.trickles = self.trickle
         numbering = self._numbering()
+        leg.video.reserve(self._out.refused_mids)
         try:
             text = await leg.offer(
                 self.direction,

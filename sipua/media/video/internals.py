@@ -16,7 +16,7 @@ from aiortc.codecs import get_encoder
 from aiortc.rtp import RtcpByePacket
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from aiortc import RTCPeerConnection, RTCRtpTransceiver
     from aiortc.mediastreams import MediaStreamTrack
@@ -35,6 +35,7 @@ __all__ = [
     "receive_codecs",
     "remove_transceiver",
     "rename",
+    "reserve_mids",
     "restore",
     "save",
     "stop_path",
@@ -53,6 +54,12 @@ def add_transceiver(pc: RTCPeerConnection, track: MediaStreamTrack, *, bundled: 
         return pc.addTransceiver(track, "sendrecv")
     finally:
         configuration.bundlePolicy = before
+
+
+def reserve_mids(pc: RTCPeerConnection, mids: Iterable[str]) -> None:
+    """Names of m-lines that aiortc has not seen, and must not give to others."""
+    private: Any = pc
+    private._RTCPeerConnection__seenMids.update(mids)
 
 
 def remove_transceiver(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> None:

@@ -24,7 +24,7 @@ from sipua.media.video.numbering import VideoNumbering
 from sipua.media.video.tracks import SentVideo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from aiortc import RTCPeerConnection, RTCRtpTransceiver
 
@@ -110,6 +110,10 @@ class VideoLine:
             self._spawn(private.stop_path(self._pc, transceiver))
         self.transceiver, self.live = None, False
         self._release_path()
+
+    def reserve(self, mids: Iterable[str]) -> None:
+        """Keep the names of m-lines that were refused from what is added."""
+        private.reserve_mids(self._pc, mids)
 
     def prepare_offer(self, direction: Direction | None, *, bundled: bool) -> None:
         """Before an offer is made: None offers no video. `bundled`: the peer is known to use one transport for all."""

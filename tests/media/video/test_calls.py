@@ -299,3 +299,22 @@ async def test_the_source_changes_and_is_muted() -> None:
         await asyncio.sleep(0.3)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(b.video.frame(), 0.3)
+
+
+async def test_the_name_of_a_refused_line_is_not_given_to_video() -> None:
+    a, b = media(audio=Tone(440.0)), media(video=PATTERN)
+    data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\na=sctp-port:5000\r\n"
+    async with closing(a, b):
+        offer = await b.create_offer()
+        head, _, _ = offer.partition("m=video")
+        answer = await a.create_answer(head + data)
+        await b.rollback()
+        assert ports(answer) == [("audio", True), ("application", False)]
+        a.video_direction = "sendrecv"
+        again = parse(await a.create_offer())
+        assert [(s.kind, s.get("mid")) for s in again.media] == [
+            ("audio", "0"),
+            ("application", "1"),
+            ("video", "2"),
+        ]
+        assert again.session.all("group") == ["BUNDLE 0 2"]
