@@ -58,6 +58,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_RTCPeerConnection__certificates",
         "_RTCPeerConnection__cname",
         "_RTCPeerConnection__configuration",
+        "_RTCPeerConnection__connect",
         "_RTCPeerConnection__currentLocalDescription",
         "_RTCPeerConnection__currentRemoteDescription",
         "_RTCPeerConnection__pendingLocalDescription",

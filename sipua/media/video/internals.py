@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from aiortc import RTCBundlePolicy
+from aiortc import InvalidStateError, RTCBundlePolicy
 from aiortc.codecs import get_encoder
 from aiortc.rtp import RtcpByePacket
 
@@ -27,6 +27,7 @@ __all__ = [
     "SendingVideo",
     "add_transceiver",
     "forbid_start",
+    "guard_connect",
     "guard_rtcp",
     "guard_transport",
     "impersonate",
@@ -54,6 +55,24 @@ def add_transceiver(pc: RTCPeerConnection, track: MediaStreamTrack, *, bundled: 
         return pc.addTransceiver(track, "sendrecv")
     finally:
         configuration.bundlePolicy = before
+
+
+def guard_connect(pc: RTCPeerConnection) -> None:
+    """Let a connection that is still coming up survive the next round.
+
+    aiortc connects in a task after each description. One that is not done yet meets a transceiver that was added
+    meanwhile, of which the description in force knows nothing, and fails; the task of that round does it right.
+    """
+    private: Any = pc
+    connect = private._RTCPeerConnection__connect
+
+    async def survive() -> None:
+        try:
+            await connect()
+        except (IndexError, InvalidStateError):
+            logger.debug("overtaken by another round, or by the end", exc_info=True)
+
+    private._RTCPeerConnection__connect = survive
 
 
 def reserve_mids(pc: RTCPeerConnection, mids: Iterable[str]) -> None:

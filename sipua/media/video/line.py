@@ -72,6 +72,7 @@ class VideoLine:
         self._sockets: SharedSockets | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched: Any = None
+        private.guard_connect(pc)
 
     @property
     def has_own_path(self) -> bool:
