@@ -72,6 +72,7 @@ class RtcMedia(MediaSession):
         self._agreed_local: str | None = None
         self._video_before: tuple[Section, ...] = ()
         self._record: AudioSink | None = as_sink(self.options.record)
+        self._described: Leg | None = None  # whose candidates `_local` has
         self._watch = StepWatch(self._step_failed)
         self._closed: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -195,6 +196,7 @@ class RtcMedia(MediaSession):
         text = self._mark(leg, text, trickles=self.options.trickle_ice != "off")
         wanted = self.video_direction is not None
         self._local = self._out.offer(text, self.options.ice_candidate_filter, numbering, video=wanted)
+        self._described = leg
         return self._local
 
     async def create_answer(self, offer: str) -> str:
@@ -221,6 +223,7 @@ class RtcMedia(MediaSession):
         leg.remote_text = offer
         text = self._mark(leg, text, trickles=self.options.trickle_ice != "off" and trickle.trickles(offer))
         self._local = self._agreed_local = self._out.answer(text, mended, self.options.ice_candidate_filter)
+        self._described = leg
         leg.agree(self._agreed(self._local, offer, "local"))
         self._activate(leg)
         self._leave_others(leg)
@@ -296,7 +299,7 @@ class RtcMedia(MediaSession):
         leg, self._offering = self._offering, None
         if leg is None:
             return
-        self._local = self._agreed_local
+        self._local, self._described = self._agreed_local, self._leg
         if leg is self._leg:
             leg.rollback()
         else:
@@ -311,7 +314,7 @@ class RtcMedia(MediaSession):
 
     def local_fragment(self) -> TrickleFragment | None:
         """What there is to tell of the last description of ours."""
-        leg = self._offering or self._leg
+        leg = self._described
         if leg is None or self._local is None:
             return None
         shown = self.options.ice_candidate_filter
