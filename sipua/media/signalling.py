@@ -354,7 +354,8 @@ class SignallingOnlyMedia(MediaSession):
 
     async def _gather(self) -> None:
         if self._gathering is None:
-            self._gathering = _Gathering(self.callbacks, self._late, self.options.ice_gathering_timeout)
+            self._gathering = _Gathering(self.callbacks)
+            self._gathering.begin(self._late, self.options.ice_gathering_timeout)
         if not self.trickle and not self._gathering.is_complete:
             await self._gathering.wait()
             self._assert_open("gathering")
@@ -376,13 +377,16 @@ class _Gathering:
 
     __slots__ = ("_callbacks", "_expected", "_over", "_timers", "is_complete", "lines")
 
-    def __init__(self, callbacks: Callbacks, late: Sequence[tuple[float, str]], limit: float) -> None:
+    def __init__(self, callbacks: Callbacks) -> None:
         self.lines: list[str] = []
         self.is_complete = False
         self._callbacks = callbacks
-        self._expected = 1 + len(late)
+        self._expected = 1
         self._over: asyncio.Event | None = None
         self._timers: list[asyncio.TimerHandle] = []
+
+    def begin(self, late: Sequence[tuple[float, str]], limit: float) -> None:
+        self._expected = 1 + len(late)
         if late:
             loop = asyncio.get_running_loop()
             timely = [(seconds, line) for seconds, line in late if seconds <= limit]

@@ -200,7 +200,7 @@ async def test_a_socket_that_comes_late_is_lent_to_the_branches_that_are_there()
     source._protocols.append(relay)
     shared.adopt(relay)
     assert [p.local_candidate.type for p in other._protocols] == ["host", "relay"]
-    assert {pair.local_candidate.type for pair in other._check_list} == {"relay"}
+    assert {pair.local_candidate.type for pair in other._check_list} == {"host", "relay"}
     assert len(gone._protocols) == 1
     await gone.close()
     await source.close()
