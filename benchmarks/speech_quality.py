@@ -141,7 +141,7 @@ def one(
 
 
 def parser() -> argparse.ArgumentParser:
-    return options(__doc__, passes=(5, 1), repeats=(2, 2))
+    return options(__doc__, passes=(3, 1), repeats=(2, 2))
 
 
 def measure(arguments: argparse.Namespace) -> Report:

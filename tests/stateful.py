@@ -13,13 +13,22 @@ NIGHTLY = "nightly"
 NIGHTLY_RUNS = 10_000
 
 
+def so_many(runs: int) -> int:
+    """This many runs, and at night ten thousand."""
+    return max(runs, NIGHTLY_RUNS) if is_night() else runs
+
+
+def is_night() -> bool:
+    """Whether this is ``make nightly``."""
+    return settings.get_current_profile_name() == NIGHTLY
+
+
 def stateful(runs: int, **options: Any) -> Callable[[Any], Any]:
     """Run the property test so often, and at night ten thousand times; goes above ``@given``."""
-    if settings.get_current_profile_name() == NIGHTLY:
-        runs = max(runs, NIGHTLY_RUNS)
+    if is_night():
         options.setdefault("suppress_health_check", [HealthCheck.too_slow])
 
     def decorate(test: Any) -> Any:
-        return pytest.mark.stateful(settings(max_examples=runs, deadline=None, **options)(test))
+        return pytest.mark.stateful(settings(max_examples=so_many(runs), deadline=None, **options)(test))
 
     return decorate

@@ -20,6 +20,7 @@ from sipua.media.interface import (
     MediaStats,
     OpusOptions,
     Playback,
+    Utterance,
 )
 from sipua.media.signalling import SignallingOnlyMedia
 
@@ -40,6 +41,7 @@ __all__ = [
     "OpusOptions",
     "Playback",
     "SignallingOnlyMedia",
+    "Utterance",
     "default_media_factory",
 ]
 

@@ -1,4 +1,4 @@
-"""Audio files through av: decoding anything it can read, encoding ogg."""
+"""Audio files through av: decoding anything it can read, encoding ogg and mp3."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import av
 
 from sipua.errors import MediaFileError
 from sipua.media.interface import PcmStream
-from sipua.media.pcm import SAMPLE_BYTES, Resampler, frame_of, pcm_of
+from sipua.media.pcm import SAMPLE_BYTES, Resampler, pcm_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["FileStream", "OggWriter", "check_audio_file", "decode_file"]
+__all__ = ["EncodedWriter", "FileStream", "OggWriter", "check_audio_file", "decode_file"]
 
 # What av raises for something it cannot work with: its own errors are OSError or ValueError besides.
 _AV_ERRORS = (av.FFmpegError, OSError, ValueError)
@@ -24,26 +24,38 @@ _AV_ERRORS = (av.FFmpegError, OSError, ValueError)
 
 def check_audio_file(path: Path) -> None:
     """Raise MediaFileError unless the first samples of this file can be decoded."""
-    with _decoder(path, None) as frames:
-        if next(frames, None) is None:
+    with _opened(path) as container:
+        if next(_frames(path, container), None) is None:
             raise MediaFileError(path, "holds no sound; give a file with at least one audio sample")
 
 
 def decode_file(path: Path, rate: int) -> bytes:
     """The whole file as PCM at `rate` Hz."""
-    with _decoder(path, rate) as frames:
-        return b"".join(map(pcm_of, frames))
+    stream = FileStream(path, rate)
+    try:
+        return b"".join(iter(lambda: stream.read(rate), b""))
+    finally:
+        stream.close()
 
 
 class FileStream(PcmStream):
-    """A file being played. Decodes a little ahead of what is asked for and no more."""
+    """A file being played, `plays` times in all (None: for ever). Decodes what is asked for and no more.
 
-    def __init__(self, path: Path, rate: int, *, loop: bool = False) -> None:
+    From one time to the next there is no gap, and none between the frames of the resampler.
+    """
+
+    def __init__(self, path: Path, rate: int, *, plays: int | None = 1) -> None:
         self._path = path
         self._rate = rate
-        self._loop = loop
+        self._plays = plays
+        self._left = plays
         self._buffer = bytearray()
-        self._open()
+        self._resampler: Any = _resampler(rate)
+        self._enter()
+        stream = self._container.streams.audio[0]
+        self._start = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
+        length = self._container.duration
+        self._duration: float | None = length / av.time_base if length else None
 
     def read(self, samples: int) -> bytes:
         """The next samples; from the beginning again at the end of a looping file."""
@@ -52,30 +64,88 @@ class FileStream(PcmStream):
         while len(self._buffer) < wanted:
             frame = next(self._frames, None)
             if frame is not None:
-                self._buffer += pcm_of(frame)
+                self._append(frame)
                 rewound = False
-            elif self._loop and not rewound:
-                self.close()
-                self._open()
+            elif self._resampler is None:
+                break
+            elif self._more() and not rewound:
+                self._reopen()
                 rewound = True
             else:
-                break
+                self._buffer += b"".join(map(pcm_of, self._resampler.resample(None)))
+                self._resampler = None
         chunk = bytes(self._buffer[:wanted])
         del self._buffer[:wanted]
         return chunk
+
+    @property
+    def duration(self) -> float | None:
+        """As the file says."""
+        return self._duration
+
+    def seek(self, seconds: float) -> None:
+        """Go on there, to the sample where the format allows it."""
+        self._left = self._plays
+        self._reopen()
+        self._buffer.clear()
+        self._resampler = _resampler(self._rate)
+        if seconds <= 0:
+            return
+        try:
+            # A little before, as decoders of compressed sound need to get into step.
+            self._container.seek(round(max(0.0, seconds - _RUN_UP) * av.time_base))
+        except _AV_ERRORS as error:
+            raise MediaFileError(self._path, f"cannot be sought in ({_reason(error)})") from None
+        self._skip(seconds)
 
     def close(self) -> None:
         """Close the file."""
         self._context.__exit__(None, None, None)
 
-    def _open(self) -> None:
-        self._context = _decoder(self._path, self._rate)
-        self._frames = self._context.__enter__()
+    def _skip(self, seconds: float) -> None:
+        for frame in self._frames:
+            begin = (frame.time or 0.0) - self._start
+            if begin + frame.samples / frame.sample_rate <= seconds:
+                continue
+            self._append(frame)
+            surplus = max(0, round((seconds - begin) * self._rate)) * SAMPLE_BYTES
+            del self._buffer[:surplus]
+            return
+
+    def _append(self, frame: av.AudioFrame) -> None:
+        assert self._resampler is not None
+        # Time stamps in files have gaps and start anywhere; what is played is the samples.
+        frame.pts = None
+        for part in self._resampler.resample(frame):
+            self._buffer += pcm_of(part)
+
+    def _more(self) -> bool:
+        if self._left is None:
+            return True
+        self._left -= 1
+        return self._left > 0
+
+    def _reopen(self) -> None:
+        self.close()
+        self._enter()
+
+    def _enter(self) -> None:
+        self._context = _opened(self._path)
+        self._container = self._context.__enter__()
+        self._frames: Iterator[av.AudioFrame] = _frames(self._path, self._container)
+
+
+# Seconds that are decoded before the place that is sought.
+_RUN_UP = 0.2
+
+
+def _resampler(rate: int) -> Any:
+    return av.AudioResampler(format="s16", layout="mono", rate=rate)
 
 
 @contextmanager
-def _decoder(path: Path, rate: int | None) -> Iterator[Iterator[av.AudioFrame]]:
-    """The frames of a file's first audio stream, as s16 mono at `rate` (None: as they are)."""
+def _opened(path: Path) -> Iterator[Any]:
+    """The container of a file that has audio in it."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -83,23 +153,35 @@ def _decoder(path: Path, rate: int | None) -> Iterator[Iterator[av.AudioFrame]]:
     if not stat.S_ISREG(mode):
         # Opening a pipe or a device would block, a directory has no sound.
         raise MediaFileError(path, "is not a regular file; give the path of an audio file")
-    try:
-        container = av.open(str(path), metadata_errors="ignore")
-    except PermissionError as error:
-        raise MediaFileError(path, f"{_reason(error)}; make it readable") from None
-    except _AV_ERRORS as error:
-        raise MediaFileError(path, f"not an audio file ({_reason(error)}); {_FORMATS}") from None
-    with container:
+    with _probed(path) as container:
         if not container.streams.audio:
             raise MediaFileError(path, f"has no audio in it; {_FORMATS}")
-        yield _frames(path, container, rate)
+        yield container
+
+
+def _probed(path: Path) -> Any:
+    # A wav file of any length is told by its first bytes; by default ffmpeg looks for other things in it for 10 ms and
+    # more. What cannot be told so quickly is looked at in full.
+    reason = ""
+    for options in ({"probesize": "16384"}, {}):
+        try:
+            container = av.open(str(path), metadata_errors="ignore", options=options)
+        except PermissionError as error:
+            raise MediaFileError(path, f"{_reason(error)}; make it readable") from None
+        except _AV_ERRORS as error:
+            reason = _reason(error)
+            continue
+        if not options or any(stream.codec_context.sample_rate for stream in container.streams.audio):
+            return container
+        container.close()
+    raise MediaFileError(path, f"not an audio file ({reason}); {_FORMATS}")
 
 
 _FORMATS = "give a wav, ogg, mp3 or any other file that ffmpeg decodes"
 
 
-def _frames(path: Path, container: Any, rate: int | None) -> Iterator[av.AudioFrame]:
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=rate) if rate is not None else None
+def _frames(path: Path, container: Any) -> Iterator[av.AudioFrame]:
+    """The frames of the first audio stream."""
     bad = 0
     good = 0
     packets = container.demux(container.streams.audio[0])
@@ -108,12 +190,7 @@ def _frames(path: Path, container: Any, rate: int | None) -> Iterator[av.AudioFr
             packet = next(packets)
             for frame in packet.decode():
                 good += 1
-                if resampler is None:
-                    yield frame
-                    continue
-                # Time stamps in files have gaps and start anywhere; what is played is the samples.
-                frame.pts = None
-                yield from resampler.resample(frame)
+                yield frame
         except StopIteration:
             break
         except _AV_ERRORS as error:
@@ -125,39 +202,90 @@ def _frames(path: Path, container: Any, rate: int | None) -> Iterator[av.AudioFr
                 raise MediaFileError(path, f"{_reason(error)} while reading") from None
     if not good and bad:
         raise MediaFileError(path, f"cannot be decoded; {_FORMATS}")
-    if resampler is not None and good:
-        yield from resampler.resample(None)
 
 
 def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
 
 
-class OggWriter:
-    """Opus in ogg, 48 kHz mono. Pages go to disk as they fill, so what a crash leaves can be played."""
+_CODECS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
+    # A page of ogg holds half a second at most, which bounds what a crash can lose.
+    "ogg": ("libopus", {"page_duration": "500000"}, {"application": "audio", "compression_level": "5"}),
+    # Without a first frame that is to be filled in at the end: a crash leaves nothing but good frames.
+    "mp3": ("libmp3lame", {"write_xing": "0", "id3v2_version": "0"}, {"compression_level": "7"}),
+}
+
+
+class EncodedWriter:
+    """Compressed audio at 48 kHz: Opus in `ogg`, or `mp3`. What a crash leaves can be played.
+
+    PCM is interleaved when there are two channels. What has been encoded goes to disk at once.
+    """
 
     RATE = 48000
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._resampler: Resampler | None = None
+    def __init__(self, path: Path, kind: str, channels: int = 1) -> None:
+        self._layout = "stereo" if channels == 2 else "mono"
+        self._channels = channels
         self._samples = 0
+        self._pending = bytearray()
+        name, container_options, options = _CODECS[kind]
         try:
-            # A page holds half a second at most, which bounds what a crash can lose.
             self._container = av.open(
-                str(path), "w", format="ogg", options={"page_duration": "500000", "flush_packets": "1"}
+                str(path), "w", format=kind, options={"flush_packets": "1", **container_options}
             )
-            self._stream = cast("Any", self._container.add_stream("libopus", rate=self.RATE, layout="mono"))
-            self._stream.bit_rate = 48000
-            self._stream.options = {"application": "audio", "compression_level": "5"}
+            self._stream = cast("Any", self._container.add_stream(name, rate=self.RATE, layout=self._layout))
+            self._stream.bit_rate = 48000 * channels
+            self._stream.options = options
             self._container.start_encoding()
+            self._to_format = av.AudioResampler(
+                format=self._stream.codec_context.format, layout=self._layout, rate=self.RATE
+            )
         except _AV_ERRORS as error:
             raise MediaFileError(path, f"cannot be written ({_reason(error)})") from None
+
+    def write(self, pcm: bytes) -> None:
+        """Append PCM at `RATE`."""
+        # Encoders take frames of a fixed size.
+        self._pending += pcm
+        size = (self._stream.codec_context.frame_size or 960) * SAMPLE_BYTES * self._channels
+        whole = len(self._pending) // size * size
+        for start in range(0, whole, size):
+            self._encode(bytes(self._pending[start : start + size]))
+        del self._pending[:whole]
+
+    def close(self) -> None:
+        """Write the rest and the end of the file."""
+        try:
+            if self._pending:
+                self._encode(bytes(self._pending))
+            self._container.mux(self._stream.encode(None))
+        finally:
+            self._container.close()
+
+    def _encode(self, pcm: bytes) -> None:
+        samples = len(pcm) // (SAMPLE_BYTES * self._channels)
+        frame = av.AudioFrame(format="s16", layout=self._layout, samples=samples)
+        plane = frame.planes[0]
+        plane.update(pcm + bytes(plane.buffer_size - len(pcm)))
+        frame.sample_rate = self.RATE
+        frame.pts = self._samples
+        self._samples += samples
+        for part in self._to_format.resample(frame):
+            self._container.mux(self._stream.encode(part))
+
+
+class OggWriter:
+    """Sound of one side at rates that may change, compressed."""
+
+    def __init__(self, path: Path, kind: str = "ogg") -> None:
+        self._writer = EncodedWriter(path, kind)
+        self._resampler: Resampler | None = None
 
     def write(self, pcm: bytes, rate: int) -> None:
         """Append PCM at `rate` Hz."""
         if self._resampler is None or self._resampler.source_rate != rate:
-            self._resampler = Resampler(rate, self.RATE)
+            self._resampler = Resampler(rate, EncodedWriter.RATE)
         self._encode(self._resampler(pcm))
 
     def close(self) -> None:
@@ -165,13 +293,9 @@ class OggWriter:
         try:
             if self._resampler is not None:
                 self._encode(self._resampler.flush())
-            self._container.mux(self._stream.encode(None))
         finally:
-            self._container.close()
+            self._writer.close()
 
     def _encode(self, pcm: bytes) -> None:
-        if not pcm:
-            return
-        frame = frame_of(pcm, self.RATE, self._samples)
-        self._samples += frame.samples
-        self._container.mux(self._stream.encode(frame))
+        if pcm:
+            self._writer.write(pcm)

@@ -22,14 +22,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sipua.errors import InvalidStateError
+from sipua.errors import InvalidStateError, MediaError
 
 if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
     from sipua.bodies import TrickleFragment
-    from sipua.errors import MediaError
 
 __all__ = [
     "AUDIO_CODECS",
@@ -55,6 +54,7 @@ __all__ = [
     "PcmStream",
     "Playback",
     "TrickleIce",
+    "Utterance",
     "VideoPort",
     "VideoSource",
 ]
@@ -215,6 +215,15 @@ class PcmStream(ABC):
         Never blocks. A source that has nothing to give yet gives silence.
         """
 
+    @property
+    def duration(self) -> float | None:
+        """Seconds of all there is, once; None when that is not known or has no end."""
+        return None
+
+    def seek(self, seconds: float) -> None:
+        """Go on from so many seconds after the beginning. Raises MediaError when that is not possible."""
+        raise MediaError("only a file can be sought in")
+
     def close(self) -> None:
         """Release what was opened. Called once."""
 
@@ -262,6 +271,61 @@ class Playback(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Stop it; the peer then hears silence."""
+
+    paused: bool
+    """Whether it waits where it is, and the peer hears silence. `pause` and `resume` say so."""
+
+    @abstractmethod
+    def pause(self) -> None:
+        """Wait where it is."""
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Go on where it waits."""
+
+    @property
+    @abstractmethod
+    def gain(self) -> float:
+        """Volume in dB, 0 as it is; may be set while it plays."""
+
+    @gain.setter
+    @abstractmethod
+    def gain(self, decibels: float) -> None: ...
+
+    @property
+    @abstractmethod
+    def position(self) -> float:
+        """Seconds into the source; of one that plays over and over, since it began anew."""
+
+    @property
+    @abstractmethod
+    def duration(self) -> float | None:
+        """Seconds of the source, played once; None when that is not known or has no end."""
+
+    @abstractmethod
+    def seek(self, seconds: float) -> None:
+        """Go on from so many seconds after the beginning; beyond the end it is over.
+
+        Raises MediaError for a source that cannot be sought in, InvalidStateError when it is finished, ValueError for
+        a negative time.
+        """
+
+
+class Utterance(ABC):
+    """What one `write` gave the peer to hear. Times are those of the event loop (`loop.time()`)."""
+
+    seconds: float
+    """How long it is."""
+    heard: float
+    """How much of it has been sent, in seconds."""
+    started: float | None
+    """When its first sample was sent."""
+    ended: float | None
+    """When the last that was sent of it is over; None before, and when nothing of it was sent."""
+
+    @abstractmethod
+    async def wait(self) -> bool:
+        """Wait until it is over. True when it was heard to its end, False when it was cleared."""
 
 
 class AudioReader(AsyncIterator[bytes]):
@@ -333,24 +397,24 @@ class AudioPort(ABC):
         """What the peer says from now on, at `rate` Hz (one of PCM_RATES)."""
 
     @abstractmethod
-    async def write(self, pcm: bytes, rate: int = 16000) -> None:
+    async def write(self, pcm: bytes, rate: int = 16000) -> Utterance:
         """Let the peer hear `pcm` after what was written before.
 
         Returns when all of it is queued: at most 2 s wait to be heard, so a writer that is faster than time
-        is slowed down. Raises InvalidStateError when the call has ended, ValueError for half a sample or
-        another rate.
+        is slowed down. What it returns tells what was heard of it, and when. Raises InvalidStateError when the
+        call has ended, ValueError for half a sample or another rate.
         """
 
     @abstractmethod
     def clear(self) -> float:
         """Drop what was written and not heard yet (barge-in), also of writers still waiting.
 
-        Returns the seconds that were queued.
+        Returns the seconds that were queued; the `Utterance` of each write tells what was heard of it.
         """
 
     @abstractmethod
     async def drain(self) -> None:
-        """Wait until everything written has been sent, or the call has ended."""
+        """Wait until everything written has been sent, with its last packet, or the call has ended."""
 
 
 class VideoSource(ABC):

@@ -14,7 +14,15 @@ from sipua.errors import InvalidStateError, MediaError
 from sipua.media.dtmf.call import CallDtmf
 from sipua.media.dtmf.detector import DtmfSink
 from sipua.media.inlet import EchoPath, Inlet, PcmReader
-from sipua.media.interface import AudioPort, AudioReader, AudioSink, AudioSource, PcmStream, Playback
+from sipua.media.interface import (
+    AudioPort,
+    AudioReader,
+    AudioSink,
+    AudioSource,
+    PcmStream,
+    Playback,
+    Utterance,
+)
 from sipua.media.outlet import Outlet
 from sipua.media.pcm import SAMPLE_BYTES, samples_per_frame, silence
 from sipua.media.sinks import as_sink, check_apart
@@ -44,7 +52,7 @@ class CallAudio(AudioPort):
 
     def __init__(self, on_error: Callable[[MediaError], None], clock: Callable[[], float]) -> None:
         self.dtmf = CallDtmf()
-        self.outlet = Outlet(on_error, self.dtmf.inband.replace)
+        self.outlet = Outlet(on_error, self.dtmf.inband.replace, clock)
         self.inlet = Inlet(on_error, clock)
         self._on_error = on_error
         self._taps: list[AudioTap] = []
@@ -154,13 +162,13 @@ class CallAudio(AudioPort):
             self.inlet.add(reader)
         return reader
 
-    async def write(self, pcm: bytes, rate: int = 16000) -> None:
+    async def write(self, pcm: bytes, rate: int = 16000) -> Utterance:
         """Queue PCM for the peer."""
-        await self.outlet.written.write(pcm, rate)
+        return await self.outlet.written.write(pcm, rate)
 
     def clear(self) -> float:
         """Drop what was written and not heard."""
-        return self.outlet.written.clear()
+        return self.outlet.clear()
 
     async def drain(self) -> None:
         """Wait until what was written has been sent."""

@@ -27,6 +27,7 @@ from sipua.media.interface import (
     MediaState,
     MediaStats,
     Playback,
+    Utterance,
     VideoPort,
 )
 from sipua.media.trickle import fragment_of, trickles
@@ -533,10 +534,11 @@ class SilentAudioPort(AudioPort):
         """An iteration without chunks that lasts until the call ends."""
         return self._until_closed(_SilentReader())
 
-    async def write(self, pcm: bytes, rate: int = 16000) -> None:
+    async def write(self, pcm: bytes, rate: int = 16000) -> Utterance:
         """Dropped."""
         if self._closed:
             raise InvalidStateError("write", "closed")
+        return _Unheard()
 
     def clear(self) -> float:
         """There is never anything queued."""
@@ -561,6 +563,14 @@ class SilentAudioPort(AudioPort):
         return thing
 
 
+class _Unheard(Utterance):
+    seconds = heard = 0.0
+    started = ended = None
+
+    async def wait(self) -> bool:
+        return False
+
+
 class _Nowhere(AudioSink):
     def write(self, pcm: bytes, rate: int) -> None:
         pass
@@ -568,6 +578,8 @@ class _Nowhere(AudioSink):
 
 class _SilentPlayback(Playback):
     def __init__(self) -> None:
+        self.paused = False
+        self._gain = 0.0
         self._over = asyncio.Event()
 
     @property
@@ -582,6 +594,32 @@ class _SilentPlayback(Playback):
         self._over.set()
 
     end = stop
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    @property
+    def gain(self) -> float:
+        return self._gain
+
+    @gain.setter
+    def gain(self, decibels: float) -> None:
+        self._gain = decibels
+
+    @property
+    def position(self) -> float:
+        return 0.0
+
+    @property
+    def duration(self) -> float | None:
+        return None
+
+    def seek(self, seconds: float) -> None:
+        if self.finished:
+            raise InvalidStateError("seek", "finished")
 
 
 class _SilentReader(AudioReader):

@@ -35,18 +35,21 @@ def as_source(value: object) -> AudioSource | None:
 
 
 class AudioFile(AudioSource):
-    """A file in any format that ffmpeg decodes, played once or over and over.
+    """A file in any format that ffmpeg decodes, played once, over and over (`loop=True`) or `loop` times.
 
-    `check` raises MediaFileError for what cannot be played. The file is opened when it is first heard, and
-    decoded as it goes.
+    `gain` is its volume in dB. `check` raises MediaFileError for what cannot be played. The file is opened when it is
+    first heard, and decoded as it goes; from one time to the next there is no gap.
     """
 
-    def __init__(self, path: str | PathLike[str], *, loop: bool = False) -> None:
+    def __init__(self, path: str | PathLike[str], *, loop: bool | int = False, gain: float = 0.0) -> None:
         self.path = Path(path).expanduser()
+        if loop is not True and loop is not False and loop < 1:
+            raise ConfigurationError("loop", loop, "must be True, False, or how often to play it, 1 or more")
         self.loop = loop
+        self.gain = _decibels(gain)
 
     def __repr__(self) -> str:
-        return f"AudioFile({str(self.path)!r}{', loop=True' if self.loop else ''})"
+        return f"AudioFile({str(self.path)!r}{f', loop={self.loop}' if self.loop else ''})"
 
     def check(self) -> None:
         """Decode the first samples."""
@@ -58,7 +61,7 @@ class AudioFile(AudioSource):
         """A stream from the beginning of the file."""
         from sipua.media.files import FileStream
 
-        return FileStream(self.path, rate, loop=self.loop)
+        return FileStream(self.path, rate, plays=None if self.loop is True else int(self.loop) or 1)
 
 
 class Silence(AudioSource):
@@ -133,6 +136,12 @@ def _positive(key: str, seconds: float | None) -> float | None:
     if seconds is not None and not seconds > 0:
         raise ConfigurationError(key, seconds, "must be above 0, or None for ever")
     return seconds
+
+
+def _decibels(gain: float) -> float:
+    if not -120 <= gain <= 40:
+        raise ConfigurationError("gain", gain, "must be from -120 to 40 dB")
+    return float(gain)
 
 
 class _Countdown(PcmStream):

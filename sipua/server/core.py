@@ -26,6 +26,7 @@ from sipua.sip import (
     make_response,
     parse_message,
 )
+from sipua.transport.alarm import Alarm
 from sipua.transport.interface import PING, PONG
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Core:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
         self._rand = rand
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._loop, self._deadline)
         self._flushing = False
         self._closing: set[asyncio.Task[None]] = set()
         self._pending: dict[Transaction, Flow] = {}
@@ -136,9 +137,7 @@ class Core:
             self._close(flow.connection, 1001, "the server is going away")
         while self._closing:
             await asyncio.wait(tuple(self._closing))
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.cancel()
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -246,7 +245,7 @@ class Core:
                     break
         finally:
             self._flushing = False
-        self._set_alarm()
+        self._alarm.set(self._next_deadline())
 
     def _dispatch(self, event: Event, source: Flow | None) -> None:
         try:
@@ -286,21 +285,11 @@ class Core:
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
-    def _set_alarm(self) -> None:
-        deadlines = [
-            when for when in (self.layer.next_deadline(), self._user.next_deadline()) if when is not None
-        ]
-        deadline = min(deadlines, default=None)
-        if self._timer is not None:
-            if deadline is not None and self._timer.when() <= deadline:
-                return  # rings early at worst, and is set anew then
-            self._timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            self._timer = self._loop.call_at(deadline, self._alarm)
+    def _next_deadline(self) -> float | None:
+        deadlines = (self.layer.next_deadline(), self._user.next_deadline())
+        return min((when for when in deadlines if when is not None), default=None)
 
-    def _alarm(self) -> None:
-        self._timer = None
+    def _deadline(self) -> None:
         now = self.now()
         self._user.handle_timeout(now)
         self.layer.handle_timeout(now)

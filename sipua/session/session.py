@@ -36,7 +36,7 @@ from sipua.session.peer import Peer
 from sipua.session.redirect import Redirection
 from sipua.session.reliable import ReliableResponses
 from sipua.session.renegotiation import Renegotiation, VideoWish, may_offer
-from sipua.session.states import ESTABLISHED, Event, State, advance, allowed
+from sipua.session.states import ESTABLISHED, IN_PROGRESS, Event, State, advance, allowed
 from sipua.session.subscriptions import ReferUsages
 from sipua.session.timers import SessionTimer
 from sipua.session.trickle import Trickle
@@ -219,7 +219,7 @@ class RTCSession(Identities, Mailbox, Emitter):
 
     def is_in_progress(self) -> bool:
         """Neither answered nor over."""
-        return not self._over.done() and self._state not in ESTABLISHED
+        return not self._over.done() and self._state in IN_PROGRESS
 
     def is_established(self) -> bool:
         """Answered and not over."""

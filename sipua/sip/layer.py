@@ -97,14 +97,6 @@ class TransactionLayer:
             len(context.deadlines),
         )
 
-    def client_transactions(self) -> list[ClientTransaction]:
-        """The client transactions that are not over."""
-        return [transaction for transaction in self._context.clients.values() if not transaction.is_internal]
-
-    def server_transactions(self) -> list[ServerTransaction]:
-        """The server transactions that are not over."""
-        return [transaction for transaction in self._context.servers.values() if not transaction.is_internal]
-
     # --- output --------------------------------------------------------------------------------------------
 
     def take_messages(self) -> list[tuple[Request | Response, Hashable]]:

@@ -142,11 +142,6 @@ class Transaction:
         """Where the transaction is."""
         return self._node.state
 
-    @property
-    def is_terminated(self) -> bool:
-        """Whether it is over."""
-        return self._node.state is State.TERMINATED
-
     # --- the machine ---------------------------------------------------------------------------------------
 
     def _start(self, node: Node[Any], now: float) -> None:

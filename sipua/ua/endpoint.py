@@ -27,6 +27,7 @@ from sipua.sip import (
     parse_message,
 )
 from sipua.sip.redaction import redact, summary
+from sipua.transport.alarm import Alarm
 
 if TYPE_CHECKING:
     import random
@@ -60,7 +61,7 @@ class Endpoint:
         self.on_transaction: Callable[[str, object], None] | None = None
         self.on_trace: Callable[[str, str | bytes], None] | None = None
         self._on_request = on_request
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self.loop, self._deadline)
         self._flushing = False
         self._heard = False
         self._silent_since: float | None = None
@@ -126,7 +127,7 @@ class Endpoint:
                     break
         finally:
             self._flushing = False
-        self._set_alarm()
+        self._alarm.set(self.layer.next_deadline())
 
     def _write(self, message: Request | Response) -> None:
         data = message.frame()
@@ -147,18 +148,7 @@ class Endpoint:
         if text.strip():  # no keep-alive
             trace.debug("%s %s\n%s", way, self.transport.url, redact(text))
 
-    def _set_alarm(self) -> None:
-        deadline = self.layer.next_deadline()
-        if self._timer is not None:
-            if deadline is not None and self._timer.when() <= deadline:
-                return  # rings early at worst, and is set anew then
-            self._timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            self._timer = self.loop.call_at(deadline, self._alarm)
-
-    def _alarm(self) -> None:
-        self._timer = None
+    def _deadline(self) -> None:
         self.layer.handle_timeout(self.loop.time())
         self.flush()
 
@@ -220,9 +210,7 @@ class Endpoint:
 
     def close(self) -> None:
         """Stop the clock."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.cancel()
 
 
 class RequestSender:

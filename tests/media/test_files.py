@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
+import wave
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from sipua.errors import MediaFileError
@@ -62,12 +65,74 @@ def test_a_stream_gives_what_is_asked_for_and_then_the_rest() -> None:
     assert stream.read(160) == b""
 
 
-def test_a_looping_stream_goes_on() -> None:
-    stream = FileStream(SPEECH, 8000, loop=True)
-    length = len(decode_file(SPEECH, 8000)) // 2
-    first, second = stream.read(length), stream.read(length)
+def test_a_looping_stream_goes_on_without_a_gap() -> None:
+    native = decode_file(SPEECH, 16000)  # the rate of the file: no resampler
+    stream = FileStream(SPEECH, 16000, plays=None)
+    assert stream.read(len(native)) == native + native
     stream.close()
-    assert first == second
+    # Two tones whose waves fit together at the seam stay one tone, through a resampler as well.
+    stream = FileStream(SPEECH, 8000, plays=3)
+    length = len(decode_file(SPEECH, 8000)) // 2
+    parts = [stream.read(length) for _ in range(3)]
+    assert parts[0][200:-200] == parts[1][200:-200] == parts[2][200:-200]
+    assert stream.read(160) == b""
+    stream.close()
+
+
+def seamless(path: Path) -> Path:
+    """A second of 441 Hz: its end fits its beginning."""
+    pcm = (8000 * np.sin(2 * np.pi * 441 * np.arange(44100) / 44100)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 44100, 0, "NONE", ""))
+        file.writeframes(pcm.tobytes())
+    return path
+
+
+def test_the_seam_of_a_loop_cannot_be_heard_at_another_rate(tmp_path: Path) -> None:
+    stream = FileStream(seamless(tmp_path / "a.wav"), 8000, plays=3)
+    samples = np.frombuffer(stream.read(8000 * 3), "<i2").astype(float)
+    stream.close()
+    steady = samples[100:-100]
+    # A sine is 2 cos(w) times its last sample less the one before it, everywhere.
+    error = steady[2:] - 2 * np.cos(2 * np.pi * 441 / 8000) * steady[1:-1] + steady[:-2]
+    assert np.abs(error).max() < 8
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate", "within"),
+    [("a.wav", "pcm_s16le", 16000, 0), ("a.flac", "flac", 16000, 0), ("a.ogg", "libopus", 48000, 0.003),
+     ("a.mp3", "libmp3lame", 44100, 0.03)],
+)  # fmt: skip
+def test_seeking(tmp_path: Path, name: str, codec: str, rate: int, within: float) -> None:
+    stream = FileStream(write(tmp_path / name, codec, "mono", rate), 16000)
+    assert stream.duration == pytest.approx(5.3, abs=0.1)
+    whole = np.frombuffer(stream.read(16000 * 6), "<i2").astype(float)
+    for seconds in (2.0, 0.5, 4.1, 1.0):
+        stream.seek(seconds)
+        found = np.frombuffer(stream.read(1600), "<i2").astype(float)
+        at = int(np.argmax(np.correlate(whole, found, "valid"))) / 16000
+        assert abs(at - seconds) <= within, seconds
+    stream.seek(9.0)
+    assert stream.read(160) == b""
+    stream.seek(5.0)
+    assert len(stream.read(16000)) == pytest.approx(2 * 0.3 * 16000, abs=3000)
+    stream.close()
+
+
+def test_opening_a_long_file_takes_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 48000, 0, "NONE", ""))
+        file.writeframes(bytes(range(256)) * 20000)
+    FileStream(path, 8000).close()
+    spent = []
+    for _ in range(5):
+        begun = time.process_time()
+        stream = FileStream(path, 8000)
+        stream.read(160)
+        spent.append(time.process_time() - begun)
+        stream.close()
+    assert min(spent) < 0.006  # 12 ms and more when ffmpeg takes a good look
 
 
 def bad_files(directory: Path) -> dict[str, tuple[Path, str]]:

@@ -10,8 +10,9 @@ import pytest
 from sipua.errors import InvalidStateError, MediaError, MediaFileError
 from sipua.media.analysis import detect_tones
 from sipua.media.interface import AudioSource, PcmStream
-from sipua.media.outlet import Outlet, WriteQueue
+from sipua.media.outlet import Outlet
 from sipua.media.sources import Pcm, Silence, Tone
+from sipua.media.written import WriteQueue
 
 FRAME = 320  # bytes of 20 ms at 8000 Hz
 
@@ -67,7 +68,7 @@ async def test_a_source_is_opened_when_it_is_heard_and_closed_when_it_ends() -> 
     assert not playback.finished
     last = made.pull()
     assert last[:160] != bytes(160)
-    assert last[160:] == bytes(160)
+    assert last[240:] == bytes(80)  # 5 ms to fade
     assert playback.finished
     assert await playback.wait() is True
     assert (stream.closed, made.source) == (1, None)
@@ -95,10 +96,11 @@ async def test_mute_lets_the_source_go_on() -> None:
     made.play(source)
     made.pull()
     made.muted = True
+    assert made.pull()[80:] == bytes(FRAME - 80)
     assert made.pull() == bytes(FRAME)
     made.muted = False
     made.pull()
-    assert source.opened[0].position == 480
+    assert source.opened[0].position == 640
 
 
 async def test_what_is_written_comes_first_and_the_source_waits() -> None:
@@ -107,9 +109,9 @@ async def test_what_is_written_comes_first_and_the_source_waits() -> None:
     made.play(source)
     made.pull()
     await made.written.write(b"\7\0" * 240, 8000)
-    assert made.pull() == b"\7\0" * 160
+    assert made.pull()[80:] == b"\7\0" * 120
     assert made.pull() == (b"\7\0" * 80).ljust(FRAME, b"\0")
-    assert source.opened[0].position == 160
+    assert source.opened[0].position == 200  # what was needed to fade it out is kept
     made.pull()
     assert source.opened[0].position == 320
 

@@ -54,7 +54,7 @@ async def _echo_call(codec: str, recording: Path) -> MediaStats:
 
 
 async def test_speech_comes_back_from_an_echo(tmp_path: Path) -> None:
-    codecs = ("opus", "G722", "PCMU")
+    codecs = ("opus", "G722", "PCMU", "PCMA")
 
     async def calls() -> list[MediaStats]:
         return await asyncio.gather(*(_echo_call(codec, tmp_path / f"{codec}.wav") for codec in codecs))

@@ -12,9 +12,10 @@ import pytest
 from sipua import InvalidStateError
 from sipua.sip import ParseError, Response
 from sipua.testing import run_simulated
+from tests.stateful import so_many
 from tests.wire import ANSWER, OFFER, Wire, user_agent
 
-SEEDS = range(400)
+SEEDS = range(so_many(400))
 #: Longer than every timer of a transaction, a call that nobody answers, and a session.
 QUIET = 2000.0
 
@@ -157,6 +158,7 @@ async def survive(seed: int) -> None:
         assert ua.is_registered()
 
 
+@pytest.mark.stateful
 def test_nothing_raises_and_nothing_is_left(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "sipua")
     for seed in SEEDS:

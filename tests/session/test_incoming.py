@@ -299,6 +299,24 @@ async def test_expires_header_ends_an_unanswered_call_with_487() -> None:
         assert calls.last.cause is Cause.EXPIRES
 
 
+async def test_media_is_made_when_it_is_needed_and_once() -> None:
+    """Ringing needs none, so what `answer` says of media counts; two early descriptions are of one media."""
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        calls = Calls(ua)
+        wire.invite(ua)
+        call = calls.last
+        await call.progress(182)
+        assert call.media is None
+        await call.progress(183, early_media=True)
+        media = call.media
+        assert media is not None
+        await call.progress(183, early_media=True)
+        call.answer()
+        await wire.settle()
+        assert call.media is media
+
+
 async def test_progress_with_early_media_and_the_same_answer_in_the_200() -> None:
     wire = Wire()
     async with user_agent(wire) as ua:

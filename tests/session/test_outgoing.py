@@ -678,3 +678,44 @@ async def test_more_branches_than_anybody_listens_to() -> None:
         wire.reply(invite, 200, tag="t999", sdp=ANSWER)
         assert (await wire.request("ACK")).to_tag == "t999"
         await call.wait_confirmed()
+
+
+async def test_a_second_200_that_cannot_be_read_ends_only_its_own_branch() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        invite = await wire.request("INVITE")
+        wire.reply(invite, 200, sdp=ANSWER)
+        await wire.request("ACK")
+        wire.reply(invite, 200, (("Contact", "<sip:"),), tag="other", sdp=ANSWER)
+        assert (await wire.request("ACK")).to_tag == "other"
+        bye = await wire.request("BYE")
+        assert bye.to_tag == "other"
+        wire.reply(bye, 200)
+        await wire.settle(1)
+        assert call.is_established()
+        assert ua.counts()["dialogs"] == 1
+        call.terminate()
+        bye = await wire.request("BYE")
+        assert bye.to_tag == "peer"
+        wire.reply(bye, 200)
+
+
+async def test_a_200_that_cannot_be_read_after_the_user_has_given_up() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        log = Log(call)
+        invite = await wire.request("INVITE")
+        wire.reply(invite, 180)
+        await wire.settle()
+        call.terminate()
+        wire.reply(await wire.request("CANCEL"), 200)
+        wire.reply(invite, 200, (("Contact", "<sip:"),), sdp=ANSWER)
+        await wire.request("ACK")
+        wire.reply(await wire.request("BYE"), 200)
+        await call.wait_closed()
+        assert log.names.count("failed") == 1
+        assert call.cause is Cause.CANCELED
+        await wire.settle(40)
+        assert set(ua.counts().values()) == {0}

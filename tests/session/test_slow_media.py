@@ -73,9 +73,12 @@ async def test_figures_of_a_call_that_has_no_media_yet() -> None:
         await wire.response(180)
         with pytest.raises(InvalidStateError, match="stats is not possible"):
             calls[0].stats()
+        assert calls[0].connection is None
         calls[0].answer()
         await wire.response(200, "INVITE")
         assert calls[0].stats().packets_sent == 0
+        assert calls[0].media is not None
+        assert calls[0].connection is calls[0].media.connection
 
 
 async def test_media_that_closes_is_waited_for_and_counted() -> None:

@@ -49,7 +49,7 @@ def test_timer_a_doubles_and_timer_b_ends_an_invite_nobody_answers():
         (32.0, rig.told(TransactionTimedOut)[0][1]),
         (32.0, rig.told(TransactionTerminated)[0][1]),
     ]
-    assert transaction.is_terminated
+    assert transaction.state is State.TERMINATED
     assert rig.is_empty
 
 
@@ -165,8 +165,8 @@ def test_an_invite_whose_connection_goes_away_fails(responses: list[int]):
     rig.layer.transport_failed("one", rig.now)
     rig.collect()
     assert [event.transaction for _, event in rig.told(TransportFailed)] == [transaction]
-    assert transaction.is_terminated
-    assert not other.is_terminated
+    assert transaction.state is State.TERMINATED
+    assert other.state is not State.TERMINATED
 
 
 @pytest.mark.parametrize("code", [200, 404])

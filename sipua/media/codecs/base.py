@@ -39,6 +39,11 @@ class CodecSpec:
     max_bitrate: int | None = None
     """Bit/s that the payload may have, from the receiver's ``b=`` lines. None: no limit."""
 
+    @property
+    def label(self) -> str:
+        """For people: ``opus/48000``, ``PCMU/8000`` …"""
+        return f"{self.name if self.name == 'opus' else self.name.upper()}/{self.clock_rate}"
+
 
 class AudioEncoder(ABC):
     """Makes payloads of PCM."""

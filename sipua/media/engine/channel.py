@@ -17,7 +17,7 @@ from sipua.media.engine.counters import AudioCounters
 from sipua.media.engine.playout import Playout
 from sipua.media.engine.receiver import AudioReceiver
 from sipua.media.engine.rtcp import RtcpSession
-from sipua.media.engine.rtp import AUDIO_LEVEL_URI, MID_URI
+from sipua.media.engine.rtp import AUDIO_LEVEL_URI, MID_URI, audio_level
 from sipua.media.engine.sender import AudioSender
 from sipua.media.engine.sources import Sources
 from sipua.media.pcm import samples_per_frame, silence
@@ -70,6 +70,9 @@ class AudioChannel:
         self._clock: AudioClock | None = None
         self._active = False
         self._sent: Sequence[CodecSpec] = ()
+        # The last 20 ms of each direction: how loud they are is worked out for those who ask.
+        self._said: bytes | None = None
+        self._heard: bytes | None = None
 
     # --- what was agreed ----------------------------------------------------------------------------------
 
@@ -110,6 +113,27 @@ class AudioChannel:
     def codec(self) -> CodecSpec | None:
         """What is sent."""
         return self.sender.codec
+
+    @property
+    def received_codec(self) -> CodecSpec | None:
+        """Of the last packet of audio that came; None before any."""
+        payload_type = self.counters.received.payload_type
+        return self._codecs.get(payload_type) if payload_type is not None else None
+
+    @property
+    def said_level(self) -> float | None:
+        """Of the last 20 ms that were sent, in dBov; None before any."""
+        return -float(audio_level(self._said)) if self._said is not None else None
+
+    @property
+    def heard_level(self) -> float | None:
+        """Of the last 20 ms that were heard, in dBov; None while nobody listens."""
+        return -float(audio_level(self._heard)) if self._heard is not None else None
+
+    @property
+    def bitrate_limit(self) -> int:
+        """Bit/s that our encoder may make on average, if it has a choice."""
+        return self._options.opus.bitrate
 
     @property
     def active(self) -> bool:
@@ -164,7 +188,8 @@ class AudioChannel:
     def rtp(self, packet: bytes, now: float) -> None:
         """An RTP packet of the peer. Never raises."""
         try:
-            self.receiver.packet(packet, now)
+            clock = self._clock
+            self.receiver.packet(packet, now, clock.due if clock is not None else now)
         except Exception:
             self.counters.received.discarded += 1
             logger.exception("an RTP packet could not be handled")
@@ -186,9 +211,11 @@ class AudioChannel:
         if listening is not receiver.listening:
             receiver.listening = listening
         if not listening:
+            self._heard = None
             return
-        pcm = receiver.pull(now)
-        rate = self.playout.rate
+        # When it was due: what the loop is late is made up for, and nothing to play faster for.
+        pcm = receiver.pull(self._clock.due if self._clock is not None else now)
+        self._heard, rate = pcm, self.playout.rate
         if for_port:
             port.heard(pcm, rate)
         if self.listener is not None:
@@ -199,13 +226,19 @@ class AudioChannel:
         if missed:
             sender.skip(missed)
         if self.rtcp.due(now):
-            self._transport.send_rtcp(self.rtcp.report(now, sender.timestamp))
+            self._transport.send_rtcp(self.rtcp.report(now, self._rtp_time(now)))
         if not self._active:
             sender.send(silence(samples_per_frame(sender.rate)))
             return
-        pcm = self._port.outlet.pull()
+        self._said = pcm = self._port.outlet.pull()
         sender.send(pcm)
         self._port.said(pcm, sender.rate)
+
+    def _rtp_time(self, now: float) -> int:
+        """The time stamp that a sample of now would have; the next packet's is that of the tick's due time."""
+        sender = self.sender
+        late = now - self._clock.due if self._clock is not None else 0.0
+        return (sender.timestamp + sender.waiting + round(late * sender.clock_rate)) & 0xFFFFFFFF
 
     # --- the rest -----------------------------------------------------------------------------------------
 

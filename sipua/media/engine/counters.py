@@ -51,6 +51,8 @@ class Sent:
     """By the peer's last report."""
     fraction_lost: float = 0.0
     """0 to 1, between the peer's last two reports."""
+    reported: bool = False
+    """Whether the peer has reported about us."""
     jitter: float = 0.0
     """As the peer sees it."""
     round_trip: RoundTrip = field(default_factory=RoundTrip)
@@ -69,6 +71,13 @@ class Received:
     """Not authentic, malformed, of an unknown payload type, or of an SSRC that is not played."""
     reports: int = 0
     """Sender and receiver reports."""
+    payload_type: int | None = None
+    """Of the last packet of audio."""
+    sender_packets: int = 0
+    """What the peer says that it has sent, by its last sender report."""
+    sender_bytes: int = 0
+    sender_time: float | None = None
+    """When, by the peer's clock, in seconds since 1970; None before its first sender report."""
 
 
 @dataclass(slots=True)

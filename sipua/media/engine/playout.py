@@ -24,7 +24,7 @@ __all__ = ["Playout", "PlayoutStats"]
 # Seconds by which the delay may be off its target before that is corrected.
 _SLACK = 0.005
 # Corrections follow each other no faster than this; a delay that is far off is corrected faster.
-_PACE, _FAST_PACE, _FAR = 0.1, 0.05, 0.04
+_PACE, _FAST_PACE, _FAR = 0.08, 0.04, 0.04
 # The most that one correction changes.
 _STEP = 0.015
 # Without a packet for so long, nothing is being played any more. Comfort noise stays longer.
@@ -44,6 +44,8 @@ class PlayoutStats:
     received: int
     lost: int
     """Packets that were missing when they had to be played."""
+    bursts: int
+    """Into how many runs those among them fall that were not recovered."""
     late: int
     """Those among them that came afterwards."""
     duplicates: int
@@ -71,7 +73,8 @@ class Playout:
     `decoders` makes the decoder of a payload type, None for one that is not audio; a ComfortNoiseDecoder fills
     the pauses of the others (:rfc:`3389`). It is asked once for each payload type that comes, until `reset`. The
     delay is as small as the arrival of packets allows, between `min_delay` and `max_delay` seconds, and follows
-    it without clicks or gaps. `rate` is the rate until the first packet is played.
+    it without clicks or gaps; after a stall it is 0.2 s longer at most until that is worked off. `rate` is the
+    rate until the first packet is played.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class Playout:
         self._delays = DelayEstimator(min_delay, max_delay)
         self._buffer = PacketBuffer(self._sound.clock_of, self._delays, max_delay + 0.2)
         self._lost = self._recovered = self._concealed = self._stretched = self._compressed = 0
+        # Runs of lost packets, and the number after the last one.
+        self._bursts, self._burst_end = 0, -1
         self._forget()
 
     # --- in --------------------------------------------------------------------------------------------------
@@ -130,7 +135,9 @@ class Playout:
         # Seconds that were filled in while nothing was there, and whether this pull has filled in anything.
         self._starving = 0.0
         self._filled = False
+        # When the delay may be changed again, and when it was last found to be too long.
         self._next_change = 0.0
+        self._excess_at = float("-inf")
         self._now = 0.0
 
     @property
@@ -140,6 +147,7 @@ class Playout:
         return PlayoutStats(
             received=buffer.received,
             lost=self._lost,
+            bursts=self._bursts,
             late=buffer.late,
             duplicates=buffer.duplicates,
             discarded=buffer.discarded,
@@ -235,9 +243,9 @@ class Playout:
         if gap > 0 and self._waited(packet) < self._delays.target:
             return self._fill(min(gap, self._units(FRAME_DURATION)))
         if gap < 0 and self._starving and self._outlived():
+            self._lose(1)
             self._buffer.drop_before(self._buffer.next + 1)
             self._buffer.late += 1
-            self._lost += 1
             self._concealed += round(self._starving * self.rate)
             self._starving = 0.0
             return b""
@@ -315,7 +323,7 @@ class Playout:
         self._starving = 0.0
         pause = gap > missing * self._units(_LONGEST_PACKET)
         if gap <= 0 or (pause and self._waited(packet) >= self._delays.target):
-            self._lost += missing
+            self._lose(missing)
             buffer.drop_before(number)
             return b""
         if missing == 1 and not pause:
@@ -329,10 +337,19 @@ class Playout:
         units = min(gap // missing or gap, self._units(FRAME_DURATION))
         # Their places are taken, one after the other; what comes now is late.
         done = missing * units // gap
-        self._lost += done
+        self._lose(done)
         buffer.drop_before(buffer.next + done)
         self._concealed += self._samples(units)
         return self._fill(units)
+
+    def _lose(self, count: int) -> None:
+        """So many packets, from the next one on, are not there when they have to be played."""
+        if count <= 0:
+            return
+        first = self._buffer.next
+        self._bursts += first != self._burst_end
+        self._burst_end = first + count
+        self._lost += count
 
     def _starved(self) -> bytes:
         """Nothing is here, or nothing that is due."""
@@ -378,6 +395,11 @@ class Playout:
             return
         excess = left + max(0.0, off - _SLACK) // grain * grain
         if excess * self.rate < 1:
+            return
+        # One pull that comes late itself is no reason.
+        lasting = self._now - self._excess_at < 1.5 * FRAME_DURATION
+        self._excess_at = self._now
+        if not lasting:
             return
         self._read_ahead()
         room = len(self._tail) / (SAMPLE_BYTES * self.rate) - FRAME_DURATION

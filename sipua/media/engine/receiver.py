@@ -6,6 +6,7 @@ peer sends raises from here: what cannot be used is counted.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from sipua.media.dtmf import EventReceiver
@@ -71,8 +72,12 @@ class AudioReceiver:
         """Those that mean something."""
         return frozenset(self._codecs)
 
-    def packet(self, packet: bytes, now: float) -> None:
-        """An RTP packet that was authentic."""
+    def packet(self, packet: bytes, now: float, due: float = math.inf) -> None:
+        """An RTP packet that was authentic.
+
+        `due` is when the clock was to tick next. A packet that is read later may have come at any time since: the
+        loop was held up, which is no jitter of the network, as the clock makes up for it.
+        """
         counters = self._counters
         parsed = parse_packet(packet)
         if parsed is None:
@@ -96,7 +101,10 @@ class AudioReceiver:
         if clock_rate is None:
             self._event(payload_type, payload, timestamp, marker, sequence, now)
         else:
+            if now > due:
+                now = source.arrival(timestamp, clock_rate, due, now)
             source.time(timestamp, clock_rate, now)
+            counters.payload_type = payload_type
             if not payload:
                 # Some send empty packets to keep a path open.
                 self._skip(sequence, timestamp, now)

@@ -125,6 +125,8 @@ class RtcpSession:
                 source = self._sources.find(packet.ssrc)
                 if source is not None and isinstance(packet, RtcpSrPacket):
                     source.report = (packet.sender_info.ntp_timestamp >> 16) & 0xFFFFFFFF, now
+                    if source is self._sources.current:
+                        self._note(packet.sender_info)
             elif isinstance(packet, RtcpByePacket):
                 for ssrc in packet.sources:
                     source = self._sources.find(ssrc)
@@ -132,8 +134,14 @@ class RtcpSession:
                         source.left = True
         return True
 
+    def _note(self, info: RtcpSenderInfo) -> None:
+        received = self._counters.received
+        received.sender_packets, received.sender_bytes = info.packet_count, info.octet_count
+        received.sender_time = info.ntp_timestamp / (1 << 32) - _NTP_EPOCH
+
     def _take(self, block: RtcpReceiverInfo, now: float) -> None:
         sent = self._counters.sent
+        sent.reported = True
         sent.lost = max(0, block.packets_lost)
         sent.fraction_lost = block.fraction_lost / 256
         if self.clock_rate:

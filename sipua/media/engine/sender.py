@@ -107,6 +107,11 @@ class AudioSender:
                 del self._pending[: self._frame_bytes]
                 self._packet(frame)
 
+    @property
+    def waiting(self) -> int:
+        """What waits for the rest of its packet, in units of the RTP clock."""
+        return len(self._pending) // SAMPLE_BYTES * self.clock_rate // self.rate
+
     def skip(self, ticks: int) -> None:
         """Time has passed and nothing was sent: that many times 20 ms."""
         self._pass(ticks * TICK)

@@ -38,6 +38,7 @@ class Source:
         "heard",
         "jitter",
         "left",
+        "max_jitter",
         "received",
         "report",
         "ssrc",
@@ -48,6 +49,7 @@ class Source:
         self.received = 0
         self.jitter = 0.0
         """Seconds (:rfc:`3550#appendix-A.8`)."""
+        self.max_jitter = 0.0
         self.heard = now
         self.left = False
         """Whether it said BYE."""
@@ -84,6 +86,12 @@ class Source:
             self._max, self.received = sequence, 1
         self.received += 1
 
+    def arrival(self, timestamp: int, clock_rate: int, earliest: float, latest: float) -> float:
+        """When a packet has come of which only this much is known: where it adds least to the jitter."""
+        if clock_rate != self._rate:
+            return latest
+        return min(latest, max(earliest, self._transit + timestamp / clock_rate))
+
     def time(self, timestamp: int, clock_rate: int, now: float) -> None:
         """The audio of this time stamp has come now; adds to the jitter."""
         if timestamp == self._last_timestamp:
@@ -94,6 +102,8 @@ class Source:
             # Time stamps that wrap or jump say nothing about the network.
             if change < 1.0:
                 self.jitter += (change - self.jitter) / 16
+                if self.jitter > self.max_jitter:
+                    self.max_jitter = self.jitter
         self._rate, self._transit, self._last_timestamp = clock_rate, transit, timestamp
 
     @property

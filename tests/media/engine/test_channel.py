@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from sipua.errors import MediaError, MediaNegotiationError
+from sipua.media.analysis import detect_tones
 from sipua.media.codecs import CodecSpec
 from sipua.media.engine.channel import AudioChannel
 from sipua.media.engine.clock import AudioClock
@@ -291,6 +292,44 @@ async def test_a_loop_that_was_held_up_sends_no_burst_and_loses_no_time() -> Non
     stamps = [parsed[3] for _, packet in a.link.rtp if (parsed := parse_packet(packet))]
     assert (stamps[-1] - stamps[0]) % (1 << 32) == pytest.approx(3 * 8000, abs=320)
     assert len(heard.pcm) / 16000 == pytest.approx(3.0, abs=0.05)
+    stop(a, b)
+
+
+@pytest.mark.parametrize("hold_up", [0.03, 0.06, 0.09])
+async def test_a_short_delay_of_the_loop_is_not_heard(hold_up: float) -> None:
+    a, b = pair()
+    heard = b.listen()
+    a.port.source = Tone(440.0)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimulatedLoop)
+    for _ in range(5):
+        await asyncio.sleep(1.013)
+        loop._now += hold_up
+    await asyncio.sleep(0.5)
+    stats = b.channel.playout.stats
+    assert (stats.stretched, stats.compressed, stats.concealed, stats.lost) == (0, 0, 0, 0)
+    assert stats.jitter < 0.001
+    assert detect_tones(bytes(heard.pcm[-16000:]), [440, 900], rate=8000) == [440]
+    stop(a, b)
+
+
+async def test_sender_reports_map_time_also_in_a_late_tick_and_within_a_packet() -> None:
+    a, b = pair(CodecSpec("pcmu", 0, 8000, ptime=60))
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimulatedLoop)
+    start, stamp = loop.time(), a.channel.sender.timestamp
+    reports = []
+
+    def report(now: float, timestamp: int) -> bytes:
+        reports.append((now - start, (timestamp - stamp) % (1 << 32)))
+        return original(now, timestamp)
+
+    original, a.channel.rtcp.report = a.channel.rtcp.report, report  # type: ignore[method-assign]
+    for _ in range(40):
+        await asyncio.sleep(0.5)
+        loop._now += 0.05
+    assert len(reports) > 10
+    assert [rtp / 8000 for _, rtp in reports] == pytest.approx([now for now, _ in reports], abs=0.001)
     stop(a, b)
 
 

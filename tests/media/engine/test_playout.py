@@ -295,6 +295,16 @@ def test_a_clock_that_is_off_by_100_ppm_leaves_no_gap_and_no_delay(ppm: int) -> 
     assert stats.stretched - stats.compressed == pytest.approx(900 * ppm * 1e-6 * 8000, abs=170)
 
 
+def test_a_pull_that_is_late_once_changes_nothing() -> None:
+    pcm = voice(1)
+    playout = Playout({PCMU: G711Decoder("pcmu")}.get)
+    heard = b""
+    for p in sent(pcm, start=0.0):
+        playout.put(PCMU, p.sequence, p.timestamp, False, p.payload, p.time)
+        heard += playout.pull(p.time + (0.019 if p.index % 10 else 0.0399))
+    assert heard == decoded(pcm)
+
+
 def test_a_burst_before_the_first_pull_does_not_stay_as_delay() -> None:
     line = Line()
     for p in sent(voice(1.0)):

@@ -86,6 +86,17 @@ def test_jitter_does_not_see_wraps_changes_of_codec_and_repeated_stamps() -> Non
     assert source.clock_rate == 48000
 
 
+def test_when_a_packet_came_that_was_read_late() -> None:
+    source = Source(1, 0, 0.0)
+    for n in range(10):
+        source.time(160 * n, 8000, 7.003 + 0.02 * n)
+    # Expected at 7.203; it came between the two times given.
+    assert source.arrival(1600, 8000, 7.19, 7.26) == pytest.approx(7.203)
+    assert source.arrival(1600, 8000, 7.21, 7.26) == 7.21
+    assert source.arrival(1600, 8000, 7.10, 7.20) == 7.20
+    assert source.arrival(1600, 16000, 7.10, 7.20) == 7.20  # another codec: nothing is known
+
+
 def test_stray_packets_of_others_change_nothing() -> None:
     sources, now, heard = Sources(), 0.0, 0
     rng = random.Random(3)
