@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-pytestmark = pytest.mark.realtime
+# All examples run at once, when the first test asks for what came of one.
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).parents[1]
 SPEECH = ROOT / "examples" / "audio" / "speech.wav"
@@ -113,6 +114,13 @@ the call is up
 found: srflx
 found: host, which is enough
 the call is up
+""",
+    "video": """\
+the peer refused video, and the call goes on: {'audio': 'sendrecv'}
+agreed: {'audio': 'sendrecv', 'video': 'recvonly'}
+bob shows 320 × 240, and it moves
+on hold: {'audio': 'sendonly', 'video': 'inactive'}
+without it: {'audio': 'sendrecv'}
 """,
     "digits": """\
 1 for 120 ms by INFO

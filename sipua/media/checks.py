@@ -202,4 +202,9 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "trickle_ice": (lambda value: value in ("half", "full", "off"), "must be half, full or off"),
     "silence_timeout": (_is_duration, "not a positive number of seconds"),
     "failure_timeout": (_is_duration, "not a positive number of seconds"),
+    "stats_interval": (
+        lambda value: value is None or _is_duration(value),
+        "not a positive number of seconds, or None for no events",
+    ),
+    "capture": (lambda value: value is None or isinstance(value, str | PathLike), "give a path, or None"),
 }

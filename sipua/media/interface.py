@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError
+from sipua.media.statistics import MediaStats
 
 if TYPE_CHECKING:
     import asyncio
@@ -172,37 +173,10 @@ class MediaOptions:
     """Seconds without a sign of life of the peer (RTP, RTCP, ICE consent) until it is ``disconnected``."""
     failure_timeout: float = 20.0
     """Seconds in ``disconnected`` after which the state is ``failed``."""
-
-
-@dataclass(frozen=True, slots=True)
-class MediaStats:
-    """Figures of one call's audio at one moment.
-
-    Counters start at 0 with the session. Bytes are those of RTP payload.
-    """
-
-    state: MediaState = "new"
-    codec: str | None = None
-    """``opus/48000``, ``PCMU/8000`` …; None before negotiation."""
-    direction: Direction | None = None
-    """What was negotiated, seen from this side."""
-    packets_sent: int = 0
-    bytes_sent: int = 0
-    packets_received: int = 0
-    bytes_received: int = 0
-    packets_lost: int = 0
-    """Of those the peer sent."""
-    packets_lost_remote: int = 0
-    """Of those we sent, by the peer's receiver reports."""
-    packets_discarded: int = 0
-    """Received and not played: unknown payload type, malformed."""
-    jitter: float = 0.0
-    """Interarrival jitter in seconds (:rfc:`3550#section-6.4.1`)."""
-    rtt: float | None = None
-    """Round trip in seconds from RTCP; None before the first report."""
-    local_candidate: str | None = None
-    remote_candidate: str | None = None
-    """The pair in use, as ``host 192.0.2.1:4000``."""
+    stats_interval: float | None = None
+    """Seconds between two ``stats`` events of the call; None: there are none."""
+    capture: str | Path | None = None
+    """Where the audio's RTP and RTCP, as they are before encryption, are written as pcap; None: nowhere."""
 
 
 class PcmStream(ABC):

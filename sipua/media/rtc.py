@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.media import internals, trickle
+from sipua.media.capture import PacketCapture
 from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
 from sipua.media.formats import codecs_negotiated
@@ -73,6 +74,8 @@ class RtcMedia(MediaSession):
         self._video_before: tuple[Section, ...] = ()
         self._record: AudioSink | None = as_sink(self.options.record)
         self._described: Leg | None = None  # whose candidates `_local` has
+        capture = self.options.capture
+        self._capture = PacketCapture(capture) if capture is not None else None
         self._watch = StepWatch(self._step_failed)
         self._closed: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -165,6 +168,8 @@ class RtcMedia(MediaSession):
         if check is not None:
             check()
         check_apart(source, self._record)
+        if self._capture is not None:
+            self._capture.check()
         video = as_video_source(options.video)
         if video is not None:
             video.check()
@@ -399,7 +404,14 @@ class RtcMedia(MediaSession):
     # --- legs ---------------------------------------------------------------------------------------------
 
     def _new_leg(self) -> Leg:
-        leg = Leg(self.options, self._audio, self._video, self._leg_state, self._leg_track)
+        leg = Leg(
+            self.options,
+            self._audio,
+            self._video,
+            self._leg_state,
+            self._leg_track,
+            capture=self._capture,
+        )
         leg.watch = self._watch
         gathering = leg.gathering
         gathering.on_found = lambda line: self._found(gathering, line)
@@ -504,6 +516,8 @@ class RtcMedia(MediaSession):
             self._leave(leg)
         if self._leaving:
             await asyncio.wait(self._leaving)
+        if self._capture is not None:
+            self._capture.close()
 
     def _start_recording(self) -> None:
         sink, self._record = self._record, None

@@ -79,9 +79,9 @@ def finish(
     if before is State.BYE_DELAYED or before is State.CANCELING:
         return  # what has to be sent is due already
     session._stop_work()
-    if before in ESTABLISHED:
+    if before in ESTABLISHED:  # answered, if not confirmed: it has ended, not failed
         say_why = _reason(status, phrase)
-        _set_ended(session, originator, cause or Cause.BYE, reason=reason)
+        session._set_over(events.Ended(originator, cause or Cause.BYE, None, reason))
         if session.status is State.BYE_DELAYED:
             session._bye_headers = say_why + headers
         else:
@@ -113,18 +113,6 @@ def fail(
     session._set_over(events.Failed(originator, cause, message, reason))
     if session.status is State.ENDED:
         session._set_gone()
-
-
-def _set_ended(
-    session: RTCSession,
-    originator: Originator,
-    cause: Cause,
-    message: Request | Response | None = None,
-    reason: str = "",
-) -> None:
-    """Tell that the call is over. One that was answered and never confirmed has ended, too."""
-    session._stop_work()
-    session._set_over(events.Ended(originator, cause, message, reason))
 
 
 def refuse(
@@ -184,7 +172,8 @@ def on_bye(session: RTCSession, request: Request) -> None:
     if before in ESTABLISHED:
         if session._transaction is not None:
             session._transaction.acknowledged()  # a BYE says that the 2xx has come, whatever became of the ACK
-        _set_ended(session, "remote", Cause.BYE, request, why)
+        session._stop_work()
+        session._set_over(events.Ended("remote", Cause.BYE, request, why))
         session._set_gone()
     elif before in (State.INCOMING, State.ANSWERING):
         response = refuse(session, 487)

@@ -667,6 +667,26 @@ async def test_call_that_cannot_be_sent_ends(monkeypatch: pytest.MonkeyPatch) ->
         assert not ua.sessions
 
 
+async def test_call_whose_bye_cannot_be_sent_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call = ua.call("bob")
+        wire.reply(await wire.request("INVITE"), 200, sdp=ANSWER)
+        await wire.request("ACK")
+        await call.wait_confirmed()
+
+        def broken(*args: Any, **options: Any) -> None:
+            raise RuntimeError("no way")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ua.endpoint, "send_request", broken)
+            call.terminate()
+        await call.wait_closed()
+        assert call.is_ended()
+        assert not ua.sessions
+        assert ua.counts()["dialogs"] == 0
+
+
 async def test_more_branches_than_anybody_listens_to() -> None:
     wire = Wire()
     async with user_agent(wire) as ua:

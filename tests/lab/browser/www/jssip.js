@@ -102,6 +102,14 @@ class JssipPhone extends Phone {
     return asked((done) => this.call_(which).unhold({}, done));
   }
 
+  // As a page does it: a track more in the connection, then a new offer.
+  addVideo(which) {
+    const call = this.call_(which);
+    const camera = this.audio.microphone({ video: true });
+    call.connection.addTrack(camera.getVideoTracks()[0], camera);
+    return asked((done) => call.renegotiate({}, done));
+  }
+
   // by: INFO or RFC 4733
   async dtmf(tones, by) {
     const transportType = by === 'INFO' ? 'INFO' : 'RFC2833';

@@ -1,6 +1,7 @@
 // What the phones on the two libraries have in common. A phone lives in a page of its own; the driver calls its methods.
 //
-// Commands:  call answer reject hangup hold unhold dtmf message refer referAttended listen heard stats stop
+// Commands:  call answer reject hangup hold unhold addVideo dtmf message refer referAttended listen heard picture stats
+//            stop
 // Events:    registered unregistered disconnected calling incoming progress confirmed ended failed hold unhold dtmf info
 //            message refer replaces notify tone
 //
@@ -98,8 +99,28 @@ export class Phone {
     return this.audio.heard(this.#track(this.connection(this.call_(which))));
   }
 
-  #track(connection) {
-    return connection.getReceivers().map(({ track }) => track).find(({ kind }) => kind === 'audio');
+  #track(connection, wanted = 'audio') {
+    return connection.getReceivers().map(({ track }) => track).find(({ kind }) => kind === wanted);
+  }
+
+  // The picture that the peer shows, within 15 s: width, height, and the colours (red, green, blue) in eighths of its
+  // width, a third from the top.
+  async picture(which) {
+    const player = document.createElement('video');
+    player.muted = true;
+    player.srcObject = new MediaStream([this.#track(this.connection(this.call_(which)), 'video')]);
+    player.play().catch(() => {}); // taken away before it began
+    for (let waited = 0; !player.videoWidth || player.readyState < 2; waited += 50) {
+      if (waited > 15000) throw new Error(`${this.user}: no picture within 15 s`);
+      await pause(50);
+    }
+    const { videoWidth: width, videoHeight: height } = player;
+    const paint = Object.assign(document.createElement('canvas'), { width, height }).getContext('2d');
+    paint.drawImage(player, 0, 0);
+    const eighths = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => Math.floor(((n + 0.5) * width) / 8));
+    const colours = eighths.map((x) => [...paint.getImageData(x, Math.floor(height / 3), 1, 1).data.slice(0, 3)]);
+    player.srcObject = null;
+    return { width, height, colours };
   }
 
   async stats(which) {
