@@ -421,6 +421,19 @@ class IceConnectionState:
 
 
 @dataclass(frozen=True, slots=True)
+class Stats:
+    """What the call's media has done so far, every `stats_interval` seconds (a media option).
+
+    `stats` is a :class:`sipua.media.MediaStats`, `previous` that of the last event, None in the first; `quality` is how
+    the peer sounded between the two (:class:`sipua.media.statistics.Quality`), None when nothing was heard.
+    """
+
+    stats: Any
+    previous: Any = None
+    quality: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """The peer's audio or video arrived: `track` is aiortc's remote track."""
 

@@ -23,6 +23,7 @@ from sipua.media.interface import (
     Utterance,
 )
 from sipua.media.signalling import SignallingOnlyMedia
+from sipua.media.statistics import MediumStats, Quality
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +39,10 @@ __all__ = [
     "MediaOptions",
     "MediaSession",
     "MediaStats",
+    "MediumStats",
     "OpusOptions",
     "Playback",
+    "Quality",
     "SignallingOnlyMedia",
     "Utterance",
     "default_media_factory",

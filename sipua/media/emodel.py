@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "CODEC_DELAYS",
@@ -97,14 +99,19 @@ def rating(connection: Connection) -> float:
 
 
 def _power(*levels: float) -> float:
-    return 10.0 * math.log10(sum(10.0 ** (level / 10.0) for level in levels))
+    return 10.0 * math.log10(math.fsum(math.pow(10.0, level / 10.0) for level in levels))
+
+
+def _soft(x: float, n: int) -> float:
+    """1 for a small `x`, `x` for a large one, the sharper between them the higher `n`."""
+    return math.pow(1.0 + math.pow(x, n), 1.0 / n)
 
 
 def _noise(c: Connection) -> float:
     """No (7.2): all noise, referred to the 0 dBr point."""
     olr = c.slr + c.rlr
     nos = c.ps - c.slr - c.ds - 100.0 + 0.004 * (c.ps - olr - c.ds - 14.0) ** 2
-    pre = c.pr + 10.0 * math.log10(1.0 + 10.0 ** ((10.0 - (c.stmr + c.dr)) / 10.0))
+    pre = c.pr + 10.0 * math.log10(1.0 + math.pow(10.0, (10.0 - (c.stmr + c.dr)) / 10.0))
     nor = c.rlr - 121.0 + pre + 0.008 * (pre - 35.0) ** 2
     return _power(c.nc, nos, nor, c.nfor + c.rlr)
 
@@ -112,22 +119,23 @@ def _noise(c: Connection) -> float:
 def _simultaneous(c: Connection, ro: float, noise: float) -> float:
     """Is (7.3): what spoils speech while it is spoken."""
     xolr = c.slr + c.rlr + 0.2 * (64.0 + noise - c.rlr)
-    iolr = 20.0 * ((1.0 + (xolr / 8.0) ** 8) ** 0.125 - xolr / 8.0)
+    iolr = 20.0 * (_soft(xolr / 8.0, 8) - xolr / 8.0)
     q = 37.0 - 15.0 * math.log10(c.qdu)
     g = 1.07 + 0.258 * q + 0.0602 * q * q
     y = (ro - 100.0) / 15.0 + 46.0 / 8.4 - g / 9.0
     z = 46.0 / 30.0 - g / 40.0
-    iq = 15.0 * math.log10(1.0 + 10.0**y + 10.0**z)
+    iq = 15.0 * math.log10(1.0 + math.pow(10.0, y) + math.pow(10.0, z))
     return iolr + _sidetone(c) + iq
 
 
 def _sidetone(c: Connection) -> float:
     """Ist (7.3): sidetone that is not right."""
-    stmro = -10.0 * math.log10(10.0 ** (-c.stmr / 10.0) + math.exp(-c.t / 4.0) * 10.0 ** (-c.telr / 10.0))
+    echo = math.exp(-c.t / 4.0) * math.pow(10.0, -c.telr / 10.0)
+    stmro = -10.0 * math.log10(math.pow(10.0, -c.stmr / 10.0) + echo)
     return (
-        12.0 * (1.0 + ((stmro - 13.0) / 6.0) ** 8) ** (1.0 / 8.0)
-        - 28.0 * (1.0 + ((stmro + 1.0) / 19.4) ** 35) ** (1.0 / 35.0)
-        - 13.0 * (1.0 + ((stmro - 3.0) / 33.0) ** 13) ** (1.0 / 13.0)
+        12.0 * _soft((stmro - 13.0) / 6.0, 8)
+        - 28.0 * _soft((stmro + 1.0) / 19.4, 35)
+        - 13.0 * _soft((stmro - 3.0) / 33.0, 13)
         + 29.0
     )
 
@@ -144,7 +152,7 @@ def _delayed(c: Connection, ro: float, noise: float) -> float:
         idte = (off / 2.0 + math.sqrt(off * off / 4.0 + 100.0) - 1.0) * (1.0 - math.exp(-c.t))
         if c.stmr > 20.0:
             idte = math.hypot(idte, _sidetone(c))
-    off = ro - 10.5 * (c.wepl + 7.0) * (c.tr + 1.0) ** -0.25
+    off = ro - 10.5 * (c.wepl + 7.0) / math.pow(c.tr + 1.0, 0.25)
     idle = off / 2.0 + math.sqrt(off * off / 4.0 + 169.0)
     return idte + idle + delay_impairment(c.ta)
 
@@ -157,7 +165,7 @@ def delay_impairment(ta: float) -> float:
     if ta <= 100.0:
         return 0.0
     x = math.log2(ta / 100.0)
-    return 25.0 * ((1.0 + x**6) ** (1.0 / 6.0) - 3.0 * (1.0 + (x / 3.0) ** 6) ** (1.0 / 6.0) + 2.0)
+    return 25.0 * (_soft(x, 6) - 3.0 * _soft(x / 3.0, 6) + 2.0)
 
 
 def effective_impairment(

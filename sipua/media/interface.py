@@ -23,12 +23,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError
+from sipua.media.statistics import MediaStats
 
 if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
     from sipua.bodies import TrickleFragment
+    from sipua.media.bridging import Bridge
+    from sipua.media.levels import LevelMeter
+    from sipua.media.recording import Recording
 
 __all__ = [
     "AUDIO_CODECS",
@@ -36,6 +40,7 @@ __all__ = [
     "PCM_RATES",
     "PTIMES",
     "Applied",
+    "AudioLevels",
     "AudioPort",
     "AudioReader",
     "AudioSink",
@@ -51,6 +56,7 @@ __all__ = [
     "MediaStats",
     "MediaStep",
     "OpusOptions",
+    "PcmChunk",
     "PcmStream",
     "Playback",
     "TrickleIce",
@@ -130,17 +136,22 @@ class MediaOptions:
     """What a call wants of its media. Every field has a default that works without a sound card or a network.
 
     `audio` is what the peer hears (None: silence; a path, an :class:`AudioSource`), `record` where what the
-    peer says is written (a path ending in ``.wav`` or ``.ogg``, an :class:`AudioSink`). With `echo` the
-    peer hears itself. `sipua.media.checks` says what values will do.
+    peer says is written (a path ending in ``.wav``, ``.ogg`` or ``.mp3``, an :class:`AudioSink`), or a
+    :class:`Recording` of either side or both. With `echo` the peer hears itself.
+    `sipua.media.checks` says what values will do.
 
     `video` is what the peer sees: a path, a :class:`VideoSource`, any aiortc MediaStreamTrack of kind video;
     True: nothing yet. None: no video at all, and what the peer offers of it is refused.
     """
 
     audio: AudioSource | str | Path | None = None
-    record: AudioSink | str | Path | None = None
+    record: AudioSink | Recording | str | Path | None = None
     echo: bool = False
     video: VideoSource | str | Path | bool | Any = None
+    hold_music: AudioSource | str | Path | None = None
+    """What a peer that is put on hold hears, instead of anything else; a path is played over and over."""
+    voice_activity: bool = False
+    """Whether to tell when either side begins and ceases to speak."""
     detect_dtmf: bool = False
     """Whether to look for DTMF tones in the peer's sound as well, for peers that send neither events nor INFO."""
     direction: Direction = "sendrecv"
@@ -172,37 +183,10 @@ class MediaOptions:
     """Seconds without a sign of life of the peer (RTP, RTCP, ICE consent) until it is ``disconnected``."""
     failure_timeout: float = 20.0
     """Seconds in ``disconnected`` after which the state is ``failed``."""
-
-
-@dataclass(frozen=True, slots=True)
-class MediaStats:
-    """Figures of one call's audio at one moment.
-
-    Counters start at 0 with the session. Bytes are those of RTP payload.
-    """
-
-    state: MediaState = "new"
-    codec: str | None = None
-    """``opus/48000``, ``PCMU/8000`` …; None before negotiation."""
-    direction: Direction | None = None
-    """What was negotiated, seen from this side."""
-    packets_sent: int = 0
-    bytes_sent: int = 0
-    packets_received: int = 0
-    bytes_received: int = 0
-    packets_lost: int = 0
-    """Of those the peer sent."""
-    packets_lost_remote: int = 0
-    """Of those we sent, by the peer's receiver reports."""
-    packets_discarded: int = 0
-    """Received and not played: unknown payload type, malformed."""
-    jitter: float = 0.0
-    """Interarrival jitter in seconds (:rfc:`3550#section-6.4.1`)."""
-    rtt: float | None = None
-    """Round trip in seconds from RTCP; None before the first report."""
-    local_candidate: str | None = None
-    remote_candidate: str | None = None
-    """The pair in use, as ``host 192.0.2.1:4000``."""
+    stats_interval: float | None = None
+    """Seconds between two ``stats`` events of the call; None: there are none."""
+    capture: str | Path | None = None
+    """Where the audio's RTP and RTCP, as they are before encryption, are written as pcap; None: nowhere."""
 
 
 class PcmStream(ABC):
@@ -328,7 +312,24 @@ class Utterance(ABC):
         """Wait until it is over. True when it was heard to its end, False when it was cleared."""
 
 
-class AudioReader(AsyncIterator[bytes]):
+@dataclass(frozen=True, slots=True)
+class AudioLevels:
+    """How loud both sides are, in dBov (:rfc:`6464`): 0 is the loudest there can be, -127 silence."""
+
+    heard: float
+    """What the peer says."""
+    said: float
+    """What it is sent."""
+
+
+class PcmChunk(bytes):
+    """PCM, and when it was heard."""
+
+    time: float = 0.0
+    """Of its first sample: the time of the event loop (`loop.time()`), as in :class:`Utterance`."""
+
+
+class AudioReader(AsyncIterator[PcmChunk]):
     """What the peer says, as 20 ms chunks of PCM. Ends with the call, or by `close`.
 
     At most `max_queued` seconds wait to be read; when the reader is slower than that, the oldest are
@@ -383,6 +384,55 @@ class AudioPort(ABC):
     @abstractmethod
     def unmute(self) -> None:
         """End `mute`."""
+
+    @property
+    @abstractmethod
+    def output_gain(self) -> float:
+        """Volume in dB of all that the peer is sent, 0 as it is; may be set at any time."""
+
+    @output_gain.setter
+    @abstractmethod
+    def output_gain(self, decibels: float) -> None: ...
+
+    @property
+    @abstractmethod
+    def input_gain(self) -> float:
+        """Volume in dB of what the peer says, for all who listen or record; may be set at any time."""
+
+    @input_gain.setter
+    @abstractmethod
+    def input_gain(self, decibels: float) -> None: ...
+
+    @abstractmethod
+    def hold_music(self, source: AudioSource | str | Path | None) -> None:
+        """Let the peer hear only this, for as long as it is on hold; what plays and what was written wait.
+
+        None: go on. `RTCSession.hold` and `unhold` do this when there is music.
+        """
+
+    @abstractmethod
+    def as_source(self) -> AudioSource:
+        """What the peer says, to be heard in another call: ``other.audio.play(call.audio.as_source())``.
+
+        Each listener hears it from then on; it ends with this call.
+        """
+
+    def bridge(self, other: AudioPort) -> Bridge:
+        """Let the peers of both calls hear each other, until the bridge is ended or one of the calls."""
+        from sipua.media.bridging import Bridge
+
+        return Bridge(self, other)
+
+    @abstractmethod
+    def record(self, recording: Recording | str | Path) -> Recording:
+        """Record from now on; a path means what the peer says. Raises MediaFileError.
+
+        Several recordings may go on at once. It ends by its `stop`, or with the call.
+        """
+
+    @abstractmethod
+    def meter(self) -> LevelMeter:
+        """Measure how loud both sides are, from now on until it is closed."""
 
     @abstractmethod
     def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
@@ -488,6 +538,8 @@ class Callbacks:
     """A step of the negotiation failed; the error is raised afterwards by what was called."""
     on_error: Callable[[MediaError], None] | None = None
     """Something that does not end the call, such as a recording that could not go on."""
+    on_voice: Callable[[Literal["remote", "local"], bool], None] | None = None
+    """A side, and whether it begins (True) or ceases to speak; with `MediaOptions.voice_activity`."""
     on_dtmf: Callable[[str, float, DtmfTransport], None] | None = None
     """Tone, duration in seconds, and how it came: each tone of the peer once, when it is over."""
 

@@ -30,11 +30,13 @@ __all__ = [
     "PRIVATE_PARTS",
     "Snapshot",
     "abandon",
+    "addresses",
     "ask_consent",
     "candidate_pair",
     "cname_of",
     "codecs_of",
     "current_direction",
+    "dtls_of",
     "dtls_role",
     "extensions_of",
     "feed_track",
@@ -91,6 +93,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_role",
         "_rtp_router",
         "_rx_srtp",
+        "_ssl",
         "_state",
         "_tx_srtp",
     ),
@@ -238,6 +241,16 @@ def dtls_role(transceiver: RTCRtpTransceiver) -> str | None:
     return {"client": "active", "server": "passive"}.get(role)
 
 
+def dtls_of(transceiver: RTCRtpTransceiver) -> tuple[str, str | None, str | None, str | None]:
+    """State, version and cipher of the DTLS below a transceiver, and the SRTP profile that it has settled."""
+    transport: Any = transceiver.receiver.transport
+    ssl = transport._ssl
+    if ssl is None or transport.state != "connected":
+        return transport.state, None, None, None
+    profile = ssl.get_selected_srtp_profile()
+    return transport.state, ssl.get_protocol_version_name(), ssl.get_cipher_name(), profile.decode() or None
+
+
 def impersonate(source: RTCPeerConnection, target: RTCPeerConnection) -> None:
     """Give a new connection the certificate of another one. To be called before it has a transceiver."""
     private: Any = target
@@ -365,6 +378,14 @@ def candidate_pair(connection: Any) -> tuple[str | None, str | None]:
             f"{remote.type} {remote.host}:{remote.port}",
         )
     return None, None
+
+
+def addresses(connection: Any) -> tuple[tuple[str, int], tuple[str, int]] | None:
+    """IP address and port of this side and of the peer, of the pair in use."""
+    for pair in connection._nominated.values():
+        local, remote = pair.local_candidate, pair.remote_candidate
+        return (local.host, local.port), (remote.host, remote.port)
+    return None
 
 
 def abandon(connection: Any) -> None:

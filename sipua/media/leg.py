@@ -17,25 +17,29 @@ from aiortc.sdp import candidate_from_sdp
 
 from sipua.errors import InvalidStateError, MediaNegotiationError
 from sipua.media import internals
+from sipua.media.capture import CapturingHandler, CapturingTransport
 from sipua.media.engine.channel import AudioChannel
 from sipua.media.gathering import Gathering
 from sipua.media.ice import SharedSockets
-from sipua.media.interface import MediaStats
+from sipua.media.legstats import LegStats
 from sipua.media.rtcstats import report_stats
 from sipua.media.srtp import SecureTransport
+from sipua.media.statistics import MediaStats
 from sipua.media.steps import StepWatch
 from sipua.media.video.line import VideoLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sipua.media.codecs import CodecSpec
+    from sipua.media.capture import PacketCapture
     from sipua.media.description import Section
+    from sipua.media.engine.channel import Transport
     from sipua.media.formats import NegotiatedAudio
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.numbering import Numbering
     from sipua.media.port import CallAudio
     from sipua.media.sdp import RemoteOffer
+    from sipua.media.srtp import PacketHandler
     from sipua.media.video.formats import AnsweredVideo
     from sipua.media.video.port import CallVideo
 
@@ -63,6 +67,7 @@ class Leg:
         on_track: Callable[[Leg, Any], None],
         *,
         base: Leg | None = None,
+        capture: PacketCapture | None = None,
     ) -> None:
         self.options = options
         self.state: MediaState = "new"
@@ -109,10 +114,12 @@ class Leg:
             self.sockets.lend(self._ice, base._ice)
         internals.replace_consent(self._ice, self._consent)
         internals.take_over_audio(self.transceiver)
-        self._transport = SecureTransport(self.transceiver.receiver.transport, self)
+        self._capture: PacketCapture | None = base._capture if base is not None else capture
+        self._transport, transport = self._secured()
         self.channel = AudioChannel(
-            self._transport, audio, options, internals.ssrc_of(self.transceiver), internals.cname_of(self.pc)
+            transport, audio, options, internals.ssrc_of(self.transceiver), internals.cname_of(self.pc)
         )
+        self._reader = LegStats(self.transceiver, self.channel, self.video)
         report_stats(self.transceiver, self.channel)
         self.pc.on("track", self._got_track)
         self.pc.on("connectionstatechange", self._connection_changed)
@@ -296,6 +303,19 @@ class Leg:
     def _feed(self, push: Callable[[bytes, int], None]) -> None:
         self.channel.listener = push
 
+    def _secured(self) -> tuple[SecureTransport, Transport]:
+        """The way of packets to the peer and back, and the end of it that takes ours."""
+        handler: PacketHandler = self
+        if self._capture is not None:
+            handler = CapturingHandler(self, self._capture, self._ends)
+        secure = SecureTransport(self.transceiver.receiver.transport, handler)
+        if self._capture is None:
+            return secure, secure
+        return secure, CapturingTransport(secure, self._capture, self._ends)
+
+    def _ends(self) -> tuple[tuple[str, int], tuple[str, int]] | None:
+        return internals.addresses(self._ice)
+
     def rtp(self, packet: bytes, now: float) -> None:
         """An authentic RTP packet of the peer."""
         self._heard = now
@@ -388,30 +408,8 @@ class Leg:
     def stats(self) -> MediaStats:
         """As they are now; after the end, as they were then."""
         if self._closing is None:
-            self._stats = self._read_stats()
+            self._stats = self._reader.read(self.state)
         return self._stats
-
-    def _read_stats(self) -> MediaStats:
-        channel = self.channel
-        sent, received = channel.counters.sent, channel.counters.received
-        source = channel.sources.current
-        local, remote = internals.candidate_pair(self._ice)
-        return MediaStats(
-            state=self.state,
-            codec=_spelled(channel.codec) if channel.codec is not None else None,
-            direction=internals.current_direction(self.transceiver),
-            packets_sent=sent.packets,
-            bytes_sent=sent.bytes,
-            packets_received=received.packets,
-            bytes_received=received.bytes,
-            packets_lost=channel.sources.lost,
-            packets_lost_remote=sent.lost,
-            packets_discarded=received.discarded,
-            jitter=source.jitter if source is not None else 0.0,
-            rtt=sent.round_trip.last,
-            local_candidate=local,
-            remote_candidate=remote,
-        )
 
     async def close(self) -> None:
         """End it. Takes two seconds at most, whatever a server does not answer."""
@@ -419,7 +417,7 @@ class Leg:
 
     def _begin_close(self, state: MediaState) -> asyncio.Task[None]:
         if self._closing is None:
-            self._stats = self._read_stats()
+            self._stats = self._reader.read(self.state)
             self._closing = self._loop.create_task(self._close(), name="sipua leg close")
         if state == "closed":
             self.state = "closed"
@@ -452,11 +450,6 @@ class Leg:
             await asyncio.wait({self._asking})
         if self.track is not None:
             self.track.stop()
-
-
-def _spelled(codec: CodecSpec) -> str:
-    name = codec.name if codec.name == "opus" else codec.name.upper()
-    return f"{name}/{codec.clock_rate}"
 
 
 def _refused(what: str, error: Exception) -> MediaNegotiationError:

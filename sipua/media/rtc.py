@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.media import internals, trickle
+from sipua.media.capture import PacketCapture
 from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
 from sipua.media.formats import codecs_negotiated
@@ -21,6 +22,7 @@ from sipua.media.gathering import parse_servers
 from sipua.media.interface import (
     Applied,
     AudioPort,
+    AudioSink,
     Direction,
     MediaOptions,
     MediaSession,
@@ -32,9 +34,10 @@ from sipua.media.leg import Leg
 from sipua.media.numbering import Numbering
 from sipua.media.outgoing import Outgoing
 from sipua.media.port import CallAudio
+from sipua.media.recording import Recording, as_recording
 from sipua.media.sdp import mend_answer, mend_offer
-from sipua.media.sinks import as_sink, check_apart
-from sipua.media.sources import as_source
+from sipua.media.sinks import check_apart
+from sipua.media.sources import as_source, hold_music
 from sipua.media.steps import StepWatch
 from sipua.media.video.formats import AnsweredVideo, VideoWish, read_answer
 from sipua.media.video.port import CallVideo
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from sipua.media.description import Section
     from sipua.media.formats import NegotiatedAudio
     from sipua.media.gathering import Gathering
-    from sipua.media.interface import AudioSink, DtmfTransport
+    from sipua.media.interface import DtmfTransport
 
 __all__ = ["RtcMedia"]
 
@@ -71,7 +74,14 @@ class RtcMedia(MediaSession):
         self._local: str | None = None
         self._agreed_local: str | None = None
         self._video_before: tuple[Section, ...] = ()
-        self._record: AudioSink | None = as_sink(self.options.record)
+        record = self.options.record
+        self._record: AudioSink | Recording | None = (
+            record if record is None or isinstance(record, AudioSink) else as_recording(record)
+        )
+        if self.options.voice_activity:
+            self._audio.detect_voice(self._tell_voice)
+        capture = self.options.capture
+        self._capture = PacketCapture(capture) if capture is not None else None
         self._watch = StepWatch(self._step_failed)
         self._closed: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -164,6 +174,11 @@ class RtcMedia(MediaSession):
         if check is not None:
             check()
         check_apart(source, self._record)
+        music = hold_music(options.hold_music)
+        if music is not None:
+            music.check()
+        if self._capture is not None:
+            self._capture.check()
         video = as_video_source(options.video)
         if video is not None:
             video.check()
@@ -396,7 +411,14 @@ class RtcMedia(MediaSession):
     # --- legs ---------------------------------------------------------------------------------------------
 
     def _new_leg(self) -> Leg:
-        leg = Leg(self.options, self._audio, self._video, self._leg_state, self._leg_track)
+        leg = Leg(
+            self.options,
+            self._audio,
+            self._video,
+            self._leg_state,
+            self._leg_track,
+            capture=self._capture,
+        )
         leg.watch = self._watch
         gathering = leg.gathering
         gathering.on_found = lambda line: self._found(gathering, line)
@@ -501,13 +523,19 @@ class RtcMedia(MediaSession):
             self._leave(leg)
         if self._leaving:
             await asyncio.wait(self._leaving)
+        await self._audio.wait_recorded()
+        if self._capture is not None:
+            self._capture.close()
 
     def _start_recording(self) -> None:
         sink, self._record = self._record, None
         if sink is None:
             return
         try:
-            self._audio.add_sink(sink)
+            if isinstance(sink, Recording):
+                self._audio.record(sink)
+            else:
+                self._audio.add_sink(sink)
         except MediaError as error:
             self._tell_error(error)
 
@@ -516,6 +544,10 @@ class RtcMedia(MediaSession):
             self._state = state
             if self.callbacks.on_state is not None:
                 self.callbacks.on_state(state)
+
+    def _tell_voice(self, side: Literal["remote", "local"], speaks: bool) -> None:
+        if self.callbacks.on_voice is not None:
+            self.callbacks.on_voice(side, speaks)
 
     def _tell_dtmf(self, tone: str, duration: float, transport: DtmfTransport) -> None:
         if self.callbacks.on_dtmf is not None:

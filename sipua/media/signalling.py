@@ -26,6 +26,8 @@ from sipua.media.interface import (
     MediaSession,
     MediaState,
     MediaStats,
+    PcmChunk,
+    PcmStream,
     Playback,
     Utterance,
     VideoPort,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sipua.bodies import TrickleFragment
+    from sipua.media.levels import LevelMeter
+    from sipua.media.recording import Recording
 
 __all__ = ["SignallingOnlyMedia", "SilentAudioPort"]
 
@@ -484,6 +488,7 @@ class SilentAudioPort(AudioPort):
         self._source: AudioSource | None = None
         self._playback: Playback | None = None
         self._muted = False
+        self._gains = 0.0, 0.0
         self._ends: list[Callable[[], None]] = []
 
     @property
@@ -518,6 +523,47 @@ class SilentAudioPort(AudioPort):
     def unmute(self) -> None:
         """Only noted."""
         self._muted = False
+
+    @property
+    def output_gain(self) -> float:
+        """As it was set."""
+        return self._gains[0]
+
+    @output_gain.setter
+    def output_gain(self, decibels: float) -> None:
+        self._gains = decibels, self._gains[1]
+
+    @property
+    def input_gain(self) -> float:
+        """As it was set."""
+        return self._gains[1]
+
+    @input_gain.setter
+    def input_gain(self, decibels: float) -> None:
+        self._gains = self._gains[0], decibels
+
+    def hold_music(self, source: AudioSource | str | Path | None) -> None:
+        """Nobody hears it."""
+
+    def as_source(self) -> AudioSource:
+        """A source that is never heard."""
+        return _NothingHeard()
+
+    def record(self, recording: Recording | str | Path) -> Recording:
+        """Accepted; no file is made."""
+        from sipua.media.recording import as_recording
+
+        if self._closed:
+            raise InvalidStateError("record", "closed")
+        made = as_recording(recording)
+        self._ends.append(made.stop)
+        return made
+
+    def meter(self) -> LevelMeter:
+        """Both sides are silent."""
+        from sipua.media.levels import LevelMeter
+
+        return LevelMeter(lambda meter: None)
 
     def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
         """Accepted and never opened or written to."""
@@ -565,6 +611,16 @@ class _Unheard(Utterance):
 
     async def wait(self) -> bool:
         return False
+
+
+class _NothingHeard(AudioSource):
+    def open(self, rate: int) -> PcmStream:
+        return _EndedStream()
+
+
+class _EndedStream(PcmStream):
+    def read(self, samples: int) -> bytes:
+        return b""
 
 
 class _Nowhere(AudioSink):
@@ -622,7 +678,7 @@ class _SilentReader(AudioReader):
     def __init__(self) -> None:
         self._over = asyncio.Event()
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> PcmChunk:
         await self._over.wait()
         raise StopAsyncIteration
 

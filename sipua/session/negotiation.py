@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from sipua import events
 from sipua.errors import MediaFileError
 from sipua.events import Cause, Originator
-from sipua.session import dtmf, terminate, trickle
+from sipua.session import dtmf, statistics, terminate, trickle
 from sipua.session.states import Event, State, allowed
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def watch_media(session: RTCSession, media: MediaSession) -> None:
     media.callbacks.on_track = lambda kind, track: session.emit("track", events.Track(kind, track))
     media.callbacks.on_error = on_error
     media.callbacks.on_dtmf = lambda *tone: dtmf.receive(session, *tone)
+    statistics.begin(session, media)
 
 
 def path_failed(session: RTCSession) -> None:

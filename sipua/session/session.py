@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from sipua import events
 from sipua.emitter import Emitter
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from sipua.emitter import Handler
     from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats, VideoPort
+    from sipua.media.statistics import Medium, MediumStats
     from sipua.passport.interface import Signer
     from sipua.session.host import SentRequest, SessionHost
     from sipua.session.subscriber import ReferSubscriber
@@ -95,6 +96,7 @@ class RTCSession(Identities, Mailbox, Emitter):
             "replaces",
             "redirect",
             "notify",
+            "stats",
         }
     )
 
@@ -208,14 +210,23 @@ class RTCSession(Identities, Mailbox, Emitter):
         """aiortc's RTCPeerConnection; None before there is one, and with signalling-only media."""
         return self._media.connection if self._media is not None else None
 
-    def stats(self) -> MediaStats:
-        """The figures of the call's audio at this moment.
+    @overload
+    def stats(self) -> MediaStats: ...
+    @overload
+    def stats(self, selector: Medium) -> MediumStats | None: ...
+    def stats(self, selector: Medium | None = None) -> MediaStats | MediumStats | None:
+        """The figures of the call's media at this moment; after its end, those of the end. Cheap.
 
+        :param selector: ``"audio"`` or ``"video"``: of that medium alone, None when there is none of it.
         :raises InvalidStateError: an incoming call that was not answered yet.
+        :raises ValueError: no such medium.
         """
+        if selector not in (None, "audio", "video"):
+            raise ValueError(f"no such medium: {selector!r}")
         if self._media is None:
             raise InvalidStateError("stats", self._state.value)
-        return self._media.stats()
+        stats = self._media.stats()
+        return stats if selector is None else stats[selector]
 
     def is_in_progress(self) -> bool:
         """Neither answered nor over."""

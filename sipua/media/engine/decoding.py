@@ -110,6 +110,11 @@ class StreamDecoder:
         self._noise = None
         return self._concealer.merge(pcm)
 
+    @property
+    def may_recover(self) -> bool:
+        """Whether payloads of this codec may carry in-band error correction."""
+        return self._decoder is not None and type(self._decoder).recover is not AudioDecoder.recover
+
     def recover(self, payload_type: int, payload: bytes, samples: int) -> bytes | None:
         """The samples before this payload out of it, by in-band error correction."""
         if payload_type != self.payload_type or self._decoder is None:

@@ -42,6 +42,8 @@ class DelayEstimator:
         "_current",
         "_last",
         "_previous",
+        "_reserve",
+        "_reserved_until",
         "_since",
         "_total",
         "_weight",
@@ -63,6 +65,8 @@ class DelayEstimator:
         self._weight = 1.0
         self._total = 0.0
         self._count = 0
+        self._reserve = 0.0
+        self._reserved_until = 0.0
         self.target = self.min_delay
         self.jitter = 0.0
         self._last: float | None = None
@@ -98,7 +102,14 @@ class DelayEstimator:
         self._count += 1
         # The one that is late counts at once.
         if self._count >= _REFRESH or place * _BIN > self.target:
+            if self._reserve and now > self._reserved_until:
+                self._reserve = 0.0
             self._aim()
+
+    def reserve(self, seconds: float, until: float) -> None:
+        """Aim at so much more delay than arrivals ask for, for a while."""
+        self._reserve = seconds
+        self._reserved_until = until
 
     def _turn(self, transit: float, now: float) -> None:
         self._previous, self._current = self._current, transit
@@ -116,7 +127,7 @@ class DelayEstimator:
             if beyond > allowed:
                 break
             place -= 1
-        self.target = min(max(place * _BIN, self.min_delay), self.max_delay)
+        self.target = min(max(place * _BIN, self.min_delay) + self._reserve, self.max_delay)
         if self._weight > _HEAVY:
             self._bins = [weight / _HEAVY for weight in self._bins]
             self._total /= _HEAVY

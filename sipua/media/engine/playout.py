@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sipua.media.engine.decoding import StreamDecoder
 from sipua.media.engine.jitter import DelayEstimator, Packet, PacketBuffer
+from sipua.media.engine.patience import Patience
 from sipua.media.engine.stretch import compress, expand
 from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, samples_per_frame, silence
 
@@ -138,6 +139,7 @@ class Playout:
         # When the delay may be changed again, and when it was last found to be too long.
         self._next_change = 0.0
         self._excess_at = float("-inf")
+        self._patience = Patience(self._delays)
         self._now = 0.0
 
     @property
@@ -319,6 +321,8 @@ class Playout:
         buffer = self._buffer
         gap = packet[0] - self._cursor
         missing = buffer.missing_before(number)
+        if self._starving and missing == 1 and self._sound.may_recover:
+            self._patience.missed(self._now)
         self._concealed += round(self._starving * self.rate)
         self._starving = 0.0
         pause = gap > missing * self._units(_LONGEST_PACKET)
@@ -326,8 +330,9 @@ class Playout:
             self._lose(missing)
             buffer.drop_before(number)
             return b""
-        if missing == 1 and not pause:
+        if missing == 1 and not pause and self._sound.may_recover:
             pcm = self._sound.recover(packet[1], packet[2], self._samples(gap))
+            self._patience.tried(pcm is not None, self._now)
             if pcm is not None:
                 self._lost += 1
                 self._recovered += 1

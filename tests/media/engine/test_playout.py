@@ -520,3 +520,14 @@ def test_otherwise_the_decoder_conceals() -> None:
     playout = redundant(decoder, lambda n: n in (20, 30, 31))
     assert decoder.calls.count("conceal 960") == 3
     assert (playout.stats.recovered, playout.stats.lost, playout.stats.concealed) == (0, 3, 3 * 960)
+
+
+def test_losses_that_go_on_are_recovered_although_the_delay_was_too_short_for_that_at_first() -> None:
+    decoder = Redundant()
+    playout = Playout({111: decoder}.get)
+    for n in range(1000):
+        if n % 20 != 10:
+            playout.put(111, n, n * 960, False, bytes([n & 255, n - 1 & 255]), n * 0.02)
+        playout.pull(n * 0.02 + 0.015)
+    assert (playout.stats.lost, playout.stats.recovered) == (50, 47)
+    assert playout.stats.delay < 0.06
