@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     )
     from sipua.events import Cause
     from sipua.media import SignallingOnlyMedia
+    from sipua.media.conference import Conference
     from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile
     from sipua.media.sources import AudioFile, Pcm, Silence, Tone
     from sipua.media.video.sources import TestPattern, VideoFile
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Cause": "sipua.events",
     "SignallingOnlyMedia": "sipua.media",
+    "Conference": "sipua.media.conference",
     **dict.fromkeys(("NullSink", "OggFile", "PcmCallback", "WavFile"), "sipua.media.sinks"),
     **dict.fromkeys(("AudioFile", "Pcm", "Silence", "Tone"), "sipua.media.sources"),
     **dict.fromkeys(("IdentityCheck", "IdentityStatus"), "sipua.passport.interface"),
@@ -110,6 +112,7 @@ __all__ = [
     "Cause",
     "CertificateDirectory",
     "CertificateError",
+    "Conference",
     "Configuration",
     "ConfigurationError",
     "ConnectFailed",

@@ -108,6 +108,13 @@ bob: unhold, by local
 call outgoing sip:bob@example.com (confirmed): renegotiate: INVITE: 488 Not Acceptable Here
 refused with 488, and the call goes on: True
 """,
+    "ice": """\
+found: host
+the call is up
+found: srflx
+found: host, which is enough
+the call is up
+""",
     "video": """\
 the peer refused video, and the call goes on: {'audio': 'sendrecv'}
 agreed: {'audio': 'sendrecv', 'video': 'recvonly'}

@@ -226,15 +226,22 @@ def clock(seconds: float) -> str:
 
 
 def figures(stats: MediaStats | None) -> str:
-    """Codec, packets and loss, for people."""
+    """Codec, packets, loss, and how it sounded, for people."""
     if stats is None:
         return ""
     expected = stats.packets_received + stats.packets_lost
     share = f" ({100 * stats.packets_lost / expected:.1f} %)" if stats.packets_lost and expected else ""
     return (
         f"{stats.codec or 'no codec'}  sent {stats.packets_sent}  received {stats.packets_received}  "
-        f"lost {stats.packets_lost}{share}"
+        f"lost {stats.packets_lost}{share}{_sound(stats)}"
     )
+
+
+def _sound(stats: MediaStats) -> str:
+    if stats.mos is None:
+        return ""
+    trip = f"  round trip {1000 * stats.rtt:.0f} ms" if stats.rtt is not None else ""
+    return f"  jitter {1000 * stats.jitter:.0f} ms{trip}  MOS {stats.mos:.1f}"
 
 
 def stats_fields(stats: MediaStats) -> dict[str, Any]:
@@ -245,6 +252,9 @@ def stats_fields(stats: MediaStats) -> dict[str, Any]:
         "packets_sent": stats.packets_sent,
         "packets_received": stats.packets_received,
         "packets_lost": stats.packets_lost,
+        "packets_discarded": stats.packets_discarded,
         "jitter": round(stats.jitter, 6),
         "rtt": stats.rtt,
+        "r_factor": round(stats.quality.r_factor, 1) if stats.quality is not None else None,
+        "mos": round(stats.quality.mos, 2) if stats.quality is not None else None,
     }

@@ -25,6 +25,7 @@ from sipua.media.interface import (
     OpusOptions,
     VideoSource,
 )
+from sipua.media.recording import Recording
 
 __all__ = ["check_option", "check_options", "make_options"]
 
@@ -160,9 +161,14 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "give a path, None, or a source such as AudioFile, Tone, Silence or Pcm",
     ),
     "record": (
-        lambda value: value is None or isinstance(value, AudioSink | str | PathLike),
-        "give a path, None, or a sink such as WavFile or OggFile",
+        lambda value: value is None or isinstance(value, AudioSink | Recording | str | PathLike),
+        "give a path, None, a Recording, or a sink such as WavFile or OggFile",
     ),
+    "hold_music": (
+        lambda value: value is None or isinstance(value, AudioSource | str | PathLike),
+        "give a path, None, or a source such as AudioFile or Tone",
+    ),
+    "voice_activity": (_is_bool, "neither True nor False"),
     "echo": (_is_bool, "neither True nor False"),
     "detect_dtmf": (_is_bool, "neither True nor False"),
     "video": (

@@ -86,6 +86,8 @@ class Gathering:
         self.trickles = False
         """Whether the connection begins with what is there at once, and the rest follows (:rfc:`8838`)."""
         self.is_complete = False
+        self.candidates: list[str] = []
+        """The ``candidate:…`` lines that are known by now, in the order in which they were found."""
         self.on_found: Callable[[str], None] | None = None
         """Gets each ``candidate:…`` line as soon as it is known."""
         self.on_complete: Callable[[], None] | None = None
@@ -105,11 +107,6 @@ class Gathering:
         self._add_remote_candidate = connection.add_remote_candidate
         connection.gather_candidates = self._gather
         connection.add_remote_candidate = self._add_remote
-
-    @property
-    def candidates(self) -> list[str]:
-        """The ``candidate:…`` lines that are known by now, in the order in which they were found."""
-        return [_line(candidate) for candidate in self._connection._local_candidates]
 
     def stop(self) -> None:
         """Wait for no server any longer: what there is is all."""
@@ -196,8 +193,10 @@ class Gathering:
         if any(_meaning(candidate) == _meaning(other) for other in known):  # RFC 8445 section 5.1.3
             return
         known.append(candidate)
+        line = f"candidate:{candidate.to_sdp()}"
+        self.candidates.append(line)
         if self.on_found is not None:
-            self.on_found(_line(candidate))
+            self.on_found(line)
 
     def _settle(self) -> None:
         if self.trickles and self._connection._local_candidates:
@@ -244,10 +243,6 @@ class Gathering:
 def _meaning(candidate: Candidate) -> tuple[Any, ...]:
     c = candidate
     return (c.type, c.host, c.port, c.related_address, c.related_port)
-
-
-def _line(candidate: Candidate) -> str:
-    return f"candidate:{candidate.to_sdp()}"
 
 
 def _version(address: str) -> int:

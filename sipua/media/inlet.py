@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 from sipua.errors import MediaError, MediaFileError
-from sipua.media.interface import PCM_RATES, AudioReader, AudioSink
+from sipua.media.interface import PCM_RATES, AudioReader, AudioSink, PcmChunk
 from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, Resampler, duration, samples_per_frame
+from sipua.media.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +25,6 @@ __all__ = ["EchoPath", "Inlet", "PcmReader"]
 
 logger = logging.getLogger(__name__)
 
-# Ticks that are late by less than this, in seconds, are made up for; what is missing beyond is a hole.
-_SLACK = 0.15
-
 
 class Inlet:
     """Gives decoded audio to sinks."""
@@ -33,8 +32,8 @@ class Inlet:
     def __init__(self, on_error: Callable[[MediaError], None], clock: Callable[[], float]) -> None:
         self._sinks: list[AudioSink] = []
         self._on_error = on_error
-        self._clock = clock
-        self._heard_until: float | None = None
+        self._timeline = Timeline(clock)
+        self.closed = False
 
     def __bool__(self) -> bool:
         return bool(self._sinks)
@@ -49,7 +48,7 @@ class Inlet:
         sink.open()
         if not self._sinks:
             # Nobody was told what was said before.
-            self._heard_until = None
+            self._timeline.restart()
         self._sinks.append(sink)
 
     def remove(self, sink: AudioSink) -> None:
@@ -60,18 +59,14 @@ class Inlet:
 
     def push(self, pcm: bytes, rate: int) -> None:
         """What was heard in this tick."""
-        now = self._clock()
-        if self._heard_until is None:
-            self._heard_until = now
-        hole = now - self._heard_until
-        if hole > _SLACK:
+        hole = self._timeline.step(duration(pcm, rate))
+        if hole:
             self._fill(hole, rate)
-            self._heard_until = now
         self._give(pcm, rate)
-        self._heard_until += duration(pcm, rate)
 
     def close(self) -> None:
         """Close all sinks."""
+        self.closed = True
         sinks, self._sinks = self._sinks, []
         for sink in sinks:
             self._finish(sink)
@@ -108,7 +103,13 @@ class Inlet:
 class PcmReader(AudioReader, AudioSink):
     """A sink that an application reads from, in chunks of 20 ms."""
 
-    def __init__(self, rate: int, max_queued: float, detach: Callable[[AudioSink], None]) -> None:
+    def __init__(
+        self,
+        rate: int,
+        max_queued: float,
+        detach: Callable[[AudioSink], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         if rate not in PCM_RATES:
             raise ValueError(f"rate={rate!r}: must be one of {', '.join(map(str, PCM_RATES))} Hz")
         if not max_queued >= FRAME_DURATION:
@@ -120,11 +121,12 @@ class PcmReader(AudioReader, AudioSink):
         self._detach = detach
         self._resampler: Resampler | None = None
         self._partial = bytearray()
-        self._chunks: deque[bytes] = deque()
+        self._clock = clock
+        self._chunks: deque[PcmChunk] = deque()
         self._changed = asyncio.Event()
         self._over = False
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> PcmChunk:
         while not self._chunks:
             if self._over:
                 raise StopAsyncIteration
@@ -136,12 +138,17 @@ class PcmReader(AudioReader, AudioSink):
         """Queue; the oldest go when there is no room."""
         if self._resampler is None or self._resampler.source_rate != rate:
             self._resampler = Resampler(rate, self.rate)
+        # The tick is now; what was left of those before comes first.
+        began = self._clock() - duration(self._partial, self.rate)
         self._partial += self._resampler(pcm)
         while len(self._partial) >= self._chunk_bytes:
             if len(self._chunks) >= self._limit:
                 self._chunks.popleft()
                 self.dropped += 1
-            self._chunks.append(bytes(self._partial[: self._chunk_bytes]))
+            chunk = PcmChunk(self._partial[: self._chunk_bytes])
+            chunk.time = began
+            began += FRAME_DURATION
+            self._chunks.append(chunk)
             del self._partial[: self._chunk_bytes]
         self._changed.set()
 
@@ -167,6 +174,7 @@ class EchoPath(AudioSink):
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._rate = 0
+        self.closed = False
         self._resampler: Resampler | None = None
         self._primed = False
         self._reads = 0
@@ -203,6 +211,10 @@ class EchoPath(AudioSink):
         pcm = bytes(self._buffer[:frame])
         del self._buffer[:frame]
         return pcm
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self.closed = True
 
     def _review(self, held: int, frame: int) -> None:
         self._least = min(self._least, held)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sipua.bodies import TrickleFragment
+    from sipua.media.bridging import Bridge
+    from sipua.media.levels import LevelMeter
+    from sipua.media.recording import Recording
 
 __all__ = [
     "AUDIO_CODECS",
@@ -37,6 +40,7 @@ __all__ = [
     "PCM_RATES",
     "PTIMES",
     "Applied",
+    "AudioLevels",
     "AudioPort",
     "AudioReader",
     "AudioSink",
@@ -52,6 +56,7 @@ __all__ = [
     "MediaStats",
     "MediaStep",
     "OpusOptions",
+    "PcmChunk",
     "PcmStream",
     "Playback",
     "TrickleIce",
@@ -131,17 +136,22 @@ class MediaOptions:
     """What a call wants of its media. Every field has a default that works without a sound card or a network.
 
     `audio` is what the peer hears (None: silence; a path, an :class:`AudioSource`), `record` where what the
-    peer says is written (a path ending in ``.wav`` or ``.ogg``, an :class:`AudioSink`). With `echo` the
-    peer hears itself. `sipua.media.checks` says what values will do.
+    peer says is written (a path ending in ``.wav``, ``.ogg`` or ``.mp3``, an :class:`AudioSink`), or a
+    :class:`Recording` of either side or both. With `echo` the peer hears itself.
+    `sipua.media.checks` says what values will do.
 
     `video` is what the peer sees: a path, a :class:`VideoSource`, any aiortc MediaStreamTrack of kind video;
     True: nothing yet. None: no video at all, and what the peer offers of it is refused.
     """
 
     audio: AudioSource | str | Path | None = None
-    record: AudioSink | str | Path | None = None
+    record: AudioSink | Recording | str | Path | None = None
     echo: bool = False
     video: VideoSource | str | Path | bool | Any = None
+    hold_music: AudioSource | str | Path | None = None
+    """What a peer that is put on hold hears, instead of anything else; a path is played over and over."""
+    voice_activity: bool = False
+    """Whether to tell when either side begins and ceases to speak."""
     detect_dtmf: bool = False
     """Whether to look for DTMF tones in the peer's sound as well, for peers that send neither events nor INFO."""
     direction: Direction = "sendrecv"
@@ -302,7 +312,24 @@ class Utterance(ABC):
         """Wait until it is over. True when it was heard to its end, False when it was cleared."""
 
 
-class AudioReader(AsyncIterator[bytes]):
+@dataclass(frozen=True, slots=True)
+class AudioLevels:
+    """How loud both sides are, in dBov (:rfc:`6464`): 0 is the loudest there can be, -127 silence."""
+
+    heard: float
+    """What the peer says."""
+    said: float
+    """What it is sent."""
+
+
+class PcmChunk(bytes):
+    """PCM, and when it was heard."""
+
+    time: float = 0.0
+    """Of its first sample: the time of the event loop (`loop.time()`), as in :class:`Utterance`."""
+
+
+class AudioReader(AsyncIterator[PcmChunk]):
     """What the peer says, as 20 ms chunks of PCM. Ends with the call, or by `close`.
 
     At most `max_queued` seconds wait to be read; when the reader is slower than that, the oldest are
@@ -357,6 +384,55 @@ class AudioPort(ABC):
     @abstractmethod
     def unmute(self) -> None:
         """End `mute`."""
+
+    @property
+    @abstractmethod
+    def output_gain(self) -> float:
+        """Volume in dB of all that the peer is sent, 0 as it is; may be set at any time."""
+
+    @output_gain.setter
+    @abstractmethod
+    def output_gain(self, decibels: float) -> None: ...
+
+    @property
+    @abstractmethod
+    def input_gain(self) -> float:
+        """Volume in dB of what the peer says, for all who listen or record; may be set at any time."""
+
+    @input_gain.setter
+    @abstractmethod
+    def input_gain(self, decibels: float) -> None: ...
+
+    @abstractmethod
+    def hold_music(self, source: AudioSource | str | Path | None) -> None:
+        """Let the peer hear only this, for as long as it is on hold; what plays and what was written wait.
+
+        None: go on. `RTCSession.hold` and `unhold` do this when there is music.
+        """
+
+    @abstractmethod
+    def as_source(self) -> AudioSource:
+        """What the peer says, to be heard in another call: ``other.audio.play(call.audio.as_source())``.
+
+        Each listener hears it from then on; it ends with this call.
+        """
+
+    def bridge(self, other: AudioPort) -> Bridge:
+        """Let the peers of both calls hear each other, until the bridge is ended or one of the calls."""
+        from sipua.media.bridging import Bridge
+
+        return Bridge(self, other)
+
+    @abstractmethod
+    def record(self, recording: Recording | str | Path) -> Recording:
+        """Record from now on; a path means what the peer says. Raises MediaFileError.
+
+        Several recordings may go on at once. It ends by its `stop`, or with the call.
+        """
+
+    @abstractmethod
+    def meter(self) -> LevelMeter:
+        """Measure how loud both sides are, from now on until it is closed."""
 
     @abstractmethod
     def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
@@ -462,6 +538,8 @@ class Callbacks:
     """A step of the negotiation failed; the error is raised afterwards by what was called."""
     on_error: Callable[[MediaError], None] | None = None
     """Something that does not end the call, such as a recording that could not go on."""
+    on_voice: Callable[[Literal["remote", "local"], bool], None] | None = None
+    """A side, and whether it begins (True) or ceases to speak; with `MediaOptions.voice_activity`."""
     on_dtmf: Callable[[str, float, DtmfTransport], None] | None = None
     """Tone, duration in seconds, and how it came: each tone of the peer once, when it is over."""
 

@@ -7,26 +7,31 @@ branch in use tells what was `heard` and then what was `said`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from sipua.errors import InvalidStateError, MediaError
+from sipua.media.bridging import HeardSource
 from sipua.media.dtmf.call import CallDtmf
 from sipua.media.dtmf.detector import DtmfSink
-from sipua.media.inlet import EchoPath, Inlet, PcmReader
+from sipua.media.fades import Gain
+from sipua.media.inlet import Inlet, PcmReader
 from sipua.media.interface import (
     AudioPort,
     AudioReader,
     AudioSink,
     AudioSource,
-    PcmStream,
     Playback,
     Utterance,
 )
+from sipua.media.levels import LevelMeter, VoiceTap
 from sipua.media.outlet import Outlet
-from sipua.media.pcm import SAMPLE_BYTES, samples_per_frame, silence
+from sipua.media.pcm import samples_per_frame, silence
+from sipua.media.recording import Recording, as_recording
 from sipua.media.sinks import as_sink, check_apart
-from sipua.media.sources import as_source
+from sipua.media.sources import as_source, hold_music
+from sipua.media.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["AudioTap", "CallAudio"]
 
 logger = logging.getLogger(__name__)
+
+# Seconds that the end of a call waits for a disk.
+_DISK_TIMEOUT = 5.0
 
 
 class AudioTap(Protocol):
@@ -55,6 +63,9 @@ class CallAudio(AudioPort):
         self.outlet = Outlet(on_error, self.dtmf.inband.replace, clock)
         self.inlet = Inlet(on_error, clock)
         self._on_error = on_error
+        self._clock = clock
+        self._input_gain = Gain()
+        self._recordings: list[Recording] = []
         self._taps: list[AudioTap] = []
         self._heard: tuple[bytes, int] | None = None
         self._closed = False
@@ -68,6 +79,7 @@ class CallAudio(AudioPort):
 
     def heard(self, pcm: bytes, rate: int) -> None:
         """What the peer said in this tick."""
+        pcm = self._input_gain(pcm)
         if self.inlet:
             self.inlet.push(pcm, rate)
         self._heard = (pcm, rate)
@@ -123,6 +135,8 @@ class CallAudio(AudioPort):
             source.check()
             for sink in self.inlet.sinks:
                 check_apart(source, sink)
+            for recording in self._recordings:
+                check_apart(source, recording if not recording.closed else None)
         return source
 
     @property
@@ -137,6 +151,65 @@ class CallAudio(AudioPort):
     def unmute(self) -> None:
         """Send sound again."""
         self.outlet.muted = False
+
+    @property
+    def output_gain(self) -> float:
+        """Of the outlet."""
+        return self.outlet.gain.decibels
+
+    @output_gain.setter
+    def output_gain(self, decibels: float) -> None:
+        self.outlet.gain.decibels = decibels
+
+    @property
+    def input_gain(self) -> float:
+        """Of all that is heard."""
+        return self._input_gain.decibels
+
+    @input_gain.setter
+    def input_gain(self, decibels: float) -> None:
+        self._input_gain.decibels = decibels
+
+    def hold_music(self, source: AudioSource | str | Path | None) -> None:
+        """Play it over everything else."""
+        music = hold_music(source)
+        if music is not None:
+            music.check()
+        self.outlet.hold(music)
+
+    def as_source(self) -> AudioSource:
+        """What the peer says."""
+        return HeardSource(self.inlet)
+
+    def record(self, recording: Recording | str | Path) -> Recording:
+        """Listen to both sides, and let threads write."""
+        if self._closed:
+            raise InvalidStateError("record", "closed")
+        made = as_recording(recording)
+        check_apart(self.outlet.source, made)
+        made.start(Timeline(self._clock), self._on_error, self.remove_tap)
+        self._recordings = [other for other in self._recordings if not other.closed] + [made]
+        self.add_tap(made)
+        return made
+
+    async def wait_recorded(self) -> None:
+        """Wait until all files are complete, unless a disk does not take them. What went wrong has been told."""
+        waiting = [asyncio.ensure_future(recording.wait_closed()) for recording in self._recordings]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=_DISK_TIMEOUT)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    def meter(self) -> LevelMeter:
+        """A tap that remembers the last tick."""
+        meter = LevelMeter(self.remove_tap)
+        self.add_tap(meter)
+        return meter
+
+    def detect_voice(self, tell: Callable[[Literal["remote", "local"], bool], None]) -> None:
+        """Tell when either side begins and ceases to speak."""
+        self.add_tap(VoiceTap(tell))
 
     def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
         """Open it and give it what the peer says from now on."""
@@ -155,7 +228,7 @@ class CallAudio(AudioPort):
 
     def read(self, rate: int = 16000, *, max_queued: float = 1.0) -> AudioReader:
         """What the peer says from now on."""
-        reader = PcmReader(rate, max_queued, self.inlet.remove)
+        reader = PcmReader(rate, max_queued, self.inlet.remove, self._clock)
         if self._closed:
             reader.close()
         else:
@@ -176,9 +249,7 @@ class CallAudio(AudioPort):
 
     def echo(self) -> None:
         """Let the peer hear itself."""
-        path = EchoPath()
-        self.inlet.add(path)
-        self.outlet.play(_EchoSource(path))
+        self.outlet.play(HeardSource(self.inlet, "echo"))
 
     def detect_dtmf(self) -> None:
         """Look for tones in what the peer says from now on."""
@@ -188,26 +259,8 @@ class CallAudio(AudioPort):
         """End playbacks and readers, finish recordings. Idempotent."""
         self._closed = True
         self._taps.clear()
+        for recording in self._recordings:
+            recording.stop()
         self.dtmf.close()
         self.outlet.close()
         self.inlet.close()
-
-
-class _EchoSource(AudioSource):
-    def __init__(self, path: EchoPath) -> None:
-        self._path = path
-
-    def __repr__(self) -> str:
-        return "echo"
-
-    def open(self, rate: int) -> PcmStream:
-        return _EchoStream(self._path, rate)
-
-
-class _EchoStream(PcmStream):
-    def __init__(self, path: EchoPath, rate: int) -> None:
-        self._path = path
-        self._rate = rate
-
-    def read(self, samples: int) -> bytes:
-        return self._path.read(samples, self._rate).ljust(samples * SAMPLE_BYTES, b"\0")

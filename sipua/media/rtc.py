@@ -22,6 +22,7 @@ from sipua.media.gathering import parse_servers
 from sipua.media.interface import (
     Applied,
     AudioPort,
+    AudioSink,
     Direction,
     MediaOptions,
     MediaSession,
@@ -33,9 +34,10 @@ from sipua.media.leg import Leg
 from sipua.media.numbering import Numbering
 from sipua.media.outgoing import Outgoing
 from sipua.media.port import CallAudio
+from sipua.media.recording import Recording, as_recording
 from sipua.media.sdp import mend_answer, mend_offer
-from sipua.media.sinks import as_sink, check_apart
-from sipua.media.sources import as_source
+from sipua.media.sinks import check_apart
+from sipua.media.sources import as_source, hold_music
 from sipua.media.steps import StepWatch
 from sipua.media.video.formats import AnsweredVideo, VideoWish, read_answer
 from sipua.media.video.port import CallVideo
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from sipua.media.description import Section
     from sipua.media.formats import NegotiatedAudio
     from sipua.media.gathering import Gathering
-    from sipua.media.interface import AudioSink, DtmfTransport
+    from sipua.media.interface import DtmfTransport
 
 __all__ = ["RtcMedia"]
 
@@ -72,7 +74,13 @@ class RtcMedia(MediaSession):
         self._local: str | None = None
         self._agreed_local: str | None = None
         self._video_before: tuple[Section, ...] = ()
-        self._record: AudioSink | None = as_sink(self.options.record)
+        self._described: Leg | None = None  # whose candidates `_local` has
+        record = self.options.record
+        self._record: AudioSink | Recording | None = (
+            record if record is None or isinstance(record, AudioSink) else as_recording(record)
+        )
+        if self.options.voice_activity:
+            self._audio.detect_voice(self._tell_voice)
         capture = self.options.capture
         self._capture = PacketCapture(capture) if capture is not None else None
         self._watch = StepWatch(self._step_failed)
@@ -167,6 +175,9 @@ class RtcMedia(MediaSession):
         if check is not None:
             check()
         check_apart(source, self._record)
+        music = hold_music(options.hold_music)
+        if music is not None:
+            music.check()
         if self._capture is not None:
             self._capture.check()
         video = as_video_source(options.video)
@@ -201,6 +212,7 @@ class RtcMedia(MediaSession):
         text = self._mark(leg, text, trickles=self.options.trickle_ice != "off")
         wanted = self.video_direction is not None
         self._local = self._out.offer(text, self.options.ice_candidate_filter, numbering, video=wanted)
+        self._described = leg
         return self._local
 
     async def create_answer(self, offer: str) -> str:
@@ -227,6 +239,7 @@ class RtcMedia(MediaSession):
         leg.remote_text = offer
         text = self._mark(leg, text, trickles=self.options.trickle_ice != "off" and trickle.trickles(offer))
         self._local = self._agreed_local = self._out.answer(text, mended, self.options.ice_candidate_filter)
+        self._described = leg
         leg.agree(self._agreed(self._local, offer, "local"))
         self._activate(leg)
         self._leave_others(leg)
@@ -302,7 +315,7 @@ class RtcMedia(MediaSession):
         leg, self._offering = self._offering, None
         if leg is None:
             return
-        self._local = self._agreed_local
+        self._local, self._described = self._agreed_local, self._leg
         if leg is self._leg:
             leg.rollback()
         else:
@@ -317,7 +330,7 @@ class RtcMedia(MediaSession):
 
     def local_fragment(self) -> TrickleFragment | None:
         """What there is to tell of the last description of ours."""
-        leg = self._offering or self._leg
+        leg = self._described
         if leg is None or self._local is None:
             return None
         shown = self.options.ice_candidate_filter
@@ -514,6 +527,7 @@ class RtcMedia(MediaSession):
             self._leave(leg)
         if self._leaving:
             await asyncio.wait(self._leaving)
+        await self._audio.wait_recorded()
         if self._capture is not None:
             self._capture.close()
 
@@ -522,7 +536,10 @@ class RtcMedia(MediaSession):
         if sink is None:
             return
         try:
-            self._audio.add_sink(sink)
+            if isinstance(sink, Recording):
+                self._audio.record(sink)
+            else:
+                self._audio.add_sink(sink)
         except MediaError as error:
             self._tell_error(error)
 
@@ -531,6 +548,10 @@ class RtcMedia(MediaSession):
             self._state = state
             if self.callbacks.on_state is not None:
                 self.callbacks.on_state(state)
+
+    def _tell_voice(self, side: Literal["remote", "local"], speaks: bool) -> None:
+        if self.callbacks.on_voice is not None:
+            self.callbacks.on_voice(side, speaks)
 
     def _tell_dtmf(self, tone: str, duration: float, transport: DtmfTransport) -> None:
         if self.callbacks.on_dtmf is not None:

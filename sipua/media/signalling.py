@@ -26,6 +26,8 @@ from sipua.media.interface import (
     MediaSession,
     MediaState,
     MediaStats,
+    PcmChunk,
+    PcmStream,
     Playback,
     Utterance,
     VideoPort,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sipua.bodies import TrickleFragment
+    from sipua.media.levels import LevelMeter
+    from sipua.media.recording import Recording
 
 __all__ = ["SignallingOnlyMedia", "SilentAudioPort"]
 
@@ -356,7 +360,8 @@ class SignallingOnlyMedia(MediaSession):
 
     async def _gather(self) -> None:
         if self._gathering is None:
-            self._gathering = _Gathering(self.callbacks, self._late, self.options.ice_gathering_timeout)
+            self._gathering = _Gathering(self.callbacks)
+            self._gathering.begin(self._late, self.options.ice_gathering_timeout)
         if not self.trickle and not self._gathering.is_complete:
             await self._gathering.wait()
             self._assert_open("gathering")
@@ -378,13 +383,16 @@ class _Gathering:
 
     __slots__ = ("_callbacks", "_expected", "_over", "_timers", "is_complete", "lines")
 
-    def __init__(self, callbacks: Callbacks, late: Sequence[tuple[float, str]], limit: float) -> None:
+    def __init__(self, callbacks: Callbacks) -> None:
         self.lines: list[str] = []
         self.is_complete = False
         self._callbacks = callbacks
-        self._expected = 1 + len(late)
+        self._expected = 1
         self._over: asyncio.Event | None = None
         self._timers: list[asyncio.TimerHandle] = []
+
+    def begin(self, late: Sequence[tuple[float, str]], limit: float) -> None:
+        self._expected = 1 + len(late)
         if late:
             loop = asyncio.get_running_loop()
             timely = [(seconds, line) for seconds, line in late if seconds <= limit]
@@ -485,6 +493,7 @@ class SilentAudioPort(AudioPort):
         self._source: AudioSource | None = None
         self._playback: Playback | None = None
         self._muted = False
+        self._gains = 0.0, 0.0
         self._ends: list[Callable[[], None]] = []
 
     @property
@@ -519,6 +528,47 @@ class SilentAudioPort(AudioPort):
     def unmute(self) -> None:
         """Only noted."""
         self._muted = False
+
+    @property
+    def output_gain(self) -> float:
+        """As it was set."""
+        return self._gains[0]
+
+    @output_gain.setter
+    def output_gain(self, decibels: float) -> None:
+        self._gains = decibels, self._gains[1]
+
+    @property
+    def input_gain(self) -> float:
+        """As it was set."""
+        return self._gains[1]
+
+    @input_gain.setter
+    def input_gain(self, decibels: float) -> None:
+        self._gains = self._gains[0], decibels
+
+    def hold_music(self, source: AudioSource | str | Path | None) -> None:
+        """Nobody hears it."""
+
+    def as_source(self) -> AudioSource:
+        """A source that is never heard."""
+        return _NothingHeard()
+
+    def record(self, recording: Recording | str | Path) -> Recording:
+        """Accepted; no file is made."""
+        from sipua.media.recording import as_recording
+
+        if self._closed:
+            raise InvalidStateError("record", "closed")
+        made = as_recording(recording)
+        self._ends.append(made.stop)
+        return made
+
+    def meter(self) -> LevelMeter:
+        """Both sides are silent."""
+        from sipua.media.levels import LevelMeter
+
+        return LevelMeter(lambda meter: None)
 
     def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
         """Accepted and never opened or written to."""
@@ -566,6 +616,16 @@ class _Unheard(Utterance):
 
     async def wait(self) -> bool:
         return False
+
+
+class _NothingHeard(AudioSource):
+    def open(self, rate: int) -> PcmStream:
+        return _EndedStream()
+
+
+class _EndedStream(PcmStream):
+    def read(self, samples: int) -> bytes:
+        return b""
 
 
 class _Nowhere(AudioSink):
@@ -623,7 +683,7 @@ class _SilentReader(AudioReader):
     def __init__(self) -> None:
         self._over = asyncio.Event()
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> PcmChunk:
         await self._over.wait()
         raise StopAsyncIteration
 

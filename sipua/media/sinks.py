@@ -1,16 +1,16 @@
-"""Where what a peer says can go: wav and ogg files, functions of the application, nowhere."""
+"""Where what a peer says can go: wav, ogg and mp3 files, functions of the application, nowhere."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import struct
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sipua.errors import ConfigurationError, MediaFileError
 from sipua.media.interface import AudioSink
+from sipua.media.wav import WavWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from sipua.media.files import OggWriter
     from sipua.media.interface import AudioSource
     from sipua.media.pcm import Resampler
+    from sipua.media.recording import Recording
 
-__all__ = ["NullSink", "OggFile", "PcmCallback", "WavFile", "as_sink", "check_apart", "check_writable"]
+__all__ = [
+    "Mp3File",
+    "NullSink",
+    "OggFile",
+    "PcmCallback",
+    "WavFile",
+    "as_sink",
+    "check_apart",
+    "check_writable",
+    "reason_of",
+]
 
 
 def as_sink(value: object) -> AudioSink | None:
@@ -29,10 +40,12 @@ def as_sink(value: object) -> AudioSink | None:
     if not isinstance(value, str | PathLike):
         raise ConfigurationError("record", value, "give a path, None, or a sink such as WavFile or OggFile")
     path = Path(value).expanduser()
-    kinds: dict[str, type[_FileSink]] = {".wav": WavFile, ".ogg": OggFile, ".opus": OggFile}
+    kinds: dict[str, type[_FileSink]] = {".wav": WavFile, ".ogg": OggFile, ".opus": OggFile, ".mp3": Mp3File}
     kind = kinds.get(path.suffix.lower())
     if kind is None:
-        raise MediaFileError(path, "recordings are wav or ogg; give a name that ends in .wav or .ogg")
+        raise MediaFileError(
+            path, "recordings are wav, ogg or mp3; give a name that ends in .wav, .ogg or .mp3"
+        )
     return kind(path)
 
 
@@ -50,7 +63,7 @@ def check_writable(path: Path) -> None:
         raise MediaFileError(path, f"directory {path.parent} is not writable; choose another one")
 
 
-def check_apart(source: AudioSource | None, sink: AudioSink | None) -> None:
+def check_apart(source: AudioSource | None, sink: AudioSink | Recording | None) -> None:
     """Raise MediaFileError if a recording would replace the very file that is played."""
     played, recorded = getattr(source, "path", None), getattr(sink, "path", None)
     if isinstance(played, Path) and isinstance(recorded, Path) and _is_same(played, recorded):
@@ -103,18 +116,15 @@ class _FileSink(AudioSink):
 class WavFile(_FileSink):
     """A 16 bit mono wav file at `rate` Hz (None: the rate of what comes first).
 
-    The header is brought up to date about once a second, so what a crash leaves behind can be played to its
-    last second. An existing file is replaced.
+    It is written about once a second, so what a crash leaves behind can be played to its last second. Beyond 4 GB it
+    is an RF64 file. An existing file is replaced. Writing is done in the event loop; `Recording` uses a thread.
     """
-
-    #: RIFF sizes are 32 bit; the limit leaves room for the header.
-    MAX_DATA = 0xFFFF_FFFF - 64
 
     def __init__(self, path: str | PathLike[str], rate: int | None = None) -> None:
         super().__init__(path)
         self._rate = rate
         self._resampler: Resampler | None = None
-        self._file: int | None = None
+        self._writer: WavWriter | None = None
         self._pending = bytearray()
         self._written = 0
 
@@ -132,12 +142,8 @@ class WavFile(_FileSink):
         """Make the file, with no sound in it yet."""
         self.check()
         try:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            self._flush()
+            self._writer = WavWriter(self.path, self.rate)
         except OSError as error:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
             raise self._failed(error) from None
 
     def write(self, pcm: bytes, rate: int) -> None:
@@ -155,7 +161,7 @@ class WavFile(_FileSink):
 
     def close(self) -> None:
         """Write what is left and close the file."""
-        if self._file is None:
+        if self._writer is None:
             return
         try:
             if self._resampler is not None:
@@ -164,8 +170,8 @@ class WavFile(_FileSink):
         except OSError as error:
             raise self._failed(error) from None
         finally:
-            os.close(self._file)
-            self._file = None
+            self._writer.close()
+            self._writer = None
 
     def _resample(self, pcm: bytes, rate: int) -> bytes:
         from sipua.media.pcm import Resampler
@@ -175,36 +181,28 @@ class WavFile(_FileSink):
         return self._resampler(pcm)
 
     def _flush(self) -> None:
-        assert self._file is not None
+        assert self._writer is not None
         pending, self._pending = bytes(self._pending), bytearray()
-        if self._written + len(pending) > self.MAX_DATA:
-            raise OSError("a wav file cannot be longer than 4 GB")
+        self._writer.rate = self.rate
         try:
-            # pwrite at a known place: after a disk that was full, nothing is out of step.
-            done = 0
-            while done < len(pending):
-                done += os.pwrite(self._file, pending[done:], _HEADER.size + self._written + done)
+            self._writer.write(pending)
         finally:
-            self._written += done & ~1
-            os.pwrite(self._file, _wav_header(self.rate, self._written), 0)
+            self._written = self._writer.written
 
     def _failed(self, error: OSError) -> MediaFileError:
-        reason = error.strerror.lower() if error.strerror else str(error)
         kept = f"the first {self.seconds:.1f} s are kept" if self._written else "nothing was recorded"
-        return MediaFileError(self.path, f"recording stopped: {reason}; {kept}")
+        return MediaFileError(self.path, f"recording stopped: {reason_of(error)}; {kept}")
 
 
-_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
-
-
-def _wav_header(rate: int, data: int) -> bytes:
-    return _HEADER.pack(
-        b"RIFF", data + 36, b"WAVE", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", data
-    )  # fmt: skip
+def reason_of(error: OSError) -> str:
+    """What the operating system says, in small letters."""
+    return error.strerror.lower() if error.strerror else str(error)
 
 
 class OggFile(_FileSink):
     """An Opus file in ogg, 48 kHz mono. What a crash leaves behind can be played to its last half second."""
+
+    _KIND = "ogg"
 
     def __init__(self, path: str | PathLike[str]) -> None:
         super().__init__(path)
@@ -215,7 +213,7 @@ class OggFile(_FileSink):
         from sipua.media.files import OggWriter
 
         self.check()
-        self._writer = OggWriter(self.path)
+        self._writer = OggWriter(self.path, self._KIND)
 
     def write(self, pcm: bytes, rate: int) -> None:
         """Append PCM."""
@@ -238,9 +236,8 @@ class OggFile(_FileSink):
             raise self._failed(error) from None
 
     def _failed(self, error: OSError) -> MediaFileError:
-        reason = (error.strerror or str(error)).lower()
         kept = "; what was written is kept" if self._holds_sound() else "; nothing was recorded"
-        return MediaFileError(self.path, f"recording stopped: {reason}{kept}")
+        return MediaFileError(self.path, f"recording stopped: {reason_of(error).lower()}{kept}")
 
     def _holds_sound(self) -> bool:
         from sipua.media.files import check_audio_file
@@ -250,3 +247,9 @@ class OggFile(_FileSink):
         except MediaFileError:
             return False
         return True
+
+
+class Mp3File(OggFile):
+    """An mp3 file, 48 kHz mono. What a crash leaves behind can be played to its last frame."""
+
+    _KIND = "mp3"

@@ -20,7 +20,7 @@ from sipua.media.interface import AudioSource, PcmStream
 if TYPE_CHECKING:
     from sipua.media.pcm import Resampler
 
-__all__ = ["AudioFile", "Pcm", "Silence", "Tone", "as_source"]
+__all__ = ["AudioFile", "Pcm", "Silence", "Tone", "as_source", "hold_music"]
 
 
 def as_source(value: object) -> AudioSource | None:
@@ -32,6 +32,11 @@ def as_source(value: object) -> AudioSource | None:
     raise ConfigurationError(
         "audio", value, "give a path, None, or a source such as AudioFile, Tone, Silence or Pcm"
     )
+
+
+def hold_music(value: object) -> AudioSource | None:
+    """As `as_source`; a path is a file played over and over."""
+    return AudioFile(value, loop=True) if isinstance(value, str | PathLike) else as_source(value)
 
 
 class AudioFile(AudioSource):

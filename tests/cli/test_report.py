@@ -12,6 +12,16 @@ from sipua.cli.output import JsonOutput, PlainOutput
 from sipua.cli.report import REFRESH, Board, Report, clock, figures, stats_fields
 from sipua.events import Cause
 from sipua.media import MediaStats, SignallingOnlyMedia
+from sipua.media.emodel import codec_quality
+from sipua.media.statistics import (
+    MediumStats,
+    Quality,
+    ReceivedStats,
+    RemoteReceivedStats,
+    RoundTripStats,
+    SentStats,
+    TransportStats,
+)
 from sipua.server import Server
 
 if TYPE_CHECKING:
@@ -28,20 +38,42 @@ def test_clock(seconds: float, text: str) -> None:
 def test_figures() -> None:
     assert figures(None) == ""
     assert figures(MediaStats()) == "no codec  sent 0  received 0  lost 0"
-    stats = MediaStats(codec="opus/48000", packets_sent=100, packets_received=90, packets_lost=10)
-    assert figures(stats) == "opus/48000  sent 100  received 90  lost 10 (10.0 %)"
+    assert figures(heard()) == (
+        "PCMU/8000  sent 100  received 90  lost 10 (10.0 %)  jitter 1 ms  round trip 80 ms  MOS 3.4"
+    )
+
+
+def heard() -> MediaStats:
+    """Of a call in which every tenth packet was lost."""
+    codec = codec_quality("pcmu")
+    assert codec is not None
+    audio = MediumStats(
+        id="audio",
+        kind="audio",
+        timestamp=0.0,
+        sent=SentStats("s", codec="PCMU/8000", packets=100),
+        received=ReceivedStats("r", packets=90, lost=10, discarded=1, jitter=0.00123456),
+        transport=TransportStats("t"),
+        remote_received=RemoteReceivedStats("p", round_trip=RoundTripStats(0.08, 0.08, 0.08, 1)),
+        quality=Quality.estimate(codec, delay=0.1, loss=0.1),
+    )
+    return MediaStats(state="connected", audio=audio)
 
 
 def test_fields_can_be_written_as_json() -> None:
-    fields = stats_fields(MediaStats(state="connected", codec="PCMU/8000", jitter=0.00123456, rtt=None))
+    assert json.loads(json.dumps(stats_fields(MediaStats())))["mos"] is None
+    fields = stats_fields(heard())
     assert json.loads(json.dumps(fields)) == {
         "state": "connected",
         "codec": "PCMU/8000",
-        "packets_sent": 0,
-        "packets_received": 0,
-        "packets_lost": 0,
+        "packets_sent": 100,
+        "packets_received": 90,
+        "packets_lost": 10,
+        "packets_discarded": 1,
         "jitter": 0.001235,
-        "rtt": None,
+        "rtt": 0.08,
+        "r_factor": 66.1,
+        "mos": 3.41,
     }
 
 

@@ -73,11 +73,10 @@ async def test_full_trickle_to_a_server_without_it(asterisk: AsteriskPeer) -> No
     """Asterisk has no Recv-Info: it gets no INFO, and no second offer either, as the path was found."""
     with dead_stun() as url:
         media = {"ice_servers": [url], "ice_gathering_timeout": 1.0, "trickle_ice": "full"}
-        async with registered(asterisk, media_options=media) as ua:
-            async with ua.call("600") as call:
-                await until(lambda: call.media and call.media.state == "connected")
-                more = requests_of(ua, "INFO", "INVITE")
-                await asyncio.sleep(1.5)
-                assert more == []
-                assert call.is_established()
+        async with registered(asterisk, media_options=media) as ua, ua.call("600") as call:
+            await until(lambda: call.media and call.media.state == "connected")
+            more = requests_of(ua, "INFO", "INVITE")
+            await asyncio.sleep(1.5)
+            assert more == []
+            assert call.is_established()
     await asterisk.idle()

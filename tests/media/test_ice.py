@@ -184,3 +184,26 @@ async def test_a_lost_socket_is_told_to_all() -> None:
         connection.protocol_lost = lambda p, c=connection: lost.append(c)  # type: ignore[method-assign,misc]
     protocol.connection_lost(OSError("gone"))
     assert set(lost) == {one, two}
+
+
+async def test_a_socket_that_comes_late_is_lent_to_the_branches_that_are_there() -> None:
+    from aioice.ice import StunProtocol
+
+    shared, source, _, _ = await gathered()
+    other, gone = await branch(shared, source), await branch(shared, source)
+    await talks_to(shared, other, "bob", ("192.0.2.1", 4000))
+    shared.forget(gone)
+    relay, transport = StunProtocol(source), FakeTransport()
+    transport.owner = relay
+    relay.connection_made(transport)
+    relay.local_candidate = Candidate("9", 1, "udp", 1, "198.51.100.1", 6000, "relay")
+    source._protocols.append(relay)
+    shared.adopt(relay)
+    assert [p.local_candidate.type for p in other._protocols] == ["host", "relay"]
+    assert {pair.local_candidate.type for pair in other._check_list} == {"host", "relay"}
+    assert len(gone._protocols) == 1
+    await gone.close()
+    await source.close()
+    assert not transport.closed  # the other branch uses it
+    await other.close()
+    assert transport.closed

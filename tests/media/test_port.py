@@ -87,7 +87,7 @@ async def test_reading_writing_and_recording(tmp_path: Path) -> None:
     made.heard(FRAME, 8000)
     assert await anext(reader) == FRAME
     made.remove_sink(sink)
-    assert (tmp_path / "x.wav").stat().st_size == 44 + 320
+    assert (tmp_path / "x.wav").stat().st_size == 80 + 320
     await made.write(FRAME, 8000)
     assert made.clear() == pytest.approx(0.02)
     await made.drain()

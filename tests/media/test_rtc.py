@@ -614,7 +614,7 @@ async def test_options_are_checked_before_anything_is_sent(tmp_path: Path) -> No
         with pytest.raises(error, match=re.escape(words) if error is ConfigurationError else words):
             session.check()
         await session.close()
-    with pytest.raises(MediaFileError, match=r"wav or ogg"):
+    with pytest.raises(MediaFileError, match=r"wav, ogg or mp3"):
         RtcMedia(MediaOptions(record="call.mp4"))
 
 

@@ -229,3 +229,9 @@ async def test_the_search_for_candidates_can_be_ended() -> None:
     asyncio.get_running_loop().call_later(0.5, lambda: asyncio.ensure_future(closed.close()))
     with pytest.raises(InvalidStateError):
         await closed.create_offer()
+    at_once = SignallingOnlyMedia(late_candidates=LATE)
+    at_once.callbacks.on_candidate = lambda line: at_once.end_gathering()
+    started = asyncio.get_running_loop().time()
+    assert LATE[0][1] not in await at_once.create_offer()
+    assert asyncio.get_running_loop().time() == started
+    await at_once.close()

@@ -17,6 +17,26 @@ from tests.session.test_properties import End
 pytestmark = pytest.mark.realtime
 
 
+Infos = list[tuple[str, TrickleFragment, float]]
+
+
+async def restarted(one: RTCSession, other: RTCSession, infos: Infos) -> None:
+    """An ICE restart trickles, too, with credentials of its own."""
+    loop = asyncio.get_running_loop()
+    before = {fragment.ufrag for _, fragment, _ in infos}
+    started = loop.time()
+    await one.renegotiate(ice_restart=True)
+    assert loop.time() - started < 0.9
+    await until(lambda: one.media and other.media and one.media.state == other.media.state == "connected")
+    count = one.stats().packets_received
+    await until(lambda: {d for d, f, _ in infos if f.ufrag not in before} == {"in", "out"})
+    await until(lambda: one.stats().packets_received > count + 10)
+    for direction, fragment, _ in infos:
+        if fragment.ufrag not in before:
+            told = one if direction == "out" else other
+            assert f"a=ice-ufrag:{fragment.ufrag}\r\n" in (told.media.local_description or "")  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("answers", [True, False])
 async def test_a_call_is_up_before_gathering_ends(answers: bool) -> None:
     """The offer and the answer go out at once; the other candidates, or only their end, follow by INFO, both ways."""
@@ -32,7 +52,7 @@ async def test_a_call_is_up_before_gathering_ends(answers: bool) -> None:
         "trickle_ice": "full",
     }
     calls: list[RTCSession] = []
-    infos: list[tuple[str, TrickleFragment, float]] = []
+    infos: Infos = []
     loop = asyncio.get_running_loop()
 
     def trace(direction: str, data: str | bytes) -> None:
@@ -57,4 +77,5 @@ async def test_a_call_is_up_before_gathering_ends(answers: bool) -> None:
             assert any(MAPPED in str(fragment) for _, fragment, _ in infos) is answers
             assert out.is_established()
             assert out.stats().local_candidate.startswith("host 127.0.0.1")  # type: ignore[union-attr]
+            await restarted(out, calls[0], infos)
     stun.transport.close()

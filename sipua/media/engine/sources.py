@@ -1,6 +1,7 @@
 """The RTP streams that come in, told apart by SSRC: what was lost of each, its jitter, and which one is heard.
 
-Figures are those of :rfc:`3550` appendix A.3 and A.8. However many SSRCs a peer makes up, a few are remembered.
+Figures are those of :rfc:`3550` appendix A.3 and A.8. However many SSRCs a peer makes up, a few are remembered. A
+peer that has our own SSRC is no loop (section 8.2): SRTP has another key for each direction.
 """
 
 from __future__ import annotations

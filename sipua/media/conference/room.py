@@ -1,0 +1,306 @@
+"""`Conference`: calls of this process that hear each other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self
+
+from sipua import events
+from sipua.emitter import Emitter
+from sipua.errors import InvalidStateError
+from sipua.media.conference.member import Member
+from sipua.media.conference.mixer import RATES, Mixer
+from sipua.media.conference.speaker import SpeakerWatch
+from sipua.media.conference.voice import Voice
+from sipua.media.engine.clock import AudioClock, Phase
+from sipua.media.inlet import Inlet, PcmReader
+from sipua.media.outlet import Outlet
+from sipua.media.pcm import SAMPLE_BYTES, silence
+from sipua.media.sinks import as_sink, check_apart
+from sipua.media.sources import as_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sipua.errors import MediaError
+    from sipua.media.conference.member import Call
+    from sipua.media.interface import AudioReader, AudioSink, AudioSource, Playback, Utterance
+
+__all__ = ["Conference"]
+
+_ENDS = ("ended", "failed")
+
+
+class Conference(Emitter):
+    """Mixes calls: everybody hears all others, and nobody itself.
+
+    ::
+
+        async with Conference(record="room.wav") as room:
+            room.join(call)
+
+    Calls join and leave at any time. A call that ends leaves by itself; a conference that ends hangs up nobody. It may
+    be used in one event loop, and costs nothing while nobody is in it and nothing is played or recorded.
+
+    Events: ``joined`` (`MemberJoined`), ``left`` (`MemberLeft`), ``speaker`` (`SpeakerChanged`), ``media_failed``
+    (`MediaFailed`: a source or sink of the conference has failed, and is out of it).
+
+    :param record: where everything that is heard goes: a path that ends in ``.wav`` or ``.ogg``, or a sink.
+    :param max_members: how many calls can be in it; None: any number.
+    :raises MediaFileError: a file that cannot be written.
+    :raises ValueError: less than one member.
+    """
+
+    event_names = frozenset({"joined", "left", "speaker", "media_failed"})
+
+    def __init__(
+        self, *, record: AudioSink | str | Path | None = None, max_members: int | None = None
+    ) -> None:
+        super().__init__()
+        if max_members is not None and max_members < 1:
+            raise ValueError(f"max_members={max_members!r}: must be at least 1")
+        self.max_members = max_members
+        self._recording = as_sink(record)
+        if self._recording is not None:
+            check = getattr(self._recording, "check", None)
+            if check is not None:
+                check()
+        self._members: dict[Any, Member] = {}
+        self._mixer = Mixer()
+        self._speakers: SpeakerWatch[Member] = SpeakerWatch()
+        self._own = Voice(gated=False)
+        self._said = Outlet(self._tell_error)
+        self._heard: Inlet | None = None
+        self._others: Inlet | None = None
+        self._clock: AudioClock | None = None
+        self._closed = False
+
+    def __str__(self) -> str:
+        return f"conference of {len(self._members)}"
+
+    # --- who is in it -------------------------------------------------------------------------------------
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Those in it now, in the order in which they came."""
+        return tuple(self._members.values())
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self.members)
+
+    def __contains__(self, call: object) -> bool:
+        return call in self._members
+
+    def __getitem__(self, call: Call) -> Member:
+        """The member that this call is. KeyError: it is not here."""
+        return self._members[call]
+
+    @property
+    def speaker(self) -> Member | None:
+        """Who is speaking: the loudest for some time; None when nobody has been for 2 s."""
+        return self._speakers.speaker
+
+    def join(self, call: Call) -> Member:
+        """Let `call` take part from now on, also while it is held or has no media path yet.
+
+        What was played to it ends. What is played to it later by ``call.audio`` it hears in the place of the
+        conference, until that is over. Joining twice changes nothing.
+
+        :raises InvalidStateError: the conference is closed or full; the call is over, an incoming one that was not
+            answered, or in another conference.
+        """
+        if call in self._members:
+            return self._members[call]
+        if self._closed:
+            raise InvalidStateError("join", "closed")
+        if call.is_ended():
+            raise InvalidStateError("join", "ended")
+        if self.max_members is not None and len(self._members) >= self.max_members:
+            raise InvalidStateError("join", "full")
+        member = Member(call, self._tell_error)
+        member._seat.attach()
+        self._members[call] = member
+        member._end = lambda _: self.leave(call)
+        for event in _ENDS:
+            call.on(event, member._end)
+        self._wake()
+        self.emit("joined", events.MemberJoined(member))
+        return member
+
+    def leave(self, call: Call) -> None:
+        """It hears and says nothing here any more, and goes on. Calls that are not here are ignored."""
+        member = self._members.pop(call, None)
+        if member is None:
+            return
+        for event in _ENDS:
+            call.off(event, member._end)
+        member._seat.detach()
+        self.emit("left", events.MemberLeft(member))
+        if self._speakers.forget(member):
+            self.emit("speaker", events.SpeakerChanged(None))
+
+    # --- what it hears and says itself --------------------------------------------------------------------
+
+    def play(self, source: AudioSource | str | Path, *, to: Call | None = None) -> Playback:
+        """Let all hear `source`, or one, over what they hear; it ends what is being played so.
+
+        :param to: a call that is here. It alone hears it.
+        :raises MediaFileError: a file that cannot be played.
+        :raises InvalidStateError: the conference is closed.
+        :raises KeyError: `to` is not here.
+        """
+        if self._closed:
+            raise InvalidStateError("play", "closed")
+        if to is not None:
+            return self._members[to].play(source)
+        made = as_source(source)
+        if made is None:
+            raise TypeError("play needs a source or a path")
+        made.check()
+        for sink in self._sinks:
+            check_apart(made, sink)
+        playback = self._said.play(made)
+        self._wake()
+        return playback
+
+    async def write(self, pcm: bytes, rate: int = 16000) -> Utterance:
+        """Let all hear `pcm` after what was written before, as in `AudioPort.write`. Returns when it is queued."""
+        self._wake()
+        return await self._said.written.write(pcm, rate)
+
+    def clear(self) -> float:
+        """Drop what was written and not heard yet; returns its seconds."""
+        return self._said.clear()
+
+    def read(self, rate: int = 16000, *, max_queued: float = 1.0) -> AudioReader:
+        """What the members say from now on, mixed, without what is played or written here; see `AudioPort.read`."""
+        reader = PcmReader(rate, max_queued, self._unread)
+        if self._closed:
+            reader.close()
+        else:
+            self._wake()
+            self._inlets()[1].add(reader)
+        return reader
+
+    def _unread(self, reader: AudioSink) -> None:
+        if self._others is not None:
+            self._others.remove(reader)
+
+    def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
+        """Give everything that is heard here to `sink` too.
+
+        :raises MediaFileError: a file that cannot be written.
+        :raises InvalidStateError: the conference is closed.
+        """
+        if self._closed:
+            raise InvalidStateError("add_sink", "closed")
+        made = as_sink(sink)
+        if made is None:
+            raise TypeError("add_sink needs a sink or a path")
+        check_apart(self._said.source, made)
+        self._wake()
+        self._inlets()[0].add(made)
+        return made
+
+    def remove_sink(self, sink: AudioSink) -> None:
+        """Take the sink off and close it. Unknown sinks are ignored."""
+        if self._heard is not None:
+            self._heard.remove(sink)
+
+    @property
+    def _sinks(self) -> tuple[AudioSink, ...]:
+        return self._heard.sinks if self._heard is not None else ()
+
+    def _inlets(self) -> tuple[Inlet, Inlet]:
+        if self._heard is None or self._others is None:
+            clock = asyncio.get_running_loop().time
+            self._heard, self._others = Inlet(self._tell_error, clock), Inlet(self._tell_error, clock)
+        return self._heard, self._others
+
+    def _tell_error(self, error: MediaError) -> None:
+        self.emit("media_failed", events.MediaFailed(error))
+
+    # --- ticks --------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Mix from now on. To be called in the event loop."""
+        if self._clock is not None or self._closed:
+            return
+        self._clock = AudioClock.running()
+        self._clock.add(Phase.MIX, self._tick)
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            self._inlets()[0].add(recording)
+
+    def _sleep(self) -> None:
+        if self._clock is not None:
+            self._clock.remove(Phase.MIX, self._tick)
+            self._clock = None
+
+    @property
+    def _saying(self) -> bool:
+        return self._said.source is not None or bool(self._said.written)
+
+    def _tick(self, now: float, missed: int) -> None:
+        members = self.members
+        if not (members or self._heard or self._others or self._saying):
+            self._sleep()
+            return
+        for member in members:
+            member._seat.collect()
+        voices = [member._seat.voice for member in members]
+        rate = max((voice.rate for voice in voices), default=0) or self._mixer.rate
+        if not rate and self._saying:
+            rate = RATES[-1]
+        if not rate:
+            return
+        self._speak(rate)
+        voices.append(self._own)
+        self._mixer.prepare(voices)
+        self._mixer.mix(voices)
+        for member in members:
+            member._seat.deliver()
+        if self._heard:
+            self._heard.push(self._mixer.everything, rate)
+        if self._others:
+            self._others.push(self._own.mixed, rate)
+        if self._speakers.tick([(member, member._seat.voice.power) for member in self.members]):
+            self.emit("speaker", events.SpeakerChanged(self._speakers.speaker))
+
+    def _speak(self, rate: int) -> None:
+        """What the conference itself says in this tick."""
+        own, said = self._own, self._said
+        own.rate = rate
+        said.set_rate(rate)
+        pcm = said.pull() if self._saying or own.pcm is not None else b""
+        own.pcm = None if pcm == silence(len(pcm) // SAMPLE_BYTES) else pcm
+
+    # --- the end ------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """All leave, what is played ends, recordings are finished. The calls go on. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        for call in tuple(self._members):
+            self.leave(call)
+        self._sleep()
+        self._said.close()
+        for inlet in (self._heard, self._others):
+            if inlet is not None:
+                inlet.close()
+
+    async def __aenter__(self) -> Self:
+        if self._closed:
+            raise InvalidStateError("enter", "closed")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.close()
