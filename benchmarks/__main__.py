@@ -8,6 +8,7 @@ import sys
 from benchmarks import (
     audio_calls,
     codecs,
+    conference,
     drift,
     dtmf,
     fleet,
@@ -27,6 +28,7 @@ FIGURES = {
     "fleet": fleet,
     "audio_calls": audio_calls,
     "codecs": codecs,
+    "conference": conference,
     "dtmf": dtmf,
     "drift": drift,
     "speech_quality": speech_quality,

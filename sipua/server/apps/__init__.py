@@ -5,27 +5,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sipua.server.apps.audio import echo, hold_music, playback, test_tone
+from sipua.server.apps.conference import Room
 from sipua.server.apps.endings import hang_up, refuse
 from sipua.server.apps.host import AppHost
 from sipua.server.apps.ivr import read_digits
 from sipua.server.apps.ringing import early_media, ring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
     from sipua import RTCSession
 
-__all__ = ["APPS", "App", "AppHost"]
+__all__ = ["APPS", "App", "AppHost", "Run"]
+
+
+class Run(Protocol):
+    """Answers a call, or refuses it; what is to be done while it lasts is a coroutine, or None."""
+
+    def __call__(self, call: RTCSession, /) -> Coroutine[None, None, None] | None:
+        """Begin."""
 
 
 class App(NamedTuple):
     """What a number does, in words and as a function."""
 
     summary: str
-    run: Callable[[RTCSession], Coroutine[None, None, None] | None]
+    run: Run | type[Run]
+    """A function of the call; or a class of such functions, one of which has all calls of a server."""
+
+    def started(self) -> Run:
+        """The function, for one server."""
+        return self.run() if isinstance(self.run, type) else self.run
 
 
 APPS: dict[str, App] = {
@@ -42,5 +55,5 @@ APPS: dict[str, App] = {
     "612": App("not found (404)", refuse(404)),
     # 480 and not 503: a proxy turns 503 into 500 (RFC 3261 section 16.7), so it never comes from a callee.
     "613": App("unavailable (480)", refuse(480)),
-    "700": App("no conferences here (480)", refuse(480, "No Conferences Here")),
+    "700": App("conference of all who call it", Room),
 }

@@ -32,7 +32,7 @@ class AppHost:
         media: MediaFactory | None,
         media_options: Mapping[str, Any],
     ) -> None:
-        self._apps = apps
+        self._apps = {number: app.started() for number, app in apps.items()}
         self._address = address
         self._media = media
         self._media_options = media_options
@@ -61,12 +61,12 @@ class AppHost:
     def _on_call(self, event: NewRTCSession) -> Coroutine[None, None, None] | None:
         call: RTCSession = event.session
         number = call.local_identity.uri.user or ""
-        app = self._apps.get(number)
-        if app is None:
+        run = self._apps.get(number)
+        if run is None:
             call.terminate(status_code=404)
             return None
         try:
-            work = app.run(call)
+            work = run(call)
         except Exception:
             logger.exception("%s: the call app failed", number)
             call.terminate(status_code=500)

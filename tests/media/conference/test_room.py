@@ -360,7 +360,7 @@ async def test_a_program_takes_part() -> None:
             left = room.read(8000)
             with pytest.raises(ValueError):
                 await room.write(b"\0", 8000)
-        assert [chunk async for chunk in left] != None
+        assert [chunk async for chunk in left] == []
         with pytest.raises(StopAsyncIteration):
             await anext(room.read())
         with pytest.raises(InvalidStateError):

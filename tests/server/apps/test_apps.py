@@ -15,6 +15,7 @@ from sipua.media.analysis import detect_tones, level
 from sipua.media.dtmf.inband import FREQUENCIES
 from sipua.media.sources import Tone
 from sipua.server import APPS, App, Server
+from sipua.server.apps import conference
 from sipua.server.apps.sounds import TUNE_SECONDS, frequency
 from sipua.testing import steady
 
@@ -78,7 +79,6 @@ async def test_apps_that_hang_up(number: str, seconds: tuple[float, float]) -> N
         ("611", CallRejected, 603),
         ("612", CallNotFound, 404),
         ("613", CallUnavailable, 480),
-        ("700", CallUnavailable, 480),
         ("614", CallNotFound, 404),
         ("701", CallNotFound, 404),
         ("apps", CallNotFound, 404),
@@ -173,6 +173,30 @@ async def test_several_callers_at_a_time() -> None:
         for call in calls:
             call.terminate()
         await asyncio.gather(*(call.wait_ended() for call in calls))
+
+
+async def test_the_conference_is_busy_when_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conference, "MAX_MEMBERS", 2)
+    async with alice() as ua:
+        calls = [ua.call("700") for _ in range(2)]
+        await asyncio.gather(*(call.wait_confirmed() for call in calls))
+        with pytest.raises(CallBusy):
+            await ua.call("700").wait_confirmed()
+        calls[0].terminate()
+        await calls[0].wait_ended()
+        # Two at the same moment for one seat: one stays.
+        rivals = [ua.call("700") for _ in range(2)]
+        await asyncio.sleep(5)
+        assert [call.is_established() for call in rivals].count(True) == 1
+        for call in (calls[1], *rivals):
+            if not call.is_ended():
+                call.terminate()
+                await call.wait_ended()
+
+
+async def test_each_server_has_a_conference_of_its_own() -> None:
+    assert isinstance(APPS["700"].run, type)
+    assert APPS["700"].started() is not APPS["700"].started()
 
 
 async def test_the_server_ends_its_calls_when_it_stops() -> None:
@@ -270,11 +294,26 @@ async def early_media(ua: UA) -> None:
     await call.wait_ended()
 
 
+async def three_in_conference(ua: UA) -> None:
+    pitches = (440.0, 700.0, 1004.0)
+    calls = [ua.call("700", audio=Tone(pitch)) for pitch in pitches]
+    try:
+        await asyncio.gather(*(call.wait_confirmed() for call in calls))
+        await asyncio.sleep(1.0)
+        pieces = await asyncio.gather(*(heard(call, 1.5) for call in calls))
+        for pitch, pcm in zip(pitches, pieces, strict=True):
+            assert tones(pcm[RATE:], *pitches) == set(pitches) - {pitch}
+    finally:
+        for call in calls:
+            if not call.is_ended():
+                call.terminate()
+
+
 @pytest.mark.realtime
 async def test_what_is_heard_of_the_apps() -> None:
     """All at the same time: each is mostly waiting."""
     local = {"ice_host_addresses": ("127.0.0.1",)}
-    apps = (echo, playback, hold_music, digits, engineers_tone, early_media)
+    apps = (echo, playback, hold_music, digits, engineers_tone, early_media, three_in_conference)
     async with (
         Server(ACCOUNTS, media_options=local) as server,
         UA("sip:alice@example.com", sockets=server.url, password="wonderland", media_options=local) as ua,
