@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sipua.media.pcm import FRAME_DURATION
 
 if TYPE_CHECKING:
-    from sipua.media.engine.jitter import DelayEstimator
+    from sipua.media.engine.delay import DelayEstimator
 
 __all__ = ["Patience"]
 

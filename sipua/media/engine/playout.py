@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sipua.media.engine.decoding import StreamDecoder
-from sipua.media.engine.jitter import DelayEstimator, Packet, PacketBuffer
+from sipua.media.engine.delay import DelayEstimator
+from sipua.media.engine.jitter import Packet, PacketBuffer
 from sipua.media.engine.patience import Patience
 from sipua.media.engine.stretch import compress, expand
 from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, samples_per_frame, silence

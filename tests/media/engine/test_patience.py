@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipua.media.engine.jitter import DelayEstimator
+from sipua.media.engine.delay import DelayEstimator
 from sipua.media.engine.patience import Patience
 
 
