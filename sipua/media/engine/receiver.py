@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from sipua.media.dtmf import EventReceiver
+from sipua.media.engine.clock import TICK
 from sipua.media.engine.rtp import parse_packet
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ class AudioReceiver:
     def packet(self, packet: bytes, now: float, due: float = math.inf) -> None:
         """An RTP packet that was authentic.
 
-        `due` is when the clock was to tick next. A packet that is read later may have come at any time since: the
-        loop was held up, which is no jitter of the network, as the clock makes up for it.
+        `due` is when the clock was to tick next. A packet that is read later may have come at any time since the
+        tick before: the loop was held up, which is no jitter of the network, as the clock makes up for it.
         """
         counters = self._counters
         parsed = parse_packet(packet)
@@ -102,7 +103,7 @@ class AudioReceiver:
             self._event(payload_type, payload, timestamp, marker, sequence, now)
         else:
             if now > due:
-                now = source.arrival(timestamp, clock_rate, due, now)
+                now = source.arrival(timestamp, clock_rate, due - TICK, now)
             source.time(timestamp, clock_rate, now)
             counters.payload_type = payload_type
             if not payload:
