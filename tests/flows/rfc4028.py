@@ -316,6 +316,32 @@ FLOWS = [
         ],
     ),
     Flow(
+        "RFC 4028 §9, the peer takes over",
+        "The refreshes were ours, until the peer's UPDATE makes them its own: then none of ours comes",
+        {"alice": Agent(), "bob": Peer()},
+        [
+            Press("alice", "call", "bob"),
+            Arrow("alice -> bob", "INVITE"),
+            Arrow(
+                "bob -> alice",
+                "200",
+                sdp="sendrecv",
+                headers={"Session-Expires": "200;refresher=uac", "Require": "timer", "Allow": "UPDATE"},
+            ),
+            Arrow("alice -> bob", "ACK"),
+            Wait(90),
+            Arrow(
+                "bob -> alice",
+                "UPDATE",
+                headers={"Session-Expires": "200;refresher=uac", "Supported": "timer", "Allow": "UPDATE"},
+            ),
+            Arrow("alice -> bob", "200 UPDATE", headers={"Session-Expires": "200;refresher=uac"}),
+            Wait(160),
+            Arrow("alice -> bob", "BYE", after=8),  # nobody refreshed: 32 s before the end
+            Arrow("bob -> alice", "200"),
+        ],
+    ),
+    Flow(
         "RFC 4028 §7.1, switched off",
         "Without session timers nothing is proposed and nothing is refreshed",
         {"alice": Agent(session_timers=False), "bob": Peer()},
