@@ -500,6 +500,17 @@ class Muted:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceActivity:
+    """Somebody has begun to speak, or has ceased (`speaks`): the peer, or what it is sent by this side.
+
+    Told with the media option ``voice_activity=True``.
+    """
+
+    originator: Originator
+    speaks: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """A side has put the other on hold (``hold``), or takes it off again (``unhold``): told when it is agreed."""
 

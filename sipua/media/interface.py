@@ -347,8 +347,9 @@ class AudioReader(AsyncIterator[PcmChunk]):
 class AudioPort(ABC):
     """The audio of one call: what the peer hears, and what it says.
 
-    The peer hears, in this order: silence while muted or held; what was written with `write`; the source.
-    While there is written PCM to play, the source waits where it is.
+    The peer hears, in this order: silence while muted, or while it does not listen (hold); music, when it is put on
+    hold; what was written with `write`; the source. While there is written PCM to play, the source waits where it is.
+    Wherever one gives way to another there is a fade of 5 ms; a source or one write after the other is untouched.
     """
 
     @property
@@ -403,12 +404,20 @@ class AudioPort(ABC):
     @abstractmethod
     def input_gain(self, decibels: float) -> None: ...
 
+    @property
     @abstractmethod
-    def hold_music(self, source: AudioSource | str | Path | None) -> None:
-        """Let the peer hear only this, for as long as it is on hold; what plays and what was written wait.
+    def hold_music(self) -> AudioSource | None:
+        """What the peer hears while it is on hold, instead of anything else; None: nothing special.
 
-        None: go on. `RTCSession.hold` and `unhold` do this when there is music.
+        May be set at any time; a path is played over and over. Raises MediaFileError for a file that cannot be played.
         """
+
+    @hold_music.setter
+    @abstractmethod
+    def hold_music(self, source: AudioSource | str | Path | None) -> None: ...
+
+    held: bool
+    """Whether the peer is on hold and hears the music, if there is any; all else waits then. The call sets it."""
 
     @abstractmethod
     def as_source(self) -> AudioSource:

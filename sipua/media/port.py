@@ -30,7 +30,7 @@ from sipua.media.outlet import Outlet
 from sipua.media.pcm import samples_per_frame, silence
 from sipua.media.recording import Recording, as_recording
 from sipua.media.sinks import as_sink, check_apart
-from sipua.media.sources import as_source, hold_music
+from sipua.media.sources import as_hold_music, as_source
 from sipua.media.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class CallAudio(AudioPort):
         self._on_error = on_error
         self._clock = clock
         self._input_gain = Gain()
+        self._hold_music: AudioSource | None = None
+        self._held = False
         self._recordings: list[Recording] = []
         self._taps: list[AudioTap] = []
         self._heard: tuple[bytes, int] | None = None
@@ -170,12 +172,32 @@ class CallAudio(AudioPort):
     def input_gain(self, decibels: float) -> None:
         self._input_gain.decibels = decibels
 
+    @property
+    def hold_music(self) -> AudioSource | None:
+        """What a peer on hold hears."""
+        return self._hold_music
+
+    @hold_music.setter
     def hold_music(self, source: AudioSource | str | Path | None) -> None:
-        """Play it over everything else."""
-        music = hold_music(source)
+        music = as_hold_music(source)
         if music is not None:
             music.check()
-        self.outlet.hold(music)
+        self.set_hold_music(music)
+
+    def set_hold_music(self, music: AudioSource | None) -> None:
+        """The same, of a source that has been checked."""
+        self._hold_music = music
+        self.held = self._held
+
+    @property
+    def held(self) -> bool:
+        """Whether the music plays, if there is any."""
+        return self._held
+
+    @held.setter
+    def held(self, held: bool) -> None:
+        self._held = held
+        self.outlet.hold(self._hold_music if held else None)
 
     def as_source(self) -> AudioSource:
         """What the peer says."""

@@ -37,7 +37,7 @@ from sipua.media.port import CallAudio
 from sipua.media.recording import Recording, as_recording
 from sipua.media.sdp import mend_answer, mend_offer
 from sipua.media.sinks import check_apart
-from sipua.media.sources import as_source, hold_music
+from sipua.media.sources import as_hold_music, as_source
 from sipua.media.steps import StepWatch
 from sipua.media.video.formats import AnsweredVideo, VideoWish, read_answer
 from sipua.media.video.port import CallVideo
@@ -79,6 +79,7 @@ class RtcMedia(MediaSession):
         self._record: AudioSink | Recording | None = (
             record if record is None or isinstance(record, AudioSink) else as_recording(record)
         )
+        self._audio.set_hold_music(as_hold_music(self.options.hold_music))
         if self.options.voice_activity:
             self._audio.detect_voice(self._tell_voice)
         capture = self.options.capture
@@ -175,7 +176,7 @@ class RtcMedia(MediaSession):
         if check is not None:
             check()
         check_apart(source, self._record)
-        music = hold_music(options.hold_music)
+        music = as_hold_music(options.hold_music)
         if music is not None:
             music.check()
         if self._capture is not None:

@@ -494,6 +494,8 @@ class SilentAudioPort(AudioPort):
         self._playback: Playback | None = None
         self._muted = False
         self._gains = 0.0, 0.0
+        self._hold_music: AudioSource | None = None
+        self.held = False
         self._ends: list[Callable[[], None]] = []
 
     @property
@@ -547,8 +549,14 @@ class SilentAudioPort(AudioPort):
     def input_gain(self, decibels: float) -> None:
         self._gains = self._gains[0], decibels
 
+    @property
+    def hold_music(self) -> AudioSource | None:
+        """The source that was set last, which nobody hears."""
+        return self._hold_music
+
+    @hold_music.setter
     def hold_music(self, source: AudioSource | str | Path | None) -> None:
-        """Nobody hears it."""
+        self._hold_music = source if isinstance(source, AudioSource) else None
 
     def as_source(self) -> AudioSource:
         """A source that is never heard."""

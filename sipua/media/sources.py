@@ -20,7 +20,7 @@ from sipua.media.interface import AudioSource, PcmStream
 if TYPE_CHECKING:
     from sipua.media.pcm import Resampler
 
-__all__ = ["AudioFile", "Pcm", "Silence", "Tone", "as_source", "hold_music"]
+__all__ = ["AudioFile", "Pcm", "Silence", "Tone", "as_hold_music", "as_source"]
 
 
 def as_source(value: object) -> AudioSource | None:
@@ -34,7 +34,7 @@ def as_source(value: object) -> AudioSource | None:
     )
 
 
-def hold_music(value: object) -> AudioSource | None:
+def as_hold_music(value: object) -> AudioSource | None:
     """As `as_source`; a path is a file played over and over."""
     return AudioFile(value, loop=True) if isinstance(value, str | PathLike) else as_source(value)
 

@@ -115,4 +115,6 @@ def agreed(session: RTCSession, *, hold: bool) -> None:
     renegotiation = session._renegotiation
     if hold != renegotiation.local_hold:
         renegotiation.local_hold = hold
+        if session._media is not None:
+            session._media.audio.held = hold
         session.emit("hold" if hold else "unhold", events.Hold("local"))

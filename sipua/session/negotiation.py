@@ -112,6 +112,9 @@ def watch_media(session: RTCSession, media: MediaSession) -> None:
     media.callbacks.on_state = on_state
     media.callbacks.on_track = lambda kind, track: session.emit("track", events.Track(kind, track))
     media.callbacks.on_error = on_error
+    media.callbacks.on_voice = lambda side, speaks: session.emit(
+        "voice_activity", events.VoiceActivity("remote" if side == "remote" else "local", speaks)
+    )
     media.callbacks.on_dtmf = lambda *tone: dtmf.receive(session, *tone)
     statistics.begin(session, media)
 

@@ -43,9 +43,10 @@ from sipua.session.trickle import Trickle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
+    from pathlib import Path
 
     from sipua.emitter import Handler
-    from sipua.media.interface import AudioPort, Direction, MediaSession, MediaStats, VideoPort
+    from sipua.media.interface import AudioPort, AudioSource, Direction, MediaSession, MediaStats, VideoPort
     from sipua.media.statistics import Medium, MediumStats
     from sipua.passport.interface import Signer
     from sipua.session.host import SentRequest, SessionHost
@@ -79,6 +80,7 @@ class RTCSession(Identities, Mailbox, Emitter):
             "ice_connection_state",
             "muted",
             "unmuted",
+            "voice_activity",
             "new_dtmf",
             "new_info",
             "media_failed",
@@ -392,17 +394,28 @@ class RTCSession(Identities, Mailbox, Emitter):
         """
         return refer.refer(self, target, replaces, refer_sub, hang_up, hold, extra_headers, event_handlers)
 
-    def hold(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:
+    def hold(
+        self,
+        *,
+        hold_music: AudioSource | str | Path | None = None,
+        use_update: bool = False,
+        extra_headers: Any = (),
+    ) -> asyncio.Future[None]:
         """Put the peer on hold: it is not listened to any more (:rfc:`3264#section-8.4`).
 
         What is asked for while a negotiation is going on waits for its turn. When the peer refuses it, or does not
         answer, the call is as it was.
 
+        :param hold_music: what it hears until `unhold`, by default that of the media option ``hold_music``; without
+            music, what plays goes on.
         :param use_update: by UPDATE (:rfc:`3311`) if the peer takes it, instead of re-INVITE.
         :returns: done when the peer has agreed, or when it is on hold already; `RequestFailed` when it refuses,
             `RequestTimeout` without an answer, `InvalidStateError` when the call ends before.
         :raises InvalidStateError: the call was not answered, or is over.
+        :raises MediaFileError: music that cannot be played.
         """
+        if hold_music is not None:
+            self.audio.hold_music = hold_music
         return renegotiate.ask(self, "hold", hold=True, use_update=use_update, extra_headers=extra_headers)
 
     def unhold(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:

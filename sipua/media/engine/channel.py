@@ -69,6 +69,7 @@ class AudioChannel:
         self._codecs: dict[int, CodecSpec] = {}
         self._clock: AudioClock | None = None
         self._active = False
+        self._farewell = 0  # ticks until nothing is sent any more
         self._sent: Sequence[CodecSpec] = ()
         # The last 20 ms of each direction: how loud they are is worked out for those who ask.
         self._said: bytes | None = None
@@ -106,7 +107,14 @@ class AudioChannel:
 
     def set_direction(self, direction: Direction | None) -> None:
         """What may go and what may come, seen from this side; None: nothing yet."""
-        self.sender.enabled = direction in ("sendrecv", "sendonly")
+        sends = direction in ("sendrecv", "sendonly")
+        if self._active:
+            self._port.outlet.enabled = sends
+        if not sends and self.sender.enabled and self._active and self._clock is not None:
+            # One more packet, in which what is heard fades.
+            self._farewell = max(1, self.sender.codec.ptime // 20) if self.sender.codec is not None else 1
+        else:
+            self.sender.enabled, self._farewell = sends, 0
         self.receiver.enabled = direction in ("sendrecv", "recvonly")
 
     @property
@@ -145,18 +153,23 @@ class AudioChannel:
         if active is self._active:
             return
         self._active = active
+        if self._farewell:
+            self.sender.enabled, self._farewell = False, 0
         dtmf = self._port.dtmf
         self.sender.dtmf = dtmf if active else None
         self.receiver.on_tone = dtmf.received if active else None
         if active:
             # Another stream, with time stamps of its own.
             dtmf.sender.interrupt()
+            self._port.outlet.enabled = self.sender.enabled
             self._plug()
 
     def _plug(self) -> None:
         """Let the port speak as this branch does."""
         if self.sender.codec is not None:
             self._port.outlet.set_rate(self.sender.rate)
+            # The end of what is said waits for its packet to be full.
+            self._port.outlet.written.delay = max(0, self.sender.codec.ptime // 20 - 1)
             rate = self.sender.clock_rate
             self._port.dtmf.negotiate(event_codec(self._sent, rate), rate)
 
@@ -233,6 +246,9 @@ class AudioChannel:
         self._said = pcm = self._port.outlet.pull()
         sender.send(pcm)
         self._port.said(pcm, sender.rate)
+        if self._farewell:
+            self._farewell -= 1
+            sender.enabled = self._farewell > 0
 
     def _rtp_time(self, now: float) -> int:
         """The time stamp that a sample of now would have; the next packet's is that of the tick's due time."""
