@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Self
 
 from sipua import events
 from sipua.emitter import Emitter
-from sipua.errors import InvalidStateError
+from sipua.errors import InvalidStateError, MediaError
 from sipua.media.conference.member import Member
 from sipua.media.conference.mixer import RATES, Mixer
 from sipua.media.conference.speaker import SpeakerWatch
@@ -23,13 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sipua.errors import MediaError
     from sipua.media.conference.member import Call
     from sipua.media.interface import AudioReader, AudioSink, AudioSource, Playback, Utterance
 
 __all__ = ["Conference"]
 
+logger = logging.getLogger(__name__)
+
 _ENDS = ("ended", "failed")
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class Conference(Emitter):
@@ -70,7 +76,7 @@ class Conference(Emitter):
         self._mixer = Mixer()
         self._speakers: SpeakerWatch[Member] = SpeakerWatch()
         self._own = Voice(gated=False)
-        self._said = Outlet(self._tell_error)
+        self._said = Outlet(self._tell_error, clock=_loop_time)
         self._heard: Inlet | None = None
         self._others: Inlet | None = None
         self._clock: AudioClock | None = None
@@ -220,8 +226,8 @@ class Conference(Emitter):
 
     def _inlets(self) -> tuple[Inlet, Inlet]:
         if self._heard is None or self._others is None:
-            clock = asyncio.get_running_loop().time
-            self._heard, self._others = Inlet(self._tell_error, clock), Inlet(self._tell_error, clock)
+            self._heard = Inlet(self._tell_error, _loop_time)
+            self._others = Inlet(self._tell_error, _loop_time)
         return self._heard, self._others
 
     def _tell_error(self, error: MediaError) -> None:
@@ -249,12 +255,10 @@ class Conference(Emitter):
         return self._said.source is not None or bool(self._said.written)
 
     def _tick(self, now: float, missed: int) -> None:
-        members = self.members
+        members = tuple(member for member in self.members if self._collect(member))
         if not (members or self._heard or self._others or self._saying):
             self._sleep()
             return
-        for member in members:
-            member._seat.collect()
         voices = [member._seat.voice for member in members]
         rate = max((voice.rate for voice in voices), default=0) or self._mixer.rate
         if not rate and self._saying:
@@ -273,6 +277,17 @@ class Conference(Emitter):
             self._others.push(self._own.mixed, rate)
         if self._speakers.tick([(member, member._seat.voice.power) for member in self.members]):
             self.emit("speaker", events.SpeakerChanged(self._speakers.speaker))
+
+    def _collect(self, member: Member) -> bool:
+        """Take what a call says. One that fails is out, and the others go on."""
+        try:
+            member._seat.collect()
+        except Exception as error:
+            logger.warning("%r failed in a conference", member, exc_info=error)
+            self._tell_error(MediaError(f"{member!r} failed: {error}"))
+            self.leave(member.call)
+            return False
+        return True
 
     def _speak(self, rate: int) -> None:
         """What the conference itself says in this tick."""
