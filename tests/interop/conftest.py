@@ -1,9 +1,9 @@
 """The tests of this folder talk to real servers, on the real clock: see tests/lab/README.md.
 
-A test takes the fixture ``asterisk``, ``kamailio``, or ``server`` (then it runs with each), and ``browsers`` for
-phones in a browser, with ``library`` to run with each library. When a server does not answer, or the browsers are
-not installed, the tests that need it are left out, and a line of the output says so; with ``SIPUA_REQUIRE_LAB=1``
-nothing runs. What a server logged during a test is shown when the test fails.
+A test takes the fixture ``asterisk``, ``kamailio``, or ``server`` (then it runs with each), ``browsers`` for phones in
+a browser, with ``library`` to run with each library, and ``dissector`` to read captures. When a server does not answer,
+or browsers or dissector are not installed, the tests that need it are left out, and a line of the output says so; with
+``SIPUA_REQUIRE_LAB=1`` nothing runs. What a server logged during a test is shown when the test fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.browsers import LIBRARIES, NAME, Browsers, lacking
+from tests.lab import browsers as browser_phones
+from tests.lab import dissector as packet_dissector
+from tests.lab.browsers import LIBRARIES, Browsers
 from tests.lab.peers import PEERS, AsteriskPeer, KamailioPeer, Peer
 
 if TYPE_CHECKING:
@@ -45,6 +47,11 @@ def browsers() -> Iterator[Browsers]:
         yield running
 
 
+@pytest.fixture
+def dissector() -> type[packet_dissector.Capture]:
+    return packet_dissector.Capture
+
+
 @pytest.fixture(params=LIBRARIES)
 def library(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -60,8 +67,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name in PEERS
         if not (peer := PEERS[name]()).is_reachable()
     }
-    if (reason := lacking()) is not None:
-        absent[NAME] = f"{NAME} ARE NOT INSTALLED ({reason})"
+    for tool in (browser_phones, packet_dissector):
+        if (reason := tool.lacking()) is not None:
+            absent[tool.NAME] = f"{tool.NAME}: NOT INSTALLED ({reason})"
     left_out = [item for item in here if _needs(item) & absent.keys()]
     complaints = config.stash[_complaints] = []
     for name, complaint in absent.items():
@@ -78,7 +86,7 @@ def _needs(item: pytest.Item) -> set[str]:
     callspec = getattr(item, "callspec", None)
     if callspec is not None:
         wanted.add(callspec.params.get("server", ""))
-    return wanted & {*PEERS, NAME}
+    return wanted & {*PEERS, browser_phones.NAME, packet_dissector.NAME}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@
 #     kamailio   Kamailio from the distribution
 #     browsers   Chromium from the distribution, with JsSIP and SIP.js in the state folder, and Node
 #                from PyPI if the host has none of version 20 or later
+#     dissector  tshark from the distribution
 #
 # Running it again changes nothing that is already there. No server is started, now or at boot.
 # Environment: SIPUA_LAB_STATE       where everything goes that is not a package of the host (/var/tmp/sipua-lab);
@@ -20,7 +21,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 STATE=${SIPUA_LAB_STATE:-/var/tmp/sipua-lab}
 SUITE=${SIPUA_ASTERISK_SUITE:-forky}
 NODE=22.20.0
-PARTS=(asterisk kamailio browsers)
+PARTS=(asterisk kamailio browsers dissector)
 APT=(apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
 POLICY=/usr/sbin/policy-rc.d
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -160,6 +161,13 @@ install_browsers() {
     cp "$HERE/browser/package-lock.json" "$folder/.complete"
   fi
   dpkg-query -W -f '${Package} ${Version}\n' chromium
+}
+
+install_dissector() {
+  local wanted
+  mapfile -t wanted < <(packages dissector)
+  install_packages "${wanted[@]}"
+  tshark --version 2>/dev/null | sed -n 1p
 }
 
 [ "$(id -u)" = 0 ] || fail "must run as root: sudo make lab"
