@@ -427,6 +427,8 @@ class Leg:
         self.channel.active = False
         self.channel.stop(self._loop.time())
         self._transport.release()
+        # Nothing more is counted.
+        self._stats = self._reader.read(self._stats.state)
         if self._timer is not None:
             self._timer.cancel()
         self.gathering.stop()
