@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipua import Conference, events
 from sipua.errors import InvalidStateError, MediaError, MediaFileError
@@ -17,8 +19,10 @@ from sipua.media.interface import AudioSource, PcmStream
 from sipua.media.pcm import samples_per_frame
 from sipua.media.sinks import WavFile
 from sipua.media.sources import Silence, Tone
+from sipua.testing import run_simulated
 from tests.media.calls import Heard
 from tests.media.conference.lines import Line, tone
+from tests.stateful import stateful
 
 PITCHES = (440.0, 700.0, 1004.0, 1300.0)
 
@@ -489,3 +493,81 @@ async def test_noise_that_nobody_can_hear_is_left_out() -> None:
             assert not any(member.talking for member in room)
             assert samples_per_frame(8000) * 2 * 50 <= len(lines[0].heard)
             assert level(bytes(lines[0].heard)) == -127
+
+
+async def test_a_call_that_fails_is_out_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[events.MediaFailed] = []
+    a, b, c = Line(tone(440.0)), Line(), Line()
+    with ending(a, b, c):
+        async with Conference() as room:
+            room.on("media_failed", told.append)
+            for line in (a, b, c):
+                room.join(line)
+            await asyncio.sleep(0.5)
+            c.is_on_hold = dict  # type: ignore[method-assign]
+            await asyncio.sleep(0.5)
+            assert c not in room
+            assert len(told) == 1
+            assert b.hears(*PITCHES) == {440.0}
+    assert "failed in a conference" in caplog.text
+
+
+@stateful(60)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(("join", "leave", "mute", "deaf", "hold", "say")), st.integers(0, 3)),
+        max_size=14,
+    )
+)
+def test_whatever_is_done_all_hear_who_can_be_heard(steps: list[tuple[str, int]]) -> None:
+    """After any changes, made up to 60 ms apart, each member hears exactly the others that can be heard."""
+
+    async def run() -> None:
+        lines = [
+            Line(tone(pitch), rate) for pitch, rate in zip(PITCHES, (8000, 16000, 48000, 8000), strict=True)
+        ]
+        saying = [True] * 4
+        with ending(*lines):
+            async with Conference() as room:
+                for count, (what, place) in enumerate(steps):
+                    line = lines[place]
+                    if what == "join":
+                        room.join(line)
+                    elif what == "leave":
+                        room.leave(line)
+                    elif what == "hold":
+                        line.held_by_peer = not line.held_by_peer
+                    elif what == "say":
+                        saying[place] = not saying[place]
+                        line.say(tone(PITCHES[place]) if saying[place] else Silence())
+                    elif line in room:
+                        name = {"mute": "muted", "deaf": "deaf"}[what]
+                        setattr(room[line], name, not getattr(room[line], name))
+                    await asyncio.sleep(0.02 * (count % 4))
+                await asyncio.sleep(0.6)
+                audible = {
+                    pitch
+                    for line, pitch, says in zip(lines, PITCHES, saying, strict=True)
+                    if line in room and says and not line.held_by_peer and not room[line].muted
+                }
+                for line, pitch in zip(lines, PITCHES, strict=True):
+                    hears = line in room and not room[line].deaf
+                    assert line.hears(*PITCHES) == (audible - {pitch} if hears else set())
+        assert not AudioClock.running().ticking
+
+    run_simulated(run())
+
+
+async def test_a_better_codec_lets_it_hear_more() -> None:
+    high = 6000.0
+    a, b = Line(), Line(tone(high), 48000)
+    with ending(a, b):
+        async with Conference() as room:
+            room.join(a)
+            room.join(b)
+            await asyncio.sleep(0.5)
+            assert a.hears(high, 2000.0) == set()
+            a.port.outlet.set_rate(48000)
+            a.heard.clear()
+            await asyncio.sleep(0.5)
+            assert a.hears(high, 2000.0) == {high}
