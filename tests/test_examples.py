@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -184,12 +185,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
                 await note(f"demo {kind}", run(file.parent, "demo", str(file)))
             await note("demo, ended", ended_demo(place("ended")))
 
-        talking, speaking = place("awaitable"), place("voicebot")
+        talking, speaking, measured = place("awaitable"), place("voicebot"), place("quality")
         # The bot is alice, too, and would be called together with others at the same server.
         async with server() as s, server() as bots:
             await asyncio.gather(
                 note("awaitable", steady(lambda: run(talking, "awaitable", s.url), check_awaitable)),
                 note("voicebot", steady(lambda: voicebot(bots.url, speaking), check_voicebot)),
+                note("quality", run(measured, "quality", s.url)),
                 note("demo", run(place("demo"), "demo")),
                 quick_ones(),
             )
@@ -301,6 +303,15 @@ def check_awaitable(ran: Ran) -> None:
     assert ran.code == 0, ran.out
     assert re.match(r"opus/48000: [23]\d\d packets sent, [23]\d\d received\n", ran.out)
     assert correlate(SPEECH, ran.directory / "awaitable.wav").correlation > 0.9
+
+
+def test_quality(outcomes: Outcomes) -> None:
+    code, out, directory = outcome(outcomes, "quality")
+    assert code == 0, out
+    lines = re.findall(r"(\d+) packets, 0 lost, jitter \d+\.\d ms, R 1\d\d, MOS [34]\.\d\d\n", out)
+    assert len(lines) >= 2, out
+    assert (directory / "quality.pcap").stat().st_size > 20000
+    assert json.loads((directory / "quality.json").read_text())["audio"]["sent"]["codec"] == "opus/48000"
 
 
 def test_awaitable(outcomes: Outcomes) -> None:

@@ -18,7 +18,7 @@ NAME = "dissector"
 # Times, addresses and ports, SSRC, payload, packets, lost (share), three times of packets, three jitters.
 _ROW = re.compile(
     r"^ +[\d.]+ +[\d.]+ +\S+ +(?P<port>\d+) +\S+ +\d+ +0x(?P<ssrc>[0-9A-F]+) +.*?"
-    r" (?P<packets>\d+) +(?P<lost>-?\d+) \(\S+\)(?: +[\d.]+){4} +(?P<mean>[\d.]+) +(?P<most>[\d.]+)",
+    r" (?P<packets>\d+) +(?P<lost>-?\d+) \(\S+\)(?: +[-\d.]+){4} +(?P<mean>[-\d.]+) +(?P<most>[-\d.]+)",
     re.MULTILINE,
 )
 _ROUND_TRIPS = ("rtcp.show_roundtrip_calculation:TRUE", "rtcp.roundtrip_min_threshhold:0")
