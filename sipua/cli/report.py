@@ -180,7 +180,7 @@ class Report:
         why = event.reason if normal else ": ".join(filter(None, (str(event.cause), event.reason)))
         text = f"{who} after {clock(seconds)}{f' ({why})' if why else ''}"
         if stats is not None:
-            text += f"; {figures(stats)}"
+            text += f"; {figures(stats)}{sound(stats)}"
         fields = stats_fields(stats) if stats is not None else {}
         self._tell(
             "ended",
@@ -226,18 +226,19 @@ def clock(seconds: float) -> str:
 
 
 def figures(stats: MediaStats | None) -> str:
-    """Codec, packets, loss, and how it sounded, for people."""
+    """Codec, packets and loss, for people."""
     if stats is None:
         return ""
     expected = stats.packets_received + stats.packets_lost
     share = f" ({100 * stats.packets_lost / expected:.1f} %)" if stats.packets_lost and expected else ""
     return (
         f"{stats.codec or 'no codec'}  sent {stats.packets_sent}  received {stats.packets_received}  "
-        f"lost {stats.packets_lost}{share}{_sound(stats)}"
+        f"lost {stats.packets_lost}{share}"
     )
 
 
-def _sound(stats: MediaStats) -> str:
+def sound(stats: MediaStats) -> str:
+    """What follows the figures at the end: how it sounded; nothing when nothing was heard."""
     if stats.mos is None:
         return ""
     trip = f"  round trip {1000 * stats.rtt:.0f} ms" if stats.rtt is not None else ""

@@ -9,7 +9,7 @@ import pytest
 
 from sipua import UA, events
 from sipua.cli.output import JsonOutput, PlainOutput
-from sipua.cli.report import REFRESH, Board, Report, clock, figures, stats_fields
+from sipua.cli.report import REFRESH, Board, Report, clock, figures, sound, stats_fields
 from sipua.events import Cause
 from sipua.media import MediaStats, SignallingOnlyMedia
 from sipua.media.emodel import codec_quality
@@ -38,9 +38,9 @@ def test_clock(seconds: float, text: str) -> None:
 def test_figures() -> None:
     assert figures(None) == ""
     assert figures(MediaStats()) == "no codec  sent 0  received 0  lost 0"
-    assert figures(heard()) == (
-        "PCMU/8000  sent 100  received 90  lost 10 (10.0 %)  jitter 1 ms  round trip 80 ms  MOS 3.4"
-    )
+    assert figures(heard()) == "PCMU/8000  sent 100  received 90  lost 10 (10.0 %)"
+    assert sound(heard()) == "  jitter 1 ms  round trip 80 ms  MOS 3.4"
+    assert sound(MediaStats()) == ""
 
 
 def heard() -> MediaStats:
