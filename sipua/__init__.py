@@ -28,6 +28,10 @@ if TYPE_CHECKING:
         InvalidHeaderError,
         InvalidStateError,
         InvalidTargetError,
+        MediaDeviceBusy,
+        MediaDeviceError,
+        MediaDeviceLost,
+        MediaDeviceNotFound,
         MediaError,
         MediaFileError,
         MediaNegotiationError,
@@ -46,7 +50,11 @@ if TYPE_CHECKING:
     from sipua.events import Cause
     from sipua.media import SignallingOnlyMedia
     from sipua.media.conference import Conference
-    from sipua.media.sinks import NullSink, OggFile, PcmCallback, WavFile
+    from sipua.media.devices import AudioDevice, Microphone, Speaker, list_devices
+    from sipua.media.levels import VoiceDetector
+    from sipua.media.progress import ProgressTone
+    from sipua.media.recording import Recording
+    from sipua.media.sinks import Mp3File, NullSink, OggFile, PcmCallback, WavFile
     from sipua.media.sources import AudioFile, Pcm, Silence, Tone
     from sipua.media.video.sources import TestPattern, VideoFile
     from sipua.passport.interface import IdentityCheck, IdentityStatus
@@ -64,7 +72,11 @@ _HOMES = {
     "Cause": "sipua.events",
     "SignallingOnlyMedia": "sipua.media",
     "Conference": "sipua.media.conference",
-    **dict.fromkeys(("NullSink", "OggFile", "PcmCallback", "WavFile"), "sipua.media.sinks"),
+    **dict.fromkeys(("AudioDevice", "Microphone", "Speaker", "list_devices"), "sipua.media.devices"),
+    "VoiceDetector": "sipua.media.levels",
+    "ProgressTone": "sipua.media.progress",
+    "Recording": "sipua.media.recording",
+    **dict.fromkeys(("Mp3File", "NullSink", "OggFile", "PcmCallback", "WavFile"), "sipua.media.sinks"),
     **dict.fromkeys(("AudioFile", "Pcm", "Silence", "Tone"), "sipua.media.sources"),
     **dict.fromkeys(("IdentityCheck", "IdentityStatus"), "sipua.passport.interface"),
     **dict.fromkeys(("TestPattern", "VideoFile"), "sipua.media.video.sources"),
@@ -98,6 +110,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "UA",
     "URI",
+    "AudioDevice",
     "AudioFile",
     "AuthenticationError",
     "CallBusy",
@@ -126,10 +139,16 @@ __all__ = [
     "InvalidHeaderError",
     "InvalidStateError",
     "InvalidTargetError",
+    "MediaDeviceBusy",
+    "MediaDeviceError",
+    "MediaDeviceLost",
+    "MediaDeviceNotFound",
     "MediaError",
     "MediaFileError",
     "MediaNegotiationError",
     "MediaTransportError",
+    "Microphone",
+    "Mp3File",
     "NameAddr",
     "NotConnected",
     "Notifier",
@@ -138,8 +157,10 @@ __all__ = [
     "ParseError",
     "Pcm",
     "PcmCallback",
+    "ProgressTone",
     "Publication",
     "RTCSession",
+    "Recording",
     "RegistrationFailed",
     "RegistrationUnauthorized",
     "Request",
@@ -149,6 +170,7 @@ __all__ = [
     "SignallingOnlyMedia",
     "Silence",
     "SipuaError",
+    "Speaker",
     "SubprotocolError",
     "Subscriber",
     "TestPattern",
@@ -156,10 +178,12 @@ __all__ = [
     "TransferFailed",
     "TransportError",
     "VideoFile",
+    "VoiceDetector",
     "WavFile",
     "WebSocketInterface",
     "__version__",
     "bodies",
     "errors",
     "events",
+    "list_devices",
 ]

@@ -32,6 +32,10 @@
     │   └── CallIncompatible                   488, 606, or SDP that media refused
     └── MediaError
         ├── MediaFileError                     unreadable, not audio, cannot be written
+        ├── MediaDeviceError                   a microphone or speaker that cannot be used; .device
+        │   ├── MediaDeviceNotFound            no such device
+        │   ├── MediaDeviceBusy                in use by another program, or not allowed
+        │   └── MediaDeviceLost                unplugged while it was used
         ├── MediaNegotiationError              SDP that cannot be applied
         └── MediaTransportError                ICE or DTLS did not come up, or fell silent
 """
@@ -71,6 +75,10 @@ __all__ = [
     "InvalidHeaderError",
     "InvalidStateError",
     "InvalidTargetError",
+    "MediaDeviceBusy",
+    "MediaDeviceError",
+    "MediaDeviceLost",
+    "MediaDeviceNotFound",
     "MediaError",
     "MediaFileError",
     "MediaNegotiationError",
@@ -232,6 +240,26 @@ class MediaFileError(MediaError):
     def __init__(self, path: object, why: str) -> None:
         super().__init__(f"{path}: {why}")
         self.path = path
+
+
+class MediaDeviceError(MediaError):
+    """A microphone or speaker that cannot be used. `device` says which."""
+
+    def __init__(self, device: str, why: str) -> None:
+        super().__init__(f"{device}: {why}")
+        self.device = device
+
+
+class MediaDeviceNotFound(MediaDeviceError):
+    """There is no such device."""
+
+
+class MediaDeviceBusy(MediaDeviceError):
+    """Another program uses it, or the system does not allow it."""
+
+
+class MediaDeviceLost(MediaDeviceError):
+    """It was unplugged, or has stopped by itself."""
 
 
 class MediaNegotiationError(MediaError):

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sipua.errors import MediaError, MediaFileError
+from sipua.errors import MediaError
 from sipua.media.interface import PCM_RATES, AudioReader, AudioSink, PcmChunk
 from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, Resampler, duration, samples_per_frame
 from sipua.media.timeline import Timeline
@@ -94,7 +94,7 @@ class Inlet:
                 self._tell(sink, error)
 
     def _tell(self, sink: AudioSink, error: Exception) -> None:
-        if not isinstance(error, MediaFileError):
+        if not isinstance(error, MediaError):
             logger.warning("audio sink %r failed", sink, exc_info=error)
             error = MediaError(f"audio sink {sink!r} failed: {error}")
         self._on_error(error)

@@ -97,8 +97,10 @@ class CallAudio(AudioPort):
                 tap.tick(heard, heard_rate, pcm, rate)
             except Exception as error:
                 self.remove_tap(tap)
-                logger.warning("audio tap %r failed", tap, exc_info=error)
-                self._on_error(MediaError(f"audio tap {tap!r} failed: {error}"))
+                if not isinstance(error, MediaError):
+                    logger.warning("audio tap %r failed", tap, exc_info=error)
+                    error = MediaError(f"audio tap {tap!r} failed: {error}")
+                self._on_error(error)
 
     def add_tap(self, tap: AudioTap) -> None:
         """Call its `tick` every 20 ms from now on, while the call has media."""
