@@ -247,10 +247,11 @@ def dtls_of(transceiver: RTCRtpTransceiver) -> tuple[str, str | None, str | None
     """State, version and cipher of the DTLS below a transceiver, and the SRTP profile that it has settled."""
     transport: Any = transceiver.receiver.transport
     ssl = transport._ssl
-    if ssl is None or transport.state != "connected":
+    cipher = ssl.get_cipher_name() if ssl is not None else None
+    if cipher is None:
         return transport.state, None, None, None
     profile = ssl.get_selected_srtp_profile()
-    return transport.state, ssl.get_protocol_version_name(), ssl.get_cipher_name(), profile.decode() or None
+    return transport.state, ssl.get_protocol_version_name(), cipher, profile.decode() or None
 
 
 def impersonate(source: RTCPeerConnection, target: RTCPeerConnection) -> None:

@@ -135,7 +135,8 @@ async def test_figures_of_a_call() -> None:
     assert _audio(one).sent.level == pytest.approx(-9, abs=1)
     assert _audio(two).received.level == pytest.approx(-9, abs=1)
     assert (_audio(two).sent.level, _audio(one).received.level) == (-127, -127)
-    # After the end they are what they were.
+    # After the end they are what they were, also when the other side was first.
+    assert _audio(b.stats()).transport.dtls_cipher == _audio(two).transport.dtls_cipher
     assert a.stats().audio is not None
     assert a.stats().packets_sent >= one.packets_sent
 

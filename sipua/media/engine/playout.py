@@ -288,6 +288,7 @@ class Playout:
         sound = self._sound
         if sound.turn_to(packet[1]):
             if sound.rate != self.rate:
+                self._recount(sound.rate)
                 self.rate = sound.rate
                 self._frame_bytes = samples_per_frame(self.rate) * SAMPLE_BYTES
                 self._tail = b""
@@ -301,6 +302,12 @@ class Playout:
         else:
             self._buffer.discarded += 1
         return False
+
+    def _recount(self, rate: int) -> None:
+        """What is counted in samples, at another rate."""
+        self._concealed = self._concealed * rate // self.rate
+        self._stretched = self._stretched * rate // self.rate
+        self._compressed = self._compressed * rate // self.rate
 
     def _decoded(self, packet: Packet) -> bytes:
         """The PCM of the next packet, and the cursor after it. Empty: it is malformed, and lost from now on."""
