@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from sipua import UA, RTCSession, SignallingOnlyMedia
+from sipua import UA, RTCSession, SignallingOnlyMedia, Tone
 from sipua.events import NewRTCSession
-from sipua.media.analysis import correlate, load
+from sipua.media.analysis import correlate, detect_tones, load
 from sipua.server import Server
 from sipua.testing import run_realtime, steady
 
@@ -186,11 +186,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
             await note("demo, ended", ended_demo(place("ended")))
 
         talking, speaking, measured = place("awaitable"), place("voicebot"), place("quality")
-        # The bot is alice, too, and would be called together with others at the same server.
-        async with server() as s, server() as bots:
+        meeting = place("conference")
+        # The bot is alice, too, and so is the bridge: each would be called together with others at the same server.
+        async with server() as s, server() as bots, server() as rooms:
             await asyncio.gather(
                 note("awaitable", steady(lambda: run(talking, "awaitable", s.url), check_awaitable)),
                 note("voicebot", steady(lambda: voicebot(bots.url, speaking), check_voicebot)),
+                note("conference", steady(lambda: conference(rooms.url, meeting), check_conference)),
                 note("quality", run(measured, "quality", s.url)),
                 note("demo", run(place("demo"), "demo")),
                 quick_ones(),
@@ -361,6 +363,39 @@ def check_voicebot(ran: Ran) -> None:
 
 def test_voicebot_says_back_what_it_heard_and_can_be_interrupted(outcomes: Outcomes) -> None:
     check_voicebot(outcome(outcomes, "voicebot"))
+
+
+async def conference(url: str, directory: Path) -> Ran:
+    """Two callers who hum."""
+    async with example("conference", url, cwd=directory) as bridge:
+        assert bridge.stdout is not None
+        assert await bridge.stdout.readline() == b"waiting for calls\n"
+        ua = UA("sip:bob@localhost", sockets=url, password="secret", media_options=LOOPBACK)
+        async with (
+            ua,
+            ua.call("alice", audio=Tone(440.0), record=directory / "one.wav"),
+            ua.call("alice", audio=Tone(700.0), record=directory / "other.wav"),
+        ):
+            await asyncio.sleep(2.5)
+        await asyncio.sleep(0.2)
+        bridge.send_signal(signal.SIGINT)
+        out = (await bridge.communicate())[0].decode()
+        return Ran(bridge.returncode, out, directory)
+
+
+def check_conference(ran: Ran) -> None:
+    assert ran.out.startswith("sip:bob@localhost has come, 1 in the room\n")
+    assert "sip:bob@localhost is speaking\n" in ran.out
+    assert "sip:bob@localhost has left, 0 in the room\n" in ran.out
+    assert ran.out.endswith("bye\n")
+    for file, tones in (("one", [700.0]), ("other", [440.0])):
+        heard = load(ran.directory / f"{file}.wav")[-12000:-4000]
+        assert detect_tones(heard, [440.0, 700.0]) == tones
+    assert detect_tones(load(ran.directory / "room.wav")[-16000:-8000], [440.0, 700.0]) == [440.0, 700.0]
+
+
+def test_conference_whose_members_hear_each_other(outcomes: Outcomes) -> None:
+    check_conference(outcome(outcomes, "conference"))
 
 
 def test_demo(outcomes: Outcomes) -> None:
