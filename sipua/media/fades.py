@@ -45,7 +45,7 @@ def join(tail: bytes, pcm: bytes, rate: int) -> bytes:
     """`pcm`, as long as it was, with the end of another sound laid over its beginning.
 
     `tail` is how that sound would have gone on; of a sound that was over, its last sample. Both give way to each
-    other within `FADE`; the beginning of `pcm` is left as it is where it begins softly by itself.
+    other within `FADE`. After silence `pcm` is left as it is when it begins softly by itself.
     """
     count = min(fade_samples(rate), len(pcm) // SAMPLE_BYTES)
     if count == 0:
@@ -55,12 +55,12 @@ def join(tail: bytes, pcm: bytes, rate: int) -> bytes:
     old = _floats(tail[: count * SAMPLE_BYTES])
     if len(old) and len(old) < count:
         old = np.concatenate([old, np.full(count - len(old), old[-1], np.float32)])
-    abrupt = bool(abs(head[0]) > max(_INAUDIBLE, _steepest(head)))
-    if not abrupt and (not len(old) or np.abs(old).max() <= _INAUDIBLE):
+    fades = bool(len(old) and np.abs(old).max() > _INAUDIBLE)
+    if not fades and abs(head[0]) <= max(_INAUDIBLE, _steepest(head)):
         return pcm
-    mixed = head * rising if abrupt else head
+    mixed = head * rising
     if len(old):
-        mixed = mixed + old * rising[::-1]
+        mixed += old * rising[::-1]
     return _pcm(mixed) + pcm[count * SAMPLE_BYTES :]
 
 
