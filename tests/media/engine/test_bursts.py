@@ -57,3 +57,20 @@ def test_runs_are_those_of_the_network(seed: int, start: float, stay: float) -> 
     assert (stats.lost, stats.bursts) == (len(lost), runs)
     ratio = burst_ratio(stats.lost, stats.bursts, LENGTH)
     assert 1.0 <= ratio <= 8.0
+
+
+def test_another_rate_means_the_same_time() -> None:
+    """What was concealed at 8000 Hz is told in samples of G.722's 16000 Hz once that is played."""
+    g722 = CodecSpec("g722", 9, 8000)
+    playout = Playout(lambda payload_type: make_decoder(g722 if payload_type == 9 else PCMU))
+    concealed = 0.0
+    for number in range(120):
+        now = 0.02 * number
+        if number != 30:
+            payload_type = 9 if number >= 60 else 0
+            playout.put(payload_type, number, 160 * number, False, bytes(160), now)
+        playout.pull(now + 0.015)
+        if number == 50:
+            concealed = playout.stats.concealed / playout.rate
+    assert playout.rate == 16000
+    assert playout.stats.concealed / playout.rate == concealed > 0
