@@ -22,11 +22,11 @@ QUIET_NETWORK = {"delay": 0.0, "duplicate": 0.0}
 
 
 @asynccontextmanager
-async def call() -> AsyncIterator[tuple[RTCSession, RTCSession]]:
+async def call(**more: object) -> AsyncIterator[tuple[RTCSession, RTCSession]]:
     """Both sides of a call in which both talk."""
     ends = End(random.Random(0), QUIET_NETWORK), End(random.Random(0), QUIET_NETWORK)
     ends[0].other, ends[1].other = ends[1], ends[0]
-    options = {"audio": SPEECH, "ice_host_addresses": LOOPBACK}
+    options = {"audio": SPEECH, "ice_host_addresses": LOOPBACK, **more}
     calls: list[RTCSession] = []
     async with (
         UA("sip:alice@example.com", sockets=ends[0], register=False, media_options=options) as alice,
