@@ -425,7 +425,7 @@ class Stats:
     """What the call's media has done so far, every `stats_interval` seconds (a media option).
 
     `stats` is a :class:`sipua.media.MediaStats`, `previous` that of the last event, None in the first; `quality` is how
-    the peer sounded between the two (:class:`sipua.media.statistics.Quality`), None when nothing was heard.
+    the peer sounded between the two (:class:`sipua.media.Quality`), None when nothing was heard.
     """
 
     stats: Any

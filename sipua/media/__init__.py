@@ -22,8 +22,9 @@ from sipua.media.interface import (
     Playback,
     Utterance,
 )
+from sipua.media.quality import Quality
 from sipua.media.signalling import SignallingOnlyMedia
-from sipua.media.statistics import MediumStats, Quality
+from sipua.media.statistics import MediumStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from sipua.media import internals
 from sipua.media.emodel import CODEC_DELAYS, codec_quality
+from sipua.media.quality import Quality, losses
 from sipua.media.statistics import (
     MediaStats,
     MediumStats,
-    Quality,
     ReceivedStats,
     RemoteReceivedStats,
     RemoteSentStats,
     RoundTripStats,
     SentStats,
     TransportStats,
-    losses,
 )
 
 if TYPE_CHECKING:

@@ -121,7 +121,8 @@ def check_received(capture: Capture, stats: MediaStats) -> None:
     assert received.ssrc is not None
     stream = capture.streams[received.ssrc]
     assert (stream.packets, stream.lost) == (received.packets, received.lost)
-    assert 1000 * received.max_jitter == pytest.approx(stream.max_jitter, rel=0.2, abs=0.5)
+    # What was read late because the process was held up is jitter for tshark, and for us it is not.
+    assert 0.3 * stream.max_jitter - 1.5 <= 1000 * received.max_jitter <= 1.1 * stream.max_jitter + 0.5
     packets = of_ssrc(capture, received.ssrc)
     blocks = [
         report
