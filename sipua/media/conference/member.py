@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sipua.errors import InvalidStateError, MediaError
 from sipua.media.conference.mixer import RATES
 from sipua.media.conference.resampling import Down, Up, pcm_of, samples_of
+from sipua.media.conference.sound import checked_source
 from sipua.media.conference.voice import Voice
 from sipua.media.fades import fade_in, fade_out, ratio
 from sipua.media.interface import AudioSink, AudioSource, PcmStream
 from sipua.media.outlet import Outlet
 from sipua.media.pcm import SAMPLE_BYTES, samples_per_frame, silence
-from sipua.media.sources import as_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,11 +137,7 @@ class Seat:
 
     def play(self, source: AudioSource | str | Path) -> Playback:
         """What this one alone hears."""
-        made = as_source(source)
-        if made is None:
-            raise TypeError("play needs a source or a path")
-        made.check()
-        return self._aside.play(made)
+        return self._aside.play(checked_source(source))
 
     # --- the mix ------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,15 +9,11 @@ from sipua import events
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, MediaError
 from sipua.media.conference.member import Member
-from sipua.media.conference.mixer import RATES, Mixer
+from sipua.media.conference.mixer import Mixer
+from sipua.media.conference.sound import RoomSound
 from sipua.media.conference.speaker import SpeakerWatch
-from sipua.media.conference.voice import Voice
 from sipua.media.engine.clock import AudioClock, Phase
-from sipua.media.inlet import Inlet, PcmReader
-from sipua.media.outlet import Outlet
-from sipua.media.pcm import SAMPLE_BYTES, silence
-from sipua.media.sinks import as_sink, check_apart
-from sipua.media.sources import as_source
+from sipua.media.sinks import as_sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +27,6 @@ __all__ = ["Conference"]
 logger = logging.getLogger(__name__)
 
 _ENDS = ("ended", "failed")
-
-
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
 
 
 class Conference(Emitter):
@@ -75,10 +66,7 @@ class Conference(Emitter):
         self._members: dict[Any, Member] = {}
         self._mixer = Mixer()
         self._speakers: SpeakerWatch[Member] = SpeakerWatch()
-        self._own = Voice(gated=False)
-        self._said = Outlet(self._tell_error, clock=_loop_time)
-        self._heard: Inlet | None = None
-        self._others: Inlet | None = None
+        self._sound = RoomSound(self._tell_error)
         self._clock: AudioClock | None = None
         self._closed = False
 
@@ -130,13 +118,13 @@ class Conference(Emitter):
             raise InvalidStateError("join", "ended")
         if self.max_members is not None and len(self._members) >= self.max_members:
             raise InvalidStateError("join", "full")
+        self._wake()
         member = Member(call, self._tell_error)
         member._seat.attach()
         self._members[call] = member
         member._end = lambda _: self.leave(call)
         for event in _ENDS:
             call.on(event, member._end)
-        self._wake()
         self.emit("joined", events.MemberJoined(member))
         return member
 
@@ -166,38 +154,25 @@ class Conference(Emitter):
             raise InvalidStateError("play", "closed")
         if to is not None:
             return self._members[to].play(source)
-        made = as_source(source)
-        if made is None:
-            raise TypeError("play needs a source or a path")
-        made.check()
-        for sink in self._sinks:
-            check_apart(made, sink)
-        playback = self._said.play(made)
         self._wake()
-        return playback
+        return self._sound.play(source)
 
     async def write(self, pcm: bytes, rate: int = 16000) -> Utterance:
         """Let all hear `pcm` after what was written before, as in `AudioPort.write`. Returns when it is queued."""
         self._wake()
-        return await self._said.written.write(pcm, rate)
+        return await self._sound.written.write(pcm, rate)
 
     def clear(self) -> float:
         """Drop what was written and not heard yet; returns its seconds."""
-        return self._said.clear()
+        return self._sound.clear()
 
     def read(self, rate: int = 16000, *, max_queued: float = 1.0) -> AudioReader:
         """What the members say from now on, mixed, without what is played or written here; see `AudioPort.read`."""
-        reader = PcmReader(rate, max_queued, self._unread)
+        self._wake()
+        reader = self._sound.read(rate, max_queued)
         if self._closed:
             reader.close()
-        else:
-            self._wake()
-            self._inlets()[1].add(reader)
         return reader
-
-    def _unread(self, reader: AudioSink) -> None:
-        if self._others is not None:
-            self._others.remove(reader)
 
     def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
         """Give everything that is heard here to `sink` too.
@@ -207,28 +182,12 @@ class Conference(Emitter):
         """
         if self._closed:
             raise InvalidStateError("add_sink", "closed")
-        made = as_sink(sink)
-        if made is None:
-            raise TypeError("add_sink needs a sink or a path")
-        check_apart(self._said.source, made)
         self._wake()
-        self._inlets()[0].add(made)
-        return made
+        return self._sound.add_sink(sink)
 
     def remove_sink(self, sink: AudioSink) -> None:
         """Take the sink off and close it. Unknown sinks are ignored."""
-        if self._heard is not None:
-            self._heard.remove(sink)
-
-    @property
-    def _sinks(self) -> tuple[AudioSink, ...]:
-        return self._heard.sinks if self._heard is not None else ()
-
-    def _inlets(self) -> tuple[Inlet, Inlet]:
-        if self._heard is None or self._others is None:
-            self._heard = Inlet(self._tell_error, _loop_time)
-            self._others = Inlet(self._tell_error, _loop_time)
-        return self._heard, self._others
+        self._sound.remove_sink(sink)
 
     def _tell_error(self, error: MediaError) -> None:
         self.emit("media_failed", events.MediaFailed(error))
@@ -243,38 +202,31 @@ class Conference(Emitter):
         self._clock.add(Phase.MIX, self._tick)
         recording, self._recording = self._recording, None
         if recording is not None:
-            self._inlets()[0].add(recording)
+            try:
+                self._sound.add_sink(recording)
+            except MediaError as error:
+                self._tell_error(error)
 
     def _sleep(self) -> None:
         if self._clock is not None:
             self._clock.remove(Phase.MIX, self._tick)
             self._clock = None
 
-    @property
-    def _saying(self) -> bool:
-        return self._said.source is not None or bool(self._said.written)
-
     def _tick(self, now: float, missed: int) -> None:
         members = tuple(member for member in self.members if self._collect(member))
-        if not (members or self._heard or self._others or self._saying):
+        if not members and not self._sound.busy:
             self._sleep()
             return
         voices = [member._seat.voice for member in members]
-        rate = max((voice.rate for voice in voices), default=0) or self._mixer.rate
-        if not rate and self._saying:
-            rate = RATES[-1]
+        rate = self._sound.speak(max((voice.rate for voice in voices), default=0) or self._mixer.rate)
         if not rate:
             return
-        self._speak(rate)
-        voices.append(self._own)
+        voices.append(self._sound.voice)
         self._mixer.prepare(voices)
         self._mixer.mix(voices)
         for member in members:
             member._seat.deliver()
-        if self._heard:
-            self._heard.push(self._mixer.everything, rate)
-        if self._others:
-            self._others.push(self._own.mixed, rate)
+        self._sound.listen(self._mixer.everything, rate)
         if self._speakers.tick([(member, member._seat.voice.power) for member in self.members]):
             self.emit("speaker", events.SpeakerChanged(self._speakers.speaker))
 
@@ -289,14 +241,6 @@ class Conference(Emitter):
             return False
         return True
 
-    def _speak(self, rate: int) -> None:
-        """What the conference itself says in this tick."""
-        own, said = self._own, self._said
-        own.rate = rate
-        said.set_rate(rate)
-        pcm = said.pull() if self._saying or own.pcm is not None else b""
-        own.pcm = None if pcm == silence(len(pcm) // SAMPLE_BYTES) else pcm
-
     # --- the end ------------------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -307,10 +251,7 @@ class Conference(Emitter):
         for call in tuple(self._members):
             self.leave(call)
         self._sleep()
-        self._said.close()
-        for inlet in (self._heard, self._others):
-            if inlet is not None:
-                inlet.close()
+        self._sound.close()
 
     async def __aenter__(self) -> Self:
         if self._closed:

@@ -571,3 +571,51 @@ async def test_a_better_codec_lets_it_hear_more() -> None:
             a.heard.clear()
             await asyncio.sleep(0.5)
             assert a.hears(high, 2000.0) == {high}
+
+
+async def test_a_recording_that_cannot_be_made_any_more_keeps_nobody_out(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    told: list[events.MediaFailed] = []
+    a, b = Line(tone(440.0)), Line()
+    with ending(a, b):
+        async with Conference(record=tmp_path / "here" / "x.wav") as room:
+            (tmp_path / "here").rmdir()
+            room.on("media_failed", told.append)
+            room.join(a)
+            room.join(b)
+            await asyncio.sleep(0.5)
+            assert isinstance(told[0].error, MediaFileError)
+            assert len(told) == 1
+            assert b.hears(*PITCHES) == {440.0}
+
+
+def test_it_may_be_made_before_there_is_an_event_loop() -> None:
+    room = Conference()
+
+    async def run() -> None:
+        a, b = Line(tone(440.0)), Line()
+        with ending(a, b):
+            async with room:
+                room.join(a)
+                room.join(b)
+                await asyncio.sleep(0.5)
+                assert b.hears(*PITCHES) == {440.0}
+
+    run_simulated(run())
+
+
+async def test_minutes_of_coming_and_going_leave_nothing_behind() -> None:
+    a = Line(tone(440.0))
+    with ending(a):
+        async with Conference() as room:
+            room.join(a)
+            for count in range(60):
+                guest = Line(tone(700.0), (8000, 16000, 48000)[count % 3])
+                room.join(guest)
+                await asyncio.sleep(0.3)
+                assert guest.hears(*PITCHES, seconds=0.2) == {440.0}
+                guest.hang_up()
+                assert not guest.has_handlers("ended")
+            await asyncio.sleep(0.2)
+            assert room.members == (room[a],)
+            assert a.hears(*PITCHES, seconds=0.1) == set()
