@@ -10,6 +10,8 @@ _GROWTH = 1.01
 _HEAVY = 1e100
 # Of all packets this share may come too late.
 _LATE_SHARE = 0.03
+# A stream begins as if so many packets had come in time, so that one that is late is no share yet.
+_TRUST = 34
 _REFRESH = 5
 _BASE_WINDOW = 2.0
 
@@ -50,7 +52,7 @@ class DelayEstimator:
         """Another stream, of which nothing is known."""
         self._bins = [0.0] * (int(self.max_delay / _BIN) + 1)
         self._weight = 1.0
-        self._total = 0.0
+        self._bins[0] = self._total = float(_TRUST)
         self._count = 0
         self._reserve = 0.0
         self._reserved_until = 0.0

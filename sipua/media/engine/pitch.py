@@ -28,7 +28,7 @@ def pcm_bytes(samples: Samples) -> bytes:
 @lru_cache(maxsize=64)
 def fade_in(length: int) -> Samples:
     """A ramp from just above 0 to just below 1. What fades out has one minus this."""
-    ramp = (np.arange(length, dtype=np.float32) + 0.5) / max(length, 1)
+    ramp: Samples = ((np.arange(length) + 0.5) / max(length, 1)).astype(np.float32)
     ramp.flags.writeable = False
     return ramp
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sipua.media.engine.correction import Correction
 from sipua.media.engine.decoding import StreamDecoder
 from sipua.media.engine.delay import DelayEstimator
 from sipua.media.engine.jitter import Packet, PacketBuffer
 from sipua.media.engine.patience import Patience
-from sipua.media.engine.stretch import compress, expand
 from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, samples_per_frame, silence
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ __all__ = ["Playout", "PlayoutStats"]
 
 # Seconds by which the delay may be off its target before that is corrected.
 _SLACK = 0.005
-# Corrections follow each other no faster than this; a delay that is far off is corrected faster.
-_PACE, _FAST_PACE, _FAR = 0.08, 0.04, 0.04
-# The most that one correction changes.
-_STEP = 0.015
 # Without a packet for so long, nothing is being played any more. Comfort noise stays longer.
 _IDLE, _NOISE_IDLE = 1.0, 30.0
 # What came before the first `pull` is played from its beginning if that is no more than so late.
@@ -90,7 +86,8 @@ class Playout:
         self._sound = StreamDecoder(decoders, rate)
         self._delays = DelayEstimator(min_delay, max_delay)
         self._buffer = PacketBuffer(self._sound.clock_of, self._delays, max_delay + 0.2)
-        self._lost = self._recovered = self._concealed = self._stretched = self._compressed = 0
+        self._correction = Correction()
+        self._lost = self._recovered = self._concealed = 0
         # Runs of lost packets, and the number after the last one.
         self._bursts, self._burst_end = 0, -1
         self._forget()
@@ -137,9 +134,7 @@ class Playout:
         # Seconds that were filled in while nothing was there, and whether this pull has filled in anything.
         self._starving = 0.0
         self._filled = False
-        # When the delay may be changed again, and when it was last found to be too long.
-        self._next_change = 0.0
-        self._excess_at = float("-inf")
+        self._correction.reset()
         self._patience = Patience(self._delays)
         self._now = 0.0
 
@@ -156,8 +151,8 @@ class Playout:
             discarded=buffer.discarded,
             recovered=self._recovered,
             concealed=self._concealed,
-            stretched=self._stretched,
-            compressed=self._compressed,
+            stretched=self._correction.stretched,
+            compressed=self._correction.compressed,
             jitter=delays.jitter,
             delay=0.0 if self._cursor is None else max(0.0, self._delay(self._cursor) + FRAME_DURATION),
             target=delays.target,
@@ -201,7 +196,7 @@ class Playout:
             piece = self._next()
             # Only now: another codec may have begun, and the tail be gone.
             self._tail += piece
-        if not self._filled and self._now >= self._next_change:
+        if not self._filled and self._now >= self._correction.next:
             self._adjust()
         size = self._frame_bytes
         pcm, self._tail = self._tail[:size], self._tail[size:]
@@ -234,6 +229,7 @@ class Playout:
                 return False
             buffer.drop_before(number)
             self._cursor = packet[0]
+            self._correction.begin(self._now)
             if early >= -_MAX_HEAD_START or number == buffer.top:
                 return True
             buffer.drop_before(number + 1)
@@ -306,8 +302,9 @@ class Playout:
     def _recount(self, rate: int) -> None:
         """What is counted in samples, at another rate."""
         self._concealed = self._concealed * rate // self.rate
-        self._stretched = self._stretched * rate // self.rate
-        self._compressed = self._compressed * rate // self.rate
+        correction = self._correction
+        correction.stretched = correction.stretched * rate // self.rate
+        correction.compressed = correction.compressed * rate // self.rate
 
     def _decoded(self, packet: Packet) -> bytes:
         """The PCM of the next packet, and the cursor after it. Empty: it is malformed, and lost from now on."""
@@ -403,20 +400,15 @@ class Playout:
         # Of the delay, what is left over between packets and pulls helps no packet to be in time.
         left = (len(self._tail) - self._frame_bytes) / (SAMPLE_BYTES * self.rate) % grain
         off = self._delay(self._cursor) - (FRAME_DURATION - grain) - left - target
+        correction, now = self._correction, self._now
         if off < -_SLACK:
-            self._change(expand, _STEP, off < -_FAR)
+            self._tail = correction.lengthen(self._tail, self.rate, -off, now)
             return
         excess = left + max(0.0, off - _SLACK) // grain * grain
-        if excess * self.rate < 1:
-            return
-        # One pull that comes late itself is no reason.
-        lasting = self._now - self._excess_at < 1.5 * FRAME_DURATION
-        self._excess_at = self._now
-        if not lasting:
-            return
-        self._read_ahead()
-        room = len(self._tail) / (SAMPLE_BYTES * self.rate) - FRAME_DURATION
-        self._change(compress, min(excess, _STEP, room), excess > _FAR)
+        frame = self._tail[: self._frame_bytes]
+        if excess * self.rate >= 1 and correction.may_shorten(frame, self._sound.history, excess, now):
+            self._read_ahead()
+            self._tail = correction.shorten(self._tail, self.rate, excess, now)
 
     def _read_ahead(self) -> None:
         """Have one more packet in the tail, if it is here."""
@@ -424,16 +416,6 @@ class Playout:
         packet = buffer.packets.get(buffer.next)
         if packet is not None and packet[0] == self._cursor and packet[1] == self._sound.payload_type:
             self._tail += self._decoded(packet)
-
-    def _change(self, how: Callable[..., bytes], most: float, far: bool) -> None:
-        before = len(self._tail)
-        self._tail = how(self._tail, self.rate, int(most * self.rate), anyhow=far)
-        change = (len(self._tail) - before) // SAMPLE_BYTES
-        self._next_change = self._now + (_FAST_PACE if far or change > 0 else _PACE)
-        if change > 0:
-            self._stretched += change
-        else:
-            self._compressed -= change
 
     # --- units -----------------------------------------------------------------------------------------------
 

@@ -126,12 +126,15 @@ class AudioReceiver:
     def _event(
         self, payload_type: int, payload: bytes, timestamp: int, marker: bool, sequence: int, now: float
     ) -> None:
-        self._counters.events += 1
+        counters, events = self._counters, self.events
+        counters.events += 1
         self._skip(sequence, timestamp, now)
         if self.enabled:
             self._tone_heard = now
+            malformed = events.malformed
             rate = self._event_rates[payload_type]
-            self._tell(self.events.packet(payload, timestamp, marker, sequence, now, rate))
+            self._tell(events.packet(payload, timestamp, marker, sequence, now, rate))
+            counters.discarded += events.malformed - malformed
 
     def _skip(self, sequence: int, timestamp: int, now: float) -> None:
         if self._listening and self.enabled:

@@ -87,6 +87,10 @@ class Source:
             self._max, self.received = sequence, 1
         self.received += 1
 
+    def follows(self, sequence: int) -> bool:
+        """Whether this number is the next one."""
+        return (sequence - self._max) & 0xFFFF == 1
+
     def arrival(self, timestamp: int, clock_rate: int, earliest: float, latest: float) -> float:
         """When a packet has come of which only this much is known: where it adds least to the jitter."""
         if clock_rate != self._rate:
@@ -150,8 +154,8 @@ class Sources:
     def packet(self, ssrc: int, sequence: int, now: float) -> Source:
         """Count a packet and say what stream it is of; `current` tells whether that one is heard.
 
-        Another SSRC is heard from its second packet in a row on, or at once when the present one has gone quiet:
-        stray packets change nothing.
+        Another SSRC is heard when two of its packets come in a row and follow each other by their numbers
+        (:rfc:`3550#appendix-A.1`), or at once when the present one has gone quiet: stray packets change nothing.
         """
         current = self.current
         if current is not None and ssrc == current.ssrc:
@@ -161,7 +165,8 @@ class Sources:
         source = self._known.get(ssrc)
         if source is None:
             source = self._add(ssrc, sequence, now)
-        if current is None or current.left or now - current.heard > _ABANDONED or self._contender is source:
+        follows = self._contender is source and source.follows(sequence)
+        if current is None or current.left or now - current.heard > _ABANDONED or follows:
             self.current, self._contender = source, None
         else:
             self._contender = source

@@ -7,24 +7,25 @@ import numpy as np
 from sipua.media.engine.pitch import Samples, best_offset, fade_in, pcm_bytes, samples_of
 from sipua.media.pcm import SAMPLE_BYTES
 
-__all__ = ["compress", "expand"]
+__all__ = ["SILENT", "compress", "expand"]
 
 _SHORTEST, _LONGEST = 0.0025, 0.015
 _FADE = 0.005
-# What is softer than this on the whole (-54 dBov) can be cut anywhere.
-_QUIET = 64.0
+#: The root mean square of what counts as silence: -54 dBov.
+SILENT = 64.0
 _ALIKE = 0.6
 
 
-def compress(pcm: bytes, rate: int, most: int, *, anyhow: bool = False) -> bytes:
+def compress(pcm: bytes, rate: int, most: int, *, anyhow: bool = False, soft: float = SILENT) -> bytes:
     """Without some of its samples, `most` of them at most; the first and the last are as they were.
 
-    Speech loses a pitch period, and only where two periods are alike, or `anyhow`; silence loses what it may.
+    Speech loses a pitch period, and only where two periods are alike, or `anyhow`; what is softer than `soft` (root mean
+    square of its samples) loses what it may.
     Returns `pcm` itself where nothing fits.
     """
     samples = samples_of(pcm)
     fade = int(_FADE * rate)
-    lag = _lag(samples, rate, most, fade, anyhow)
+    lag = _lag(samples, rate, most, fade, anyhow, soft)
     if not lag:
         return pcm
     rising = fade_in(fade)
@@ -32,11 +33,11 @@ def compress(pcm: bytes, rate: int, most: int, *, anyhow: bool = False) -> bytes
     return pcm_bytes(seam) + pcm[(lag + fade) * SAMPLE_BYTES :]
 
 
-def expand(pcm: bytes, rate: int, most: int, *, anyhow: bool = False) -> bytes:
+def expand(pcm: bytes, rate: int, most: int, *, anyhow: bool = False, soft: float = SILENT) -> bytes:
     """With some samples more, `most` at most. The rest as `compress`."""
     samples = samples_of(pcm)
     fade = int(_FADE * rate)
-    lag = _lag(samples, rate, most, fade, anyhow)
+    lag = _lag(samples, rate, most, fade, anyhow, soft)
     if not lag:
         return pcm
     rising = fade_in(fade)
@@ -44,12 +45,13 @@ def expand(pcm: bytes, rate: int, most: int, *, anyhow: bool = False) -> bytes:
     return pcm[: lag * SAMPLE_BYTES] + pcm_bytes(seam) + pcm[fade * SAMPLE_BYTES :]
 
 
-def _lag(samples: Samples, rate: int, most: int, fade: int, anyhow: bool) -> int:
+def _lag(samples: Samples, rate: int, most: int, fade: int, anyhow: bool, soft: float) -> int:
     """After how many samples the beginning comes again, 0 for never."""
     longest = min(most, len(samples) - fade)
     if longest < 1:
         return 0
-    if float(np.sqrt(np.mean(np.square(samples)))) < _QUIET:
+    concerned = samples[: longest + fade]
+    if float(np.sqrt(np.mean(np.square(concerned)))) < soft:
         return longest
     shortest = int(_SHORTEST * rate)
     longest = min(longest, int(_LONGEST * rate))
