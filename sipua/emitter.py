@@ -31,6 +31,7 @@ class Emitter:
         """Call `handler(payload)` at each `event`; without `handler`, a decorator. Returns the handler.
 
         :raises ValueError: there is no such event.
+        :raises TypeError: `handler` cannot be called.
         """
         if handler is None:
             return lambda function: self.on(event, function)
@@ -53,6 +54,8 @@ class Emitter:
         return bool(self._handlers.get(event))
 
     def _add(self, event: str, handler: Handler, *, once: bool) -> None:
+        if not callable(handler):
+            raise TypeError(f"handler={handler!r:.200} of {event!r}: not callable")
         if event not in self.event_names:
             raise ValueError(
                 f"{type(self).__name__} has no event {event!r}; it has {', '.join(sorted(self.event_names))}"

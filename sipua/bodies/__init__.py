@@ -109,9 +109,14 @@ def parse_body(
 
 
 def encode_body(body: str | bytes | Body, content_type: str | None) -> tuple[bytes, str | None]:
-    """What to send of a body, and as what; its own content type unless another is given."""
+    """What to send of a body, and as what; its own content type unless another is given.
+
+    :raises TypeError: neither text nor bytes, nor a body that knows its content type.
+    """
     if isinstance(body, bytes):
         return body, content_type
     if isinstance(body, str):
         return body.encode(), content_type
+    if not hasattr(body, "content_type"):
+        raise TypeError(f"a body is str, bytes or a value of sipua.bodies, not {type(body).__name__}")
     return str(body).encode(), content_type or body.content_type

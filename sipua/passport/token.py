@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ALGORITHM = "ES256"
+#: No time that is signed is further from 1970, in seconds.
+MAX_TIME = 2**53
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_\-]+")
 _FINGERPRINT = re.compile(r"^a=fingerprint:[ \t]*([\w\-]+)[ \t]+([0-9A-Fa-f:]+)[ \t]*\r?$", re.MULTILINE)
@@ -144,7 +146,7 @@ def _read_claims(payload: Mapping[str, Any]) -> Claims:
         raise ParseError("no orig claim, or several")
     if not dest:
         raise ParseError("no dest claim")
-    if isinstance(iat, bool) or not isinstance(iat, int):
+    if isinstance(iat, bool) or not isinstance(iat, int) or abs(iat) > MAX_TIME:
         raise ParseError("no iat claim")
     return Claims(orig[0], dest, iat, _read_keys(payload.get("mky", [])))
 

@@ -27,7 +27,7 @@ CONTENT_TYPES = ("application/dtmf-relay", "application/dtmf")
 TONES = "0123456789*#ABCD"
 #: Bounds and default of a tone, in ms.
 MIN_DURATION, MAX_DURATION, DEFAULT_DURATION = 40, 6000, 100
-MIN_GAP = 30
+MIN_GAP, MAX_GAP = 30, 3_600_000
 #: How tones may be sent; RFC 2833 is RFC 4733 before it was revised.
 TRANSPORTS = ("INFO", "RFC2833", "RFC4733", "INBAND")
 #: What a comma stands for, in seconds.
@@ -181,8 +181,8 @@ def _fail(done: asyncio.Future[None], error: BaseException) -> None:
 def send_dtmf(
     session: RTCSession,
     tones: str | int,
-    duration: int,
-    gap: int,
+    duration: Any,
+    gap: Any,
     extra_headers: Any,
     transport_type: str | None,
 ) -> asyncio.Future[None]:
@@ -190,10 +190,12 @@ def send_dtmf(
     text = str(tones).upper()
     if not text or any(tone not in TONES + "," for tone in text):
         raise ValueError(f"tones={tones!r}: only 0-9, *, #, A-D and , (a pause)")
-    if not MIN_DURATION <= duration <= MAX_DURATION:
-        raise ValueError(f"duration={duration}: not between {MIN_DURATION} and {MAX_DURATION} ms")
-    if gap < MIN_GAP:
-        raise ValueError(f"inter_tone_gap={gap}: less than {MIN_GAP} ms")
+    for name, value, low, high in (
+        ("duration", duration, MIN_DURATION, MAX_DURATION),
+        ("inter_tone_gap", gap, MIN_GAP, MAX_GAP),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"{name}={value!r}: not a whole number of ms between {low} and {high}")
     if transport_type is not None and transport_type not in TRANSPORTS:
         raise ValueError(f"transport_type={transport_type!r}: none of {', '.join(TRANSPORTS)}")
     transport = "RFC4733" if transport_type == "RFC2833" else transport_type

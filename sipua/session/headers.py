@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sipua.sip import Headers, InvalidHeaderError
+from sipua.sip import Headers, InvalidHeaderError, MediaType, ParseError
 from sipua.sip.codec import LIMITS
 from sipua.sip.grammar import excerpt
 from sipua.sip.headers import KEYS
@@ -23,6 +23,7 @@ RESERVED = frozenset(
         "cseq",
         "contact",
         "content-length",
+        "content-type",
         "max-forwards",
         "record-route",
     }
@@ -49,11 +50,27 @@ def header_list(value: HeaderLike) -> HeaderPairs:
 
 
 def response_header_list(value: HeaderLike, status_code: int | None) -> HeaderPairs:
-    """Extra headers of a final answer: Contact, too, in one that says where else to try (3xx, 485).
+    """Extra headers of a message that may have a body of the application's: Content-Type, too.
+
+    Also Contact, in a final answer that says where else to try (3xx, 485).
 
     :raises InvalidHeaderError: as `header_list`.
     """
-    return _checked(value, RESERVED - {"contact"} if status_code in _WITH_ALTERNATIVES else RESERVED)
+    allowed = {"content-type", "contact"} if status_code in _WITH_ALTERNATIVES else {"content-type"}
+    return _checked(value, RESERVED - allowed)
+
+
+def content_type_header(value: Any) -> HeaderPairs:
+    """The Content-Type header for a media type of the application.
+
+    :raises InvalidHeaderError: no media type.
+    """
+    try:
+        if not isinstance(value, str) or not value.isprintable() or "*" in MediaType.parse(value).mime_type:
+            raise ParseError("")
+    except ParseError:
+        raise InvalidHeaderError(f"content_type={value!r}: not a media type such as text/plain") from None
+    return _checked([("Content-Type", value)], frozenset())
 
 
 def _checked(value: HeaderLike, reserved: frozenset[str]) -> HeaderPairs:
@@ -91,12 +108,22 @@ def _pair(item: Any) -> tuple[str, str]:
     raise InvalidHeaderError(f"{item!r:.200}: not a header; it looks like 'X-Name: value'")
 
 
-def checked_phrase(phrase: str | None) -> str | None:
+def checked_status(value: Any, low: int = 300, high: int = 699) -> int:
+    """A status code of the application, between `low` and `high`.
+
+    :raises ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"status_code={value!r}: not between {low} and {high}")
+    return int(value)
+
+
+def checked_phrase(phrase: Any) -> str | None:
     """A reason phrase of the application.
 
     :raises InvalidHeaderError: not a text of printable characters.
     """
-    if phrase is not None and not str(phrase).isprintable():
+    if phrase is not None and not (isinstance(phrase, str) and phrase.isprintable()):
         raise InvalidHeaderError(f"{phrase!r}: not a text of printable characters")
     return phrase
 

@@ -9,7 +9,7 @@ from sipua import events
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.events import Cause
 from sipua.session import hold, terminate
-from sipua.session.headers import checked_phrase, header_list
+from sipua.session.headers import checked_phrase, checked_status, header_list
 from sipua.session.negotiation import (
     answer_offer,
     change_sdp,
@@ -125,8 +125,7 @@ def progress(
     """What `RTCSession.progress` does."""
     if session.direction != "incoming" or session.status is not State.INCOMING or session.is_ended():
         raise InvalidStateError("progress", session.status.value)
-    if not 101 <= status_code <= 199:
-        raise ValueError(f"status_code={status_code}: not between 101 and 199")
+    checked_status(status_code, 101, 199)
     if reliable and "100rel" not in session._peer.supported | option_tags(session.request, "Require"):
         raise ValueError("reliable=True: the peer does not know 100rel")
     headers = header_list(extra_headers)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from sipua import events
 from sipua.errors import InvalidStateError
-from sipua.session.headers import header_list
+from sipua.session.headers import checked_body, content_type_header, header_list
 from sipua.session.outcome import settle
 from sipua.session.states import State
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from sipua.session.session import RTCSession
     from sipua.sip import Request, Response
 
-_MEDIA_TYPE = re.compile(r"[\w.+!#$&^-]+/[\w.+!#$&^-]+(\s*;.*)?")
 _STATES = (State.WAITING_FOR_ACK, State.CONFIRMED)
 
 
@@ -25,12 +23,10 @@ def send_info(
     session: RTCSession, content_type: str, body: str | bytes, extra_headers: Any
 ) -> asyncio.Future[Response]:
     """What `RTCSession.send_info` does."""
-    if not _MEDIA_TYPE.fullmatch(content_type):
-        raise ValueError(f"content_type={content_type!r}: not a media type such as text/plain")
-    headers = header_list(extra_headers)
+    content_type_header(content_type)
+    headers, content = header_list(extra_headers), checked_body(body)
     if session.is_ended() or session.status not in _STATES or session._dialog is None:
         raise InvalidStateError("send_info", session.status.value)
-    content = body.encode() if isinstance(body, str) else body
     done: asyncio.Future[Response] = session._host.loop.create_future()
     request = send(session, content_type, content, headers, lambda result: settle(done, "INFO", result))
     session.emit("new_info", events.NewInfo("local", content_type, content, request))

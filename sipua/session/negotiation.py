@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email
 import logging
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +9,7 @@ from sipua import events
 from sipua.errors import MediaFileError
 from sipua.events import Cause, Originator
 from sipua.session import dtmf, statistics, terminate, trickle
+from sipua.session.multipart import media_type, part_of
 from sipua.session.states import Event, State, allowed
 
 if TYPE_CHECKING:
@@ -26,18 +26,9 @@ def sdp_of(message: Request | Response) -> str:
     """The session description in `message`, empty when there is none (also inside multipart, :rfc:`5621`)."""
     if not message.body:
         return ""
-    content_type = message.headers.get("Content-Type") or ""
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == SDP_TYPE:
+    if media_type(message) == SDP_TYPE:
         return message.text
-    if not kind.startswith("multipart/"):
-        return ""
-    parsed = email.message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + message.body)
-    for part in parsed.walk():
-        if part.get_content_type() == SDP_TYPE:
-            payload = part.get_payload(decode=True)
-            return payload.decode(errors="replace") if isinstance(payload, bytes) else ""
-    return ""
+    return (part_of(message, SDP_TYPE) or b"").decode(errors="replace")
 
 
 def set_sdp(message: Request | Response, sdp: str) -> None:

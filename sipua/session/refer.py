@@ -95,6 +95,8 @@ def refer_to_value(host: Any, target: str | URI | None, replaces: RTCSession | R
 
     :raises InvalidStateError: the call to be replaced is not up.
     """
+    if not (replaces is None or isinstance(replaces, Replaces) or hasattr(replaces, "_dialog")):
+        raise ValueError(f"replaces={replaces!r:.200}: neither a call nor a Replaces value")
     if replaces is None:
         if target is None:
             raise ValueError("target: whom to call is needed, or the call to replace")

@@ -19,6 +19,9 @@ logger = logging.getLogger("sipua.session")
 #: What we can be referred to; anything else gets 416.
 SCHEMES = ("sip", "sips", "tel")
 
+#: The longest address that is called, without its headers.
+MAX_LENGTH = 1000
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NUMBER = re.compile(r"\+?[0-9A-Fa-f*#().\-]*[0-9A-Fa-f*#][0-9A-Fa-f*#().\-]*")
 
@@ -86,6 +89,8 @@ def read(request: Request) -> Reference:
     uri = refer_to.uri
     if uri.scheme not in SCHEMES:
         raise ParseError(f"a reference to {uri}", status=416, request=request)
+    if len(str(uri.replace(headers=None) if uri.headers else uri)) > MAX_LENGTH:
+        raise _malformed(request, f"an address of more than {MAX_LENGTH} characters")
     if uri.scheme == "tel":
         if _NUMBER.fullmatch(uri.user or "") is None:
             raise _malformed(request, f"not a number: {uri.user}")

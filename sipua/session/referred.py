@@ -9,7 +9,7 @@ from sipua import events
 from sipua.errors import InvalidStateError, ParseError
 from sipua.events import Cause
 from sipua.session import reference
-from sipua.session.headers import checked_phrase, header_list, response_header_list
+from sipua.session.headers import checked_phrase, checked_status, header_list, response_header_list
 from sipua.session.notifier import ReferNotifier
 from sipua.session.refer import hang_up_after
 from sipua.session.reply import respond
@@ -142,8 +142,7 @@ class IncomingRefer:
         :raises InvalidStateError: already decided.
         :raises ValueError: no such status code.
         """
-        if not 300 <= status_code <= 699:
-            raise ValueError(f"status_code={status_code}: not between 300 and 699")
+        checked_status(status_code)
         headers = response_header_list(extra_headers, status_code)
         phrase = checked_phrase(reason_phrase)
         self._decide("reject")

@@ -9,7 +9,7 @@ from sipua import events
 from sipua.errors import InvalidStateError, MediaNegotiationError, ParseError
 from sipua.events import Cause
 from sipua.session import early, hold, incoming, terminate, timers
-from sipua.session.headers import checked_phrase, response_header_list
+from sipua.session.headers import checked_phrase, checked_status, response_header_list
 from sipua.session.negotiation import SDP_TYPE, answer_offer, change_sdp, make_offer, sdp_of
 from sipua.session.renegotiation import REFUSALS, Phase, Step
 from sipua.session.reply import respond, retry_later
@@ -72,8 +72,7 @@ class IncomingRequest:
             raise self._rejected
 
     def _reject(self, status_code: int, reason_phrase: str | None, extra_headers: Any) -> None:
-        if not 300 <= status_code <= 699:
-            raise ValueError(f"status_code={status_code}: not between 300 and 699")
+        checked_status(status_code)
         headers = response_header_list(extra_headers, status_code)
         phrase = checked_phrase(reason_phrase)
         if self._asked or self.is_answered:

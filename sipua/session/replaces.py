@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sipua import events
 from sipua.errors import InvalidStateError
 from sipua.session import incoming
-from sipua.session.headers import checked_phrase, response_header_list
+from sipua.session.headers import checked_phrase, checked_status, response_header_list
 from sipua.session.refer import hang_up_after
 from sipua.session.states import State
 
@@ -106,8 +106,7 @@ class Replacement:
         :raises InvalidStateError: already decided or given up.
         :raises ValueError: no such status code.
         """
-        if not 300 <= status_code <= 699:
-            raise ValueError(f"status_code={status_code}: not between 300 and 699")
+        checked_status(status_code)
         headers = response_header_list(extra_headers, status_code)
         phrase = checked_phrase(reason_phrase)
         self._decide("reject")

@@ -318,9 +318,11 @@ class RTCSession(Identities, Mailbox, Emitter):
 
         :param status_code: the refusal of an incoming call (300 to 699), or the SIP cause of the Reason header
             (:rfc:`3326`) of a CANCEL or BYE (200 to 699).
+        :param body: of the refusal or BYE, with a Content-Type among `extra_headers`.
+        :param cause: why, for `failed` or `ended`; by default what follows from the state and `status_code`.
         :returns: done when the peer has confirmed it or is given up; nothing needs to wait for it.
         :raises InvalidStateError: it is over already.
-        :raises ValueError: no such status code.
+        :raises ValueError: no such status code or cause, or a body without Content-Type.
         """
         return terminate.terminate(self, status_code, reason_phrase, extra_headers, body, cause)
 
@@ -330,6 +332,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         """Send an INFO (:rfc:`6086`) in the dialog.
 
         :returns: the final response; `RequestFailed` for one of 300 or more, or none.
+        :raises InvalidHeaderError: no media type, or a header that is not the application's to set.
         :raises InvalidStateError: there is no dialog (yet, or any more).
         """
         return info.send_info(self, content_type, body, extra_headers)
@@ -346,7 +349,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         """Send DTMF tones one after the other; ``,`` is a pause of 2 s.
 
         :param duration: of each tone, in ms (40 to 6000).
-        :param inter_tone_gap: between two tones, in ms (30 or more).
+        :param inter_tone_gap: between two tones, in ms (30 or more, up to an hour).
         :param extra_headers: of requests, when tones are sent as INFO.
         :param transport_type: ``RFC4733`` (or ``RFC2833``, its old name): named events in the audio stream;
             ``INFO``: requests with ``application/dtmf-relay``; ``INBAND``: the sound of the tones, for peers that take

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from sipua import events
 from sipua.errors import InvalidStateError
 from sipua.events import Cause, Originator, cause_of_status
-from sipua.session.headers import checked_body, checked_phrase, response_header_list
+from sipua.session.headers import checked_body, checked_phrase, checked_status, response_header_list
 from sipua.session.host import NoResponse
 from sipua.session.states import ESTABLISHED, Event, State
 from sipua.sip import Request, Response, make_response, reason_phrase
+from sipua.sip.headers import KEYS
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,10 +39,13 @@ def terminate(
         raise InvalidStateError("terminate", session.status.value)
     refusing = session.direction == "incoming" and session.status in (State.INCOMING, State.ANSWERING)
     low = 300 if refusing else 200
-    if status_code is not None and not low <= status_code <= 699:
-        raise ValueError(f"status_code={status_code}: not between {low} and 699")
+    if status_code is not None:
+        checked_status(status_code, low)
     headers = response_header_list(extra_headers, status_code if refusing else None)
     content = checked_body(body)
+    if content and not any(KEYS[name] == "content-type" for name, _ in headers):
+        raise ValueError("body: needs a Content-Type among extra_headers")
+    cause = Cause(cause) if cause is not None else None
     phrase = checked_phrase(reason_phrase_)
 
     def act() -> None:

@@ -14,7 +14,6 @@ re-INVITE, unless media has found a way without.
 
 from __future__ import annotations
 
-import email
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from sipua import events
 from sipua.bodies import TrickleFragment
 from sipua.media.trickle import has_news, trickles
 from sipua.session.host import NoResponse
+from sipua.session.multipart import part_of
 from sipua.session.peer import option_tags
 from sipua.session.reply import respond
 from sipua.session.states import State
@@ -269,19 +269,7 @@ def package_of(request: Request) -> str:
 
 def _fragment_in(request: Request) -> bytes | None:
     """The fragment in an INFO, also inside multipart; empty when it has no body, None when it has only others."""
-    content_type = request.headers.get("Content-Type") or ""
-    kind = content_type.partition(";")[0].strip().lower()
-    if not request.body or kind == TrickleFragment.content_type:
-        return bytes(request.body)
-    if kind.startswith("multipart/"):
-        parsed = email.message_from_bytes(
-            b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + request.body
-        )
-        for part in parsed.walk():
-            if part.get_content_type() == TrickleFragment.content_type:
-                payload = part.get_payload(decode=True)
-                return payload if isinstance(payload, bytes) else None
-    return None
+    return part_of(request, TrickleFragment.content_type) if request.body else b""
 
 
 def _with(supported: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from sipua.bodies import ACCEPT, encode_body
 from sipua.emitter import Emitter
 from sipua.errors import InvalidHeaderError, InvalidStateError
-from sipua.session.headers import HeaderLike, header_list
+from sipua.session.headers import HeaderLike, content_type_header, header_list
 from sipua.sip import Event, ParseError, Request
 from sipua.ua.notifier import DEFAULT_EXPIRES, Notifier
 from sipua.ua.publication import Publication
@@ -114,7 +114,7 @@ class EventPackages(Emitter):
         if content and not content_type:
             raise ValueError("content_type: a body needs one")
         if content_type:
-            header_list([("Content-Type", content_type)])
+            content_type_header(content_type)
         subscriber = Subscriber(
             ua,
             request_target(target, ua.configuration.uri),
@@ -162,8 +162,8 @@ class EventPackages(Emitter):
         content, kind = encode_body(body, content_type)
         if content and not kind:
             raise ValueError("content_type: a body needs one")
-        own = [("Content-Type", kind)] if kind else []
-        header_list(own)
+        if kind:
+            content_type_header(kind)
         notifier = Notifier(
             ua,
             subscribe,
@@ -201,7 +201,7 @@ class EventPackages(Emitter):
             *header_list(extra_headers),
         ]
         if kind:
-            headers += header_list([("Content-Type", kind)])
+            headers += content_type_header(kind)
         return ua._send_out_of_dialog("NOTIFY", target, tuple(headers), content)
 
     def publish(
@@ -229,7 +229,7 @@ class EventPackages(Emitter):
         content, kind = encode_body(body, content_type)
         if not content or not kind:
             raise ValueError("body: needed to publish anything, with its content_type")
-        header_list([("Content-Type", kind)])
+        content_type_header(kind)
         publication = Publication(
             ua,
             request_target(target if target is not None else ua.configuration.uri, ua.configuration.uri),

@@ -14,7 +14,7 @@ from sipua.bodies import encode_body
 from sipua.emitter import Emitter
 from sipua.errors import InvalidHeaderError, InvalidStateError, RequestFailed
 from sipua.events import Cause, cause_of_status
-from sipua.session.headers import HeaderLike, header_list
+from sipua.session.headers import HeaderLike, content_type_header, header_list
 from sipua.session.host import NoResponse
 from sipua.session.outcome import settle
 from sipua.sip import OutOfOrder, ParseError, Response, SubscriptionState, make_response
@@ -192,7 +192,7 @@ class Notifier(Emitter):
         if content and not kind:
             raise ValueError("content_type: a body needs one")
         if kind:
-            header_list([("Content-Type", kind)])
+            content_type_header(kind)
         self._body, self._content_type = content, kind
 
     # --- SUBSCRIBE -----------------------------------------------------------------------------------------

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from sipua import events
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError
-from sipua.session.headers import HeaderLike, HeaderPairs, header_list, response_header_list
+from sipua.session.headers import (
+    HeaderLike,
+    HeaderPairs,
+    checked_body,
+    checked_status,
+    content_type_header,
+    header_list,
+    response_header_list,
+)
 from sipua.session.host import NoResponse
 from sipua.session.outcome import settle
 from sipua.sip import Address, make_response
@@ -134,8 +142,7 @@ class Incoming:
         :raises InvalidStateError: it was answered already.
         :raises ValueError: no such status code.
         """
-        if not 300 <= status_code <= 699:
-            raise ValueError(f"status_code={status_code}: not between 300 and 699")
+        checked_status(status_code)
         headers = response_header_list(extra_headers, status_code)
         self._respond(status_code, reason_phrase, headers, b"", "")
 
@@ -147,7 +154,9 @@ class Incoming:
     ) -> None:
         if self._answered:
             raise InvalidStateError("answer", "answered")
-        content = body.encode() if isinstance(body, str) else body
+        content = checked_body(body)
+        if content or content_type:
+            content_type_header(content_type)
         response = make_response(
             self.request,
             code,

@@ -11,6 +11,7 @@ from sipua.bodies import encode_body
 from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, RequestFailed
 from sipua.events import Cause, cause_of_status
+from sipua.session.headers import content_type_header
 from sipua.session.host import NoResponse
 from sipua.session.outcome import failure_of
 from sipua.sip import Response, new_call_id
@@ -101,6 +102,8 @@ class Publication(Emitter):
         """
         self._check("update")
         content, kind = encode_body(body, content_type)
+        if kind:
+            content_type_header(kind)
         self._body, self._content_type = content, kind or self._content_type
         self._dirty = True
         return self._act()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sipua.errors import InvalidHeaderError
 from sipua.sip import URI, Request, new_call_id, new_tag
@@ -54,7 +54,7 @@ def new_invite(
     headers: tuple[tuple[str, str], ...],
     *,
     anonymous: bool,
-    privacy: str | None,
+    privacy: Any,
     user: str | None,
     display_name: str | None,
     expires: int | None,
@@ -68,7 +68,7 @@ def new_invite(
     else:
         from_ = ua.identity.from_value(user=user, display_name=display_name)
     if privacy:
-        if not _PRIVACY.fullmatch(privacy):
+        if not isinstance(privacy, str) or not _PRIVACY.fullmatch(privacy):
             raise InvalidHeaderError(f"privacy={privacy!r}: not a list of words such as header;id")
         own.append(("Privacy", privacy))
     if expires is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sipua import events
 from sipua.session import outgoing
-from sipua.session.headers import HeaderLike, checked_body, header_list
+from sipua.session.headers import HeaderLike, checked_body, content_type_header, header_list
 from sipua.session.negotiation import SDP_TYPE
 from sipua.session.outcome import settle
 from sipua.session.session import RTCSession
@@ -219,7 +219,7 @@ class UA(Life):
         :raises InvalidStateError: not started.
         :raises ValueError: there is no event of that name.
         """
-        headers = (*header_list([("Content-Type", content_type)]), *header_list(extra_headers))
+        headers = (*content_type_header(content_type), *header_list(extra_headers))
         sender = self.identity.from_value(user=from_user_name, display_name=from_display_name)
         message = OutgoingMessage(
             self, self._request("MESSAGE", target, headers, checked_body(body), sender), event_handlers
@@ -239,7 +239,7 @@ class UA(Life):
     ) -> OutgoingOptions:
         """Ask `target` what it can do (:rfc:`3261#section-11`); see `send_message`."""
         content = checked_body(body)
-        kind = header_list([("Content-Type", content_type)]) if content else ()
+        kind = content_type_header(content_type) if content else ()
         headers = (("Accept", SDP_TYPE), ("Contact", self.contact()), *kind, *header_list(extra_headers))
         options = OutgoingOptions(self, self._request("OPTIONS", target, headers, content), event_handlers)
         self.emit("new_options", events.NewOptions("local", options, options.request))

@@ -96,6 +96,7 @@ GOOD = {"orig": {"tn": "1"}, "dest": {"tn": ["2"]}, "iat": 1}
         {"dest": []},
         {"iat": "1"},
         {"iat": True},
+        {"iat": 10**400},
         {"iat": None},
         {"mky": {}},
         {"mky": [1]},

@@ -11,6 +11,7 @@ import pytest
 
 from sipua import UA, Cause, RTCSession, SignallingOnlyMedia, TransferFailed
 from sipua.media.interface import Direction, MediaStats
+from sipua.media.statistics import MediumStats, ReceivedStats, SentStats, TransportStats
 from sipua.sip import Request
 from tests.session.calls import directed, direction_of
 from tests.session.test_refer import ACTIVE, OVER, notify
@@ -27,7 +28,10 @@ class Heard(SignallingOnlyMedia):
     def stats(self) -> MediaStats:
         now = asyncio.get_running_loop().time()
         packets = int(50 * max(0.0, min(now, Heard.stop) - Heard.start))
-        return MediaStats(state="connected", direction=Heard.way, packets_received=packets)
+        received = ReceivedStats("received", packets=packets)
+        parts: Any = {"sent": SentStats("sent"), "received": received, "transport": TransportStats("path")}
+        audio = MediumStats("audio", "audio", now, direction=Heard.way, **parts)
+        return MediaStats("connected", now, audio)
 
 
 @asynccontextmanager

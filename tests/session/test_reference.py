@@ -89,3 +89,8 @@ def test_nothing_in_a_uri_becomes_a_header_of_its_own(tail: str) -> None:
     else:
         assert not re.search(r"[\x00-\x1f\x7f]", "".join(content for _, content in found.headers))
         assert {name.lower()[:2] for name, _ in found.headers} <= {"x-"}
+
+
+def test_address_that_is_too_long_to_call() -> None:
+    assert read_or_status(f"<sip:{'b' * 2000}@example.com>") == 400
+    assert not isinstance(read_or_status(f"<sip:bob@example.com?Subject={'b' * 2000}>"), int)
