@@ -1,72 +1,333 @@
-"""Telling what happens to a user agent's connection and registration."""
+"""Who we are and where our server is: ``--account NAME``, or ``--uri``, ``--password`` and ``--server``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from sipua.cli.exits import Failure, reason_of
+from sipua.cli.options import FILE, OUTPUT, TRACE, OutputOptions, gather
+from sipua.cli.passwords import PasswordSource, of_account
+from sipua.cli.settings import load_settings
+from sipua.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sipua import events
-    from sipua.cli.output import Output
-    from sipua.cli.trace import Trace
-    from sipua.ua import UA
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from click.shell_completion import CompletionItem
+
+    from sipua.cli.settings import Settings
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class Following:
-    """Follows one user agent from before its start.
+@dataclass(frozen=True, kw_only=True)
+class AccountOptions:
+    """One account, ready for use. `name` is that of the file; None for one of the command line."""
 
-    Until `ready` is set, a failure that ends the command is told to programs only: people get it once, as the
-    command's last line.
+    uri: str
+    server: tuple[str, ...]
+    password: str | None = None
+    auth_user: str | None = None
+    ca_file: str | None = None
+    insecure: bool = False
+    display_name: str | None = None
+    expires: int | None = None
+    ice_servers: tuple[str, ...] = ()
+    ice_user: str | None = None
+    ice_password: str | None = None
+    name: str | None = None
+
+    def __repr__(self) -> str:
+        return f"AccountOptions({self.uri}, {', '.join(self.server)})"
+
+    def user_agent_options(self) -> dict[str, Any]:
+        """The arguments of `UA` that are the account's, beside its address."""
+        options: dict[str, Any] = {
+            "sockets": list(self.server),
+            "password": self.password,
+            "authorization_user": self.auth_user,
+            "ca_file": self.ca_file,
+            "insecure": self.insecure,
+        }
+        if self.display_name is not None:
+            options["display_name"] = self.display_name
+        if self.expires is not None:
+            options["register_expires"] = self.expires
+        if self.ice_servers:
+            options["media_options"] = {"ice_servers": self._ice_servers()}
+        return options
+
+    def _ice_servers(self) -> list[Any]:
+        from sipua.media.interface import IceServer
+
+        relays = [url for url in self.ice_servers if url.startswith("turn")]
+        others: list[Any] = [url for url in self.ice_servers if url not in relays]
+        return others + [IceServer(url, self.ice_user, self.ice_password) for url in relays]
+
+
+# --- from the file ----------------------------------------------------------------------------------------
+
+#: The library's names for what has another one in the file.
+_KEYS = {
+    "sockets": "server",
+    "url": "server",
+    "authorization_user": "auth_user",
+    "register_expires": "expires",
+    "media_options": "ice_servers",
+}
+
+
+def account_of_settings(settings: Settings, name: str) -> AccountOptions:
+    """An account of the file, without its password (`with_password` gets that).
+
+    :raises Failure: there is none of this name, or it cannot be used.
     """
+    given = settings.account(name)
+    account = AccountOptions(
+        name=name,
+        uri=given["uri"],
+        server=_texts(given["server"]),
+        auth_user=given.get("auth_user"),
+        ca_file=str(settings.path_of(given["ca_file"])) if "ca_file" in given else None,
+        insecure=given.get("insecure", False),
+        display_name=given.get("display_name"),
+        expires=given.get("expires"),
+        ice_servers=_texts(given.get("ice_servers", ())),
+        ice_user=given.get("ice_user"),
+        ice_password=given.get("ice_password"),
+    )
+    _check(settings, name, account)
+    return account
 
-    def __init__(self, output: Output, ua: UA, trace: Trace | None) -> None:
-        self.ready = False
-        self._output = output
-        self._trace = trace
-        self._who = str(ua.configuration.uri)
-        self._several = len(ua.configuration.sockets) > 1
-        ua.on("connecting", self._connecting)
-        ua.on("connected", self._connected)
-        ua.on("disconnected", self._disconnected)
-        ua.on("registered", self._registered)
-        ua.on("unregistered", self._unregistered)
-        ua.on("registration_failed", self._registration_failed)
-        if trace is not None:
-            ua.trace(trace.add)
 
-    def _connecting(self, event: events.Connecting) -> None:
-        self._output.event("connecting", url=event.url, attempt=event.attempt)
+def with_password(account: AccountOptions, source: PasswordSource | None) -> AccountOptions:
+    """The account with the password of `source`.
 
-    def _connected(self, event: events.Connected) -> None:
-        if self._trace is not None:
-            self._trace.server = event.url
-        self._output.event("connected", f"connected to {event.url}", url=event.url)
+    :raises Failure: there is none there.
+    """
+    return account if source is None else replace(account, password=source.read(account.uri))
 
-    def _disconnected(self, event: events.Disconnected) -> None:
-        reason = str(event.error) if event.error else None
-        text = f"no connection: {reason}" if reason and (self.ready or self._several) else None
-        self._output.event("disconnected", text, url=event.url, reason=reason)
 
-    def _registered(self, event: events.Registered) -> None:
-        text = f"registered as {self._who} for {event.expires:g} s"
-        self._output.event("registered", text, uri=self._who, expires=event.expires)
+def load_account(settings: Settings, name: str) -> AccountOptions:
+    """An account of the file with its password, wherever that is kept.
 
-    def _unregistered(self, event: events.Unregistered) -> None:
-        cause = str(event.cause) if event.cause else None
-        text = f"not registered any more{f': {cause}' if cause else ''}"
-        self._output.event("unregistered", text, uri=self._who, cause=cause)
+    :raises Failure: there is none of this name, or it cannot be used.
+    """
+    return with_password(
+        account_of_settings(settings, name), of_account(settings, name, settings.account(name))
+    )
 
-    def _registration_failed(self, event: events.RegistrationFailed) -> None:
-        response = event.response
-        status, reason = (response.code, response.phrase) if response is not None else (None, None)
-        text = f"registration failed: {event.cause}{f' ({status} {reason})' if status else ''}"
-        if event.retry_after is not None:
-            text += f"; next try in {event.retry_after:.0f} s"
-        self._output.event(
-            "registration_failed",
-            text if self.ready else None,
-            uri=self._who,
-            cause=str(event.cause),
-            status=status,
-            reason=reason,
-            retry_after=event.retry_after,
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _check(settings: Settings, name: str, account: AccountOptions) -> None:
+    from sipua.ua.config import configure
+
+    try:
+        configure(account.uri, account.user_agent_options())  # type: ignore[arg-type]
+        if account.ice_servers:
+            from sipua.media.gathering import parse_servers
+
+            parse_servers(account._ice_servers())
+    except ConfigurationError as error:
+        key = _KEYS.get(error.key, error.key)
+        settings.wrong(("accounts", name, key), f"{error.value}: {reason_of(error)}")
+
+
+# --- from the command line --------------------------------------------------------------------------------
+
+
+def _complete_account(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    try:
+        accounts = load_settings().accounts
+    except Failure:
+        return []
+    return [
+        CompletionItem(name, help=a["uri"]) for name, a in accounts.items() if name.startswith(incomplete)
+    ]
+
+
+_ACCOUNT = (
+    click.option(
+        "--account",
+        envvar="SIPUA_ACCOUNT",
+        metavar="NAME",
+        shell_complete=_complete_account,
+        help="An account of the settings (see sipua config); the options below change it.  [env: SIPUA_ACCOUNT]",
+    ),
+    click.option(
+        "--uri",
+        envvar="SIPUA_URI",
+        metavar="URI",
+        help="Our address, such as sip:alice@example.com.  [env: SIPUA_URI]",
+    ),
+    click.option(
+        "--password",
+        envvar="SIPUA_PASSWORD",
+        metavar="TEXT",
+        help="Its password. Others on this machine can see it in ps; "
+        "the environment variable is safer.  [env: SIPUA_PASSWORD]",
+    ),
+    click.option(
+        "--password-file", type=FILE, metavar="FILE", help="Take the first line of FILE; - is standard input."
+    ),
+    click.option("--password-prompt", is_flag=True, help="Ask for it on the terminal."),
+    click.option(
+        "--auth-user", metavar="NAME", help="User name for authentication, if it is not that of --uri."
+    ),
+    click.option(
+        "--server",
+        multiple=True,
+        envvar="SIPUA_SERVER",
+        metavar="URL",
+        help="Such as wss://example.com/ws. Several: if one fails, the next.  [env: SIPUA_SERVER]",
+    ),
+    click.option("--ca-file", metavar="FILE", help="Trust the certificates in this PEM file, no others."),
+    click.option("--insecure", is_flag=True, help="Trust any certificate: for tests only."),
+    click.option(
+        "--ice-server",
+        multiple=True,
+        envvar="SIPUA_ICE_SERVER",
+        metavar="URL",
+        help="STUN or TURN server: stun:host, turn:host?transport=tcp.  [env: SIPUA_ICE_SERVER]",
+    ),
+    click.option("--ice-user", metavar="NAME", help="User name at the TURN servers."),
+    click.option(
+        "--ice-password",
+        envvar="SIPUA_ICE_PASSWORD",
+        metavar="TEXT",
+        help="Password at the TURN servers.  [env: SIPUA_ICE_PASSWORD]",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """What the command line and the environment say."""
+
+    account: str | None
+    uri: str | None
+    password: str | None
+    password_file: Path | None
+    password_prompt: bool
+    auth_user: str | None
+    server: tuple[str, ...]
+    ca_file: str | None
+    insecure: bool
+    ice_server: tuple[str, ...]
+    ice_user: str | None
+    ice_password: str | None
+
+
+def account_options(function: F) -> F:
+    """Add what every command needs that talks to a server, as `account` and `output`.
+
+    A wrong account, or none, ends the command before it begins (exit code 2).
+    """
+    function = gather(function, OutputOptions, "output", (*OUTPUT, *TRACE))
+    return gather(function, _Given, "account", _ACCOUNT, make=_resolve)
+
+
+def _resolve(given: _Given) -> AccountOptions:
+    ways = [
+        option
+        for option, value in (
+            ("--password", given.password if _typed("password") else None),
+            ("--password-file", given.password_file),
+            ("--password-prompt", given.password_prompt),
         )
+        if value
+    ]
+    if len(ways) > 1:
+        raise click.UsageError(f"{' and '.join(ways)}: give one of them")
+    settings, name = _chosen(given)
+    if settings is None or name is None:
+        account, source = _of_command_line(given), None
+    else:
+        account = _changed(account_of_settings(settings, name), given)
+        source = of_account(settings, name, settings.account(name))
+    return with_password(account, _source(given, source))
+
+
+def _chosen(given: _Given) -> tuple[Settings | None, str | None]:
+    """The account of the file, unless the address is given: what is typed goes before the environment."""
+    if given.account is not None and (_typed("account") or not _typed("uri")):
+        return load_settings(), given.account
+    if given.uri is not None:
+        return None, None
+    settings = load_settings()
+    if settings.default is None:
+        if settings.accounts:
+            hint = f"name one with --account: {', '.join(settings.accounts)}"
+        else:
+            hint = "give --uri and --server, or make one with: sipua config add"
+        raise click.UsageError(f"no account; {hint}")
+    return settings, settings.default
+
+
+def _of_command_line(given: _Given) -> AccountOptions:
+    assert given.uri is not None
+    if not given.server:
+        raise click.UsageError("Missing option '--server'")
+    return AccountOptions(
+        uri=given.uri,
+        server=given.server,
+        auth_user=given.auth_user,
+        ca_file=given.ca_file,
+        insecure=given.insecure,
+        ice_servers=given.ice_server,
+        ice_user=given.ice_user,
+        ice_password=given.ice_password,
+    )
+
+
+def _changed(account: AccountOptions, given: _Given) -> AccountOptions:
+    """The account with what was typed instead of what the file says. The environment does not change it."""
+    changes: Mapping[str, Any] = {
+        "uri": given.uri,
+        "server": given.server,
+        "auth_user": given.auth_user,
+        "ca_file": given.ca_file,
+        "insecure": given.insecure,
+        "ice_server": given.ice_server,
+        "ice_user": given.ice_user,
+        "ice_password": given.ice_password,
+    }
+    typed = {name: value for name, value in changes.items() if value and _typed(name)}
+    if "ice_server" in typed:
+        typed["ice_servers"] = typed.pop("ice_server")
+    return replace(account, **typed)
+
+
+def _source(given: _Given, of_file: PasswordSource | None) -> PasswordSource | None:
+    if given.password_file is not None:
+        return PasswordSource("file", str(given.password_file), "--password-file")
+    if given.password_prompt:
+        return PasswordSource("prompt", "", "--password-prompt")
+    if given.password is not None and (_typed("password") or of_file is None):
+        return PasswordSource("text", given.password, "--password")
+    return of_file
+
+
+def _typed(name: str) -> bool:
+    """Whether the option was on the command line, not in the environment."""
+    context = click.get_current_context()
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+__all__ = [
+    "AccountOptions",
+    "account_of_settings",
+    "account_options",
+    "load_account",
+    "with_password",
+]

@@ -47,7 +47,7 @@ class Commands(click.Group):
         """The subcommand of this name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"sipua.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"sipua.cli.commands.{cmd_name}").command
         return command
 
     def resolve_command(

@@ -119,6 +119,11 @@ def one_line(error: BaseException) -> str:
 
 
 def _configuration_error(error: ConfigurationError) -> str:
-    why = str(error).removeprefix(f"{error.key}={error.value!r}: ")
     option = _OPTIONS.get(error.key, error.key)
-    return f"{option}: {why}" if error.value in (None, "…") else f"{option} {error.value}: {why}"
+    shown = option if error.value in (None, "…") else f"{option} {error.value}"
+    return f"{shown}: {reason_of(error)}"
+
+
+def reason_of(error: ConfigurationError) -> str:
+    """Why a value cannot be used, without the library's name for it."""
+    return str(error).removeprefix(f"{error.key}={error.value!r}: ")

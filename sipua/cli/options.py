@@ -79,77 +79,39 @@ class OutputOptions:
     trace: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccountOptions:
-    """Who we are and where our server is."""
-
-    uri: str
-    password: str | None
-    auth_user: str | None
-    server: tuple[str, ...]
-    ca_file: str | None
-    insecure: bool
-
-
-_OUTPUT = (
+OUTPUT = (
     click.option("--json", is_flag=True, help="Print one JSON object a line instead (see docs/cli.md)."),
     click.option("-v", "--verbose", count=True, help="Log what goes on; -vv: every detail."),
 )
-_TRACE = (
+TRACE = (
     click.option(
         "--trace", type=FILE, metavar="FILE", help="Write every SIP message to FILE, without credentials."
     ),
-)
-_ACCOUNT = (
-    click.option(
-        "--uri",
-        required=True,
-        envvar="SIPUA_URI",
-        metavar="URI",
-        help="Our address, such as sip:alice@example.com.  [env: SIPUA_URI]",
-    ),
-    click.option(
-        "--password",
-        envvar="SIPUA_PASSWORD",
-        metavar="TEXT",
-        help="Its password. Others on this machine can see it in ps; "
-        "the environment variable is safer.  [env: SIPUA_PASSWORD]",
-    ),
-    click.option(
-        "--auth-user", metavar="NAME", help="User name for authentication, if it is not that of --uri."
-    ),
-    click.option(
-        "--server",
-        multiple=True,
-        required=True,
-        envvar="SIPUA_SERVER",
-        metavar="URL",
-        help="Such as wss://example.com/ws. Several: if one fails, the next.  [env: SIPUA_SERVER]",
-    ),
-    click.option("--ca-file", metavar="FILE", help="Trust the certificates in this PEM file, no others."),
-    click.option("--insecure", is_flag=True, help="Trust any certificate: for tests only."),
 )
 
 
 def output_options(function: F) -> F:
     """Add ``--json`` and ``-v``; the function gets them as `output`."""
-    return gather(function, OutputOptions, "output", _OUTPUT)
+    return gather(function, OutputOptions, "output", OUTPUT)
 
 
-def account_options(function: F) -> F:
-    """Add what every command needs that talks to a server, as `account` and `output`."""
-    return gather(
-        gather(function, OutputOptions, "output", (*_OUTPUT, *_TRACE)), AccountOptions, "account", _ACCOUNT
-    )
+def gather(
+    function: F,
+    kind: type[Any],
+    name: str,
+    options: tuple[Callable[[Any], Any], ...],
+    *,
+    make: Callable[[Any], Any] = lambda value: value,
+) -> F:
+    """Add `options`; `function` gets their values as one object of `kind`, in its argument `name`.
 
-
-def gather(function: F, kind: type[Any], name: str, options: tuple[Callable[[Any], Any], ...]) -> F:
-    """Add `options`; `function` gets their values as one object of `kind`, in its argument `name`."""
+    :param make: what is done with the object before it is handed on.
+    """
 
     @functools.wraps(function)
     def callback(**given: Any) -> Any:
         values = {field.name: given.pop(field.name) for field in fields(kind) if field.name in given}
-        return function(**given, **{name: kind(**values)})
+        return function(**given, **{name: make(kind(**values))})
 
     for option in reversed(options):
         callback = option(callback)

@@ -1,8 +1,8 @@
 """What a command tells while it runs: lines for people, or JSON lines for programs.
 
 Each thing that happens is told once, by `Output.event`, with a name and fields for programs and a text for
-people. What a person sees of a call that is going on is a line at the bottom of the terminal, renewed a few
-times a second; there is none when standard output is not a terminal.
+people; `sipua.cli.events` has them all. What a person sees of a call that is going on is a line at the bottom of
+the terminal, renewed a few times a second; there is none when standard output is not a terminal.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TextIO
 
+from sipua.cli.events import SCHEMA
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rich.console import Console
     from rich.live import Live
-
-#: Of the JSON lines. Fields may be added; for any other change the number is raised.
-SCHEMA = "sipua/1"
 
 _STYLES = {
     "confirmed": "green",

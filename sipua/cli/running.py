@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sipua.cli.account import Following
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
+from sipua.cli.following import Following
 from sipua.cli.output import LogHandler, Output, make_output
 from sipua.cli.trace import Trace
 from sipua.errors import SipuaError
 
 if TYPE_CHECKING:
-    from sipua.cli.options import AccountOptions, OutputOptions
+    from sipua.cli.account import AccountOptions
+    from sipua.cli.options import OutputOptions
     from sipua.ua import UA
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -152,17 +153,13 @@ class Run:
         """
         from sipua.ua import UA
 
-        ua = UA(
-            account.uri,
-            sockets=list(account.server),
-            password=account.password,
-            authorization_user=account.auth_user,
-            ca_file=account.ca_file,
-            insecure=account.insecure,
-            connect_timeout=min(timeout, CONNECT_TIMEOUT),
-            register=register,
+        options = {
+            **account.user_agent_options(),
+            "connect_timeout": min(timeout, CONNECT_TIMEOUT),
+            "register": register,
             **more,
-        )
+        }
+        ua = UA(account.uri, **options)
         if account.insecure:
             text = "--insecure: certificates are not checked, anybody may listen in"
             self.output.event("warning", text, message=text)

@@ -82,7 +82,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["call", "600", *ACCOUNT, "--play", __file__], "test_app.py: not an audio file"),
         (["call", "600", *ACCOUNT, "--record", "/nope/x.wav"], "/nope/x.wav: directory /nope does not exist"),
-        (["call", "600", *ACCOUNT, "--record", "x.mp3"], "x.mp3: recordings are wav or ogg"),
+        (["call", "600", *ACCOUNT, "--record", "x.flac"], "x.flac: recordings are wav, ogg or mp3"),
         (
             ["call", "600", *ACCOUNT, "--trace", "/nope/x"],
             "sipua call: --trace /nope/x: No such file or directory",

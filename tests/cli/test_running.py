@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
+from sipua.cli.account import AccountOptions
 from sipua.cli.exits import ExitCode, Failure
-from sipua.cli.options import AccountOptions, OutputOptions
+from sipua.cli.options import OutputOptions
 from sipua.cli.output import JsonOutput, PlainOutput
 from sipua.cli.running import Run
 from sipua.errors import MediaFileError

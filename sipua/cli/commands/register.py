@@ -6,8 +6,9 @@ import asyncio
 
 import click
 
+from sipua.cli.account import AccountOptions, account_options
 from sipua.cli.exits import ExitCode
-from sipua.cli.options import AccountOptions, OutputOptions, account_options, duration_option, timeout_option
+from sipua.cli.options import OutputOptions, duration_option, timeout_option
 from sipua.cli.running import Run, execute
 from sipua.events import Cause, RegistrationFailed
 

@@ -6,9 +6,10 @@ from typing import Literal
 
 import click
 
+from sipua.cli.account import AccountOptions, account_options
 from sipua.cli.audio import AudioOptions, audio_options
 from sipua.cli.calls import hang_up, refused, talk
-from sipua.cli.options import AccountOptions, Digits, Header, OutputOptions, account_options, timeout_option
+from sipua.cli.options import Digits, Header, OutputOptions, timeout_option
 from sipua.cli.report import Board, Report
 from sipua.cli.running import Run, execute
 from sipua.errors import CallFailed

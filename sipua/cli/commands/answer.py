@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sipua.cli.account import AccountOptions, account_options
 from sipua.cli.audio import AudioOptions, audio_options
 from sipua.cli.calls import hang_up, talk
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
-from sipua.cli.options import AccountOptions, OutputOptions, Seconds, account_options
+from sipua.cli.options import OutputOptions, Seconds
 from sipua.cli.report import Board, Report
 from sipua.cli.running import Run, execute
 from sipua.errors import CallFailed, SipuaError

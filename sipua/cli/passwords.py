@@ -1,0 +1,162 @@
+"""Where a password comes from. It is never printed, and never part of a message."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from sipua.cli.exits import ExitCode, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sipua.cli.settings import Settings
+
+#: Under which our passwords are in the keyring.
+SERVICE = "sipua"
+
+Way = Literal["text", "env", "file", "keyring", "prompt"]
+
+
+@dataclass(frozen=True)
+class PasswordSource:
+    """One way to a password. `detail` is the password, the variable or the file; `where` names it in messages."""
+
+    way: Way
+    detail: str
+    where: str
+
+    def __repr__(self) -> str:
+        return f"PasswordSource({self.way})"
+
+    def read(self, uri: str) -> str:
+        """The password of the account `uri`.
+
+        :raises Failure: there is none there.
+        """
+        return _READERS[self.way](self, uri)
+
+
+def of_account(settings: Settings, name: str, account: Mapping[str, Any]) -> PasswordSource | None:
+    """How the account says that its password is found; None: it says nothing."""
+    where = f"{settings.path}: accounts.{name}"
+    if "password" in account:
+        return PasswordSource("text", account["password"], f"{where}.password")
+    if "password_env" in account:
+        return PasswordSource("env", account["password_env"], f"{where}.password_env")
+    if "password_file" in account:
+        file = settings.path_of(account["password_file"])
+        return PasswordSource("file", str(file), f"{where}.password_file")
+    if account.get("password_keyring"):
+        return PasswordSource("keyring", "", f"{where}.password_keyring")
+    if account.get("password_prompt"):
+        return PasswordSource("prompt", "", f"{where}.password_prompt")
+    return None
+
+
+def _from_text(source: PasswordSource, uri: str) -> str:
+    return source.detail
+
+
+def _from_environment(source: PasswordSource, uri: str) -> str:
+    password = os.environ.get(source.detail)
+    if not password:
+        raise Failure(f"{source.where}: the environment has no {source.detail}; set it", ExitCode.USAGE)
+    return password
+
+
+def _from_file(source: PasswordSource, uri: str) -> str:
+    path = source.detail
+    try:
+        text = sys.stdin.readline() if path == "-" else Path(path).expanduser().read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not a text file"
+        raise Failure(f"{source.where}: {path}: {why}", ExitCode.USAGE) from None
+    password = text.partition("\n")[0].rstrip("\r")
+    if not password:
+        name = "standard input" if path == "-" else path
+        raise Failure(f"{source.where}: {name}: no password in its first line", ExitCode.USAGE)
+    return password
+
+
+def _from_prompt(source: PasswordSource, uri: str) -> str:
+    return ask(uri, source.where)
+
+
+def ask(uri: str, where: str, *, twice: bool = False) -> str:
+    """Ask somebody at the terminal.
+
+    :raises Failure: there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise Failure(
+            f"{where}: there is no terminal to ask at; use SIPUA_PASSWORD or --password-file", ExitCode.USAGE
+        )
+    password: str = click.prompt(f"Password of {uri}", hide_input=True, err=True, confirmation_prompt=twice)
+    return password
+
+
+# --- the keyring ------------------------------------------------------------------------------------------
+
+
+def _from_keyring(source: PasswordSource, uri: str) -> str:
+    keyring = _keyring(source.where)
+    try:
+        password: str | None = keyring.get_password(SERVICE, uri)
+    except keyring.errors.KeyringError as error:
+        raise Failure(f"{source.where}: the keyring cannot be used: {error}") from None
+    if not password:
+        remedy = f"store it with: keyring set {SERVICE} {uri}"
+        raise Failure(f"{source.where}: no password of {uri} in the keyring; {remedy}", ExitCode.USAGE)
+    return password
+
+
+def store(uri: str, password: str) -> None:
+    """Put the password of the account `uri` into the keyring.
+
+    :raises Failure: there is no keyring that can be used.
+    """
+    keyring = _keyring("--keyring")
+    try:
+        keyring.set_password(SERVICE, uri, password)
+    except keyring.errors.KeyringError as error:
+        raise Failure(f"--keyring: the keyring cannot be used: {error}") from None
+
+
+def forget(uri: str) -> None:
+    """Take it out again; nothing happens when it is not there.
+
+    :raises Failure: there is no keyring that can be used.
+    """
+    keyring = _keyring("--keyring")
+    try:
+        keyring.delete_password(SERVICE, uri)
+    except keyring.errors.PasswordDeleteError:
+        pass  # as wanted
+    except keyring.errors.KeyringError as error:
+        raise Failure(f"--keyring: the keyring cannot be used: {error}") from None
+
+
+def _keyring(where: str) -> Any:
+    try:
+        import keyring
+        import keyring.errors
+    except ModuleNotFoundError:
+        raise Failure(
+            f'{where}: the keyring needs another package: pip install "sipua-webrtc[keyring]"', ExitCode.USAGE
+        ) from None
+    return keyring
+
+
+_READERS = {
+    "text": _from_text,
+    "env": _from_environment,
+    "file": _from_file,
+    "keyring": _from_keyring,
+    "prompt": _from_prompt,
+}
