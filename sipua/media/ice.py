@@ -6,8 +6,7 @@ connection of its own, all with the same local credentials, and this module sort
 among them:
 
 - STUN requests by the remote half of their user name (:rfc:`8445#section-7.2.2`); those of a peer whose
-answer has not
-  come yet are kept until it does, since refusing them would make its ICE fail;
+  answer has not come yet are kept until it does, since refusing them would make its ICE fail;
 - STUN responses by transaction;
 - DTLS and SRTP by the address they come from, which ICE has learnt.
 
@@ -28,8 +27,11 @@ __all__ = ["SharedSockets"]
 # Checks kept for peers that are not known yet: so many peers, so many checks each.
 _EARLY_PEERS = 16
 _EARLY_CHECKS = 16
-# Bytes: more than any path carries in one piece.
-_MAX_DATAGRAM = 4096
+# Bytes of a datagram. SRTP takes no more (pylibsrtp raises ValueError, which ends aiortc's receiving task); a longer
+# one is cut, and so not authentic.
+_MAX_DATAGRAM = 1500
+# Datagrams that may wait for aiortc. Nobody takes them before DTLS begins, and after it has ended.
+_MOST_WAITING = 1000
 
 
 class SharedSockets:
@@ -144,7 +146,7 @@ class _Socket:
         peer = (address[0], address[1])
         if len(data) > 12 and data[0] & 0xC0 == 0x80:
             # RTP and RTCP: nearly all there is.
-            self._data(data, peer)
+            self._data(data if len(data) <= _MAX_DATAGRAM else data[:_MAX_DATAGRAM], peer)
         elif len(data) >= 20 and data[0] < 4 and data[4:8] == b"\x21\x12\xa4\x42":
             if data[0] & 1:
                 self._response(data, peer)
@@ -170,7 +172,8 @@ class _Socket:
             if not candidates:
                 return
             user = candidates[-1]
-        user.receiver.data_received(data, user.local_candidate.component)
+        if user.receiver._queue.qsize() < _MOST_WAITING:
+            user.receiver.data_received(data, user.local_candidate.component)
 
     def _lost(self, error: Exception | None) -> None:
         for user in self.users:

@@ -119,6 +119,7 @@ class Leg:
         self.channel = AudioChannel(
             transport, audio, options, internals.ssrc_of(self.transceiver), internals.cname_of(self.pc)
         )
+        self._transport.in_use = lambda ssrc: self.channel.sources.find(ssrc) is not None
         self._reader = LegStats(self.transceiver, self.channel, self.video)
         report_stats(self.transceiver, self.channel)
         self.pc.on("track", self._got_track)

@@ -14,11 +14,14 @@ import pylibsrtp
 from aiortc.rtcdtlstransport import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from aiortc.rtcdtlstransport import RTCDtlsTransport
 
 __all__ = ["PacketHandler", "SecureTransport"]
+
+# SSRCs that SRTP may know at a time. A peer can make up as many as it likes, and SRTP keeps something of each.
+_MOST_SSRCS = 64
 
 
 class PacketHandler(Protocol):
@@ -35,9 +38,13 @@ class PacketHandler(Protocol):
 
 
 class SecureTransport:
-    """Sends and receives on an aiortc transport while that is connected."""
+    """Sends and receives on an aiortc transport while that is connected.
+
+    `in_use` says of an SSRC whether SRTP has to remember it, whatever else comes; of 32 at most.
+    """
 
     def __init__(self, dtls: RTCDtlsTransport, handler: PacketHandler) -> None:
+        self.in_use: Callable[[int], bool] = lambda ssrc: False
         self._dtls = cast("Any", dtls)
         self._handler = handler
         self._connection: Any = self._dtls.transport._connection
@@ -46,6 +53,8 @@ class SecureTransport:
         self._now = self._loop.time
         self._ours: frozenset[int] = frozenset()
         self._others: set[asyncio.Task[None]] = set()
+        # Whom authentic packets have come from, as bytes of the packet; the oldest first.
+        self._ssrcs: dict[bytes, None] = {}
         self._connection.data_received = self._received
 
     def claim(self, payload_types: Iterable[int]) -> None:
@@ -70,6 +79,7 @@ class SecureTransport:
 
     def forget(self, ssrc: int) -> None:
         """Let SRTP forget what it keeps of a sender; one that was not known is none."""
+        self._ssrcs.pop(ssrc.to_bytes(4, "big"), None)
         srtp = self._dtls._rx_srtp
         if srtp is not None:
             try:
@@ -101,8 +111,12 @@ class SecureTransport:
         try:
             if 192 <= second <= 223:  # RFC 5761 section 4
                 packet = srtp.unprotect_rtcp(data)
+                ssrc = packet[4:8]
             elif second & 0x7F in self._ours or not self._dtls._rtp_router.receivers:
-                self._handler.rtp(srtp.unprotect(data), self._now())
+                packet = srtp.unprotect(data)
+                if (ssrc := packet[8:12]) not in self._ssrcs:
+                    self._admit(ssrc)
+                self._handler.rtp(packet, self._now())
                 return
             else:
                 self._queue(data, component)
@@ -110,9 +124,18 @@ class SecureTransport:
         except (pylibsrtp.Error, ValueError):
             self._handler.junk()
             return
+        if ssrc not in self._ssrcs:
+            self._admit(ssrc)
         self._handler.rtcp(packet, self._now())
         if self._dtls._rtp_router.receivers or self._dtls._rtp_router.senders:
             # Reports of other media in the same transport.
             task = self._loop.create_task(self._dtls._handle_rtcp_data(packet), name="sipua rtcp")
             self._others.add(task)
             task.add_done_callback(self._others.discard)
+
+    def _admit(self, ssrc: bytes) -> None:
+        """Another sender: the oldest one that is of no use makes room."""
+        self._ssrcs[ssrc] = None
+        if len(self._ssrcs) > _MOST_SSRCS:
+            known = (int.from_bytes(old, "big") for old in self._ssrcs if old != ssrc)
+            self.forget(next(number for number in known if not self.in_use(number)))

@@ -21,6 +21,7 @@ class FakeTransport(asyncio.DatagramTransport):
         self.sent: list[tuple[bytes, Any]] = []
         self.closed = False
         self.owner: Any = None
+        self.max_size = 256 * 1024
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         self.sent.append((bytes(data), addr))
@@ -93,6 +94,29 @@ async def test_data_goes_to_the_branch_whose_peer_sent_it() -> None:
     assert two._queue.empty()
     await one.close()
     await two.close()
+
+
+async def test_what_nobody_takes_does_not_pile_up() -> None:
+    """Before DTLS begins, and after it has ended, nobody reads."""
+    shared, one, protocol, _ = await gathered()
+    await talks_to(shared, one, "a", A)
+    for _ in range(600):
+        protocol.datagram_received(b"\x80" * 1500, A)
+        protocol.datagram_received(b"\x16" * 1500, A)
+    assert one._queue.qsize() == 1000
+    one._queue.get_nowait()
+    protocol.datagram_received(b"\x17 next", A)
+    assert one._queue.qsize() == 1000
+    await one.close()
+
+
+async def test_what_srtp_cannot_take_is_cut() -> None:
+    shared, one, protocol, transport = await gathered()
+    assert transport.max_size == 1500
+    await talks_to(shared, one, "a", A)
+    protocol.datagram_received(b"\x80" * 4000, A)  # from a TURN allocation, which has no such limit
+    assert one._queue.get_nowait()[0] == b"\x80" * 1500
+    await one.close()
 
 
 async def test_an_ipv6_address_with_scope_is_recognised() -> None:

@@ -206,6 +206,29 @@ async def test_ssrcs_can_be_forgotten() -> None:
     assert [kind for kind, _ in end.got] == ["rtp", "rtp"]
 
 
+async def test_srtp_remembers_a_few_ssrcs_and_those_in_use() -> None:
+    end = End()
+    end.transport.in_use = lambda ssrc: ssrc == 7
+    removed: list[int] = []
+    session, srtp = end.dtls._rx_srtp, Attributes()
+    srtp.unprotect, srtp.unprotect_rtcp = session.unprotect, session.unprotect_rtcp
+    srtp.remove_stream = lambda ssrc: (removed.append(ssrc), session.remove_stream(ssrc))
+    end.dtls._rx_srtp = srtp
+    end.receive(end.peer.protect(packet()))
+    for n in range(1000, 1300):
+        end.receive(end.peer.protect(packet(number=101 if n % 3 else 0, ssrc=n)))
+        end.receive(end.peer.protect_rtcp(bytes(RtcpRrPacket(ssrc=n + 1000))))
+    end.receive(end.peer.protect(packet(sequence=2)))
+    assert len(end.got) == 602
+    assert "junk" not in dict(end.got)
+    assert len(removed) == len(set(removed)) == 601 - 64
+    assert 7 not in removed
+    # What is not authentic leaves nothing behind.
+    for n in range(100):
+        end.receive(b"\x80\x00" + bytes(6) + n.to_bytes(4, "big") + bytes(100))
+    assert len(removed) == 601 - 64
+
+
 @given(
     st.lists(st.binary(min_size=1, max_size=100), max_size=20), st.sampled_from([b"", b"\x80", b"\xbf\xc8"])
 )
