@@ -110,6 +110,16 @@ def test_stray_packets_of_others_change_nothing() -> None:
     assert sources.current.ssrc == 1
 
 
+def test_a_flood_of_one_source_without_order_is_not_heard() -> None:
+    sources, rng = Sources(), random.Random(2)
+    for n in range(200):
+        sources.packet(1, n, n * 0.02)
+        for number in rng.sample(range(0, 65536, 2), 5):
+            sources.packet(2, number, n * 0.02)
+        assert sources.current is not None
+        assert sources.current.ssrc == 1
+
+
 def test_a_new_stream_is_heard_from_its_second_packet() -> None:
     sources = Sources()
     for n in range(10):
