@@ -186,7 +186,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
             await note("demo, ended", ended_demo(place("ended")))
 
         talking, speaking, measured = place("awaitable"), place("voicebot"), place("quality")
-        meeting = place("conference")
+        meeting, sounding = place("conference"), place("sound")
         # The bot is alice, too, and so is the bridge: each would be called together with others at the same server.
         async with server() as s, server() as bots, server() as rooms:
             await asyncio.gather(
@@ -194,6 +194,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
                 note("voicebot", steady(lambda: voicebot(bots.url, speaking), check_voicebot)),
                 note("conference", steady(lambda: conference(rooms.url, meeting), check_conference)),
                 note("quality", run(measured, "quality", s.url)),
+                note("sound", steady(lambda: run(sounding, "sound", s.url), check_sound)),
                 note("demo", run(place("demo"), "demo")),
                 quick_ones(),
             )
@@ -314,6 +315,25 @@ def test_quality(outcomes: Outcomes) -> None:
     assert len(lines) >= 2, out
     assert (directory / "quality.pcap").stat().st_size > 20000
     assert json.loads((directory / "quality.json").read_text())["audio"]["sent"]["codec"] == "opus/48000"
+
+
+def check_sound(ran: Ran) -> None:
+    assert (ran.code, ran.out) == (
+        0,
+        "the ring-back tone is at -16 dBov\n"
+        "somebody spoke: True\n"
+        "paused in the middle of 5.3 s\n"
+        "heard to its end: False\n"
+        "of 1.0 s were heard about 0.4\n"
+        "recorded both sides: True\n",
+    )
+    with wave.open(str(ran.directory / "sound.wav")) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 48000)
+        assert file.getnframes() > 6 * 48000
+
+
+def test_sound(outcomes: Outcomes) -> None:
+    check_sound(outcome(outcomes, "sound"))
 
 
 def test_awaitable(outcomes: Outcomes) -> None:

@@ -210,7 +210,7 @@ def _reason(error: Exception) -> str:
 
 _CODECS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
     # A page of ogg holds little, and one waits for the next: that bounds what a crash can lose.
-    "ogg": ("libopus", {"page_duration": "200000"}, {"application": "audio", "compression_level": "5"}),
+    "ogg": ("libopus", {"page_duration": "200000"}, {"application": "audio", "compression_level": "1"}),
     # Without a first frame that is to be filled in at the end: a crash leaves nothing but good frames.
     "mp3": ("libmp3lame", {"write_xing": "0", "id3v2_version": "0"}, {"compression_level": "7"}),
 }
