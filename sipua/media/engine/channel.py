@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from sipua.errors import MediaNegotiationError
 from sipua.media.codecs import CodecError, make_decoder, make_encoder
 from sipua.media.dtmf.call import event_codec
-from sipua.media.engine.clock import AudioClock, Phase
+from sipua.media.engine.clock import TICK, AudioClock, Phase
 from sipua.media.engine.counters import AudioCounters
 from sipua.media.engine.playout import Playout
 from sipua.media.engine.receiver import AudioReceiver
@@ -33,6 +33,9 @@ __all__ = ["AudioChannel", "Transport"]
 
 logger = logging.getLogger(__name__)
 
+# A stream begins in a tick that is no later than this (s), or after so many: the peer takes how long its first packets
+# need for how long all need.
+_PUNCTUAL, _MOST_WAITED = TICK / 4, 10
 _EVENT, _COMFORT_NOISE = "telephone-event", "cn"
 
 
@@ -70,6 +73,7 @@ class AudioChannel:
         self._clock: AudioClock | None = None
         self._active = False
         self._farewell = 0  # ticks until nothing is sent any more
+        self._waited = 0  # ticks until the first that was punctual
         self._sent: Sequence[CodecSpec] = ()
         # The last 20 ms of each direction: how loud they are is worked out for those who ask.
         self._said: bytes | None = None
@@ -184,6 +188,7 @@ class AudioChannel:
         """From now on packets go and come. To be called in the event loop."""
         if self._clock is None:
             self._clock = clock = AudioClock.running()
+            self._waited = 0
             clock.add(Phase.RECEIVE, self._receive)
             clock.add(Phase.SEND, self._send)
 
@@ -240,6 +245,9 @@ class AudioChannel:
             sender.skip(missed)
         if self.rtcp.due(now):
             self._transport.send_rtcp(self.rtcp.report(now, self._rtp_time(now)))
+        if self._waited < _MOST_WAITED and not self._begun(now):
+            sender.skip(1)
+            return
         if not self._active:
             sender.send(silence(samples_per_frame(sender.rate)))
             return
@@ -249,6 +257,11 @@ class AudioChannel:
         if self._farewell:
             self._farewell -= 1
             sender.enabled = self._farewell > 0
+
+    def _begun(self, now: float) -> bool:
+        late = now - self._clock.due if self._clock is not None else 0.0
+        self._waited = self._waited + 1 if late > _PUNCTUAL else _MOST_WAITED
+        return late <= _PUNCTUAL
 
     def _rtp_time(self, now: float) -> int:
         """The time stamp that a sample of now would have; the next packet's is that of the tick's due time."""

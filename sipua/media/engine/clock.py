@@ -104,6 +104,9 @@ class AudioClock:
     def _tick(self) -> None:
         loop = self._loop
         now = loop.time()
+        if self._count == 0:
+            # Nothing has been late yet.
+            self._origin = now
         missed = 0
         behind = now - self.due
         if behind > MAX_CATCH_UP:

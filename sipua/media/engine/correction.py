@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,10 @@ from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["STEP", "Correction"]
+__all__ = ["Correction"]
 
-#: Seconds: the most that one correction changes.
-STEP = 0.015
+# Seconds: the most that is added at once.
+_STEP = 0.015
 # Corrections follow each other no faster than this; a delay that is far off is corrected faster.
 _PACE, _FAST_PACE, _FAR = 0.08, 0.04, 0.04
 # A delay that is too long for so many seconds is made shorter wherever that is; before, in quiet places only.
@@ -55,7 +56,7 @@ class Correction:
 
     def lengthen(self, tail: bytes, rate: int, short: float, now: float) -> bytes:
         """The delay is too short by so many seconds: `tail` with some of its samples twice, if any can be."""
-        return self._change(expand, tail, rate, STEP, now, urgent=short > _FAR)
+        return self._change(expand, tail, rate, _STEP, now, urgent=short > _FAR)
 
     def may_shorten(self, frame: bytes, recent: Iterable[bytes], excess: float, now: float) -> bool:
         """The delay is too long by so many seconds: whether something is left out here, of `frame` to begin with.
@@ -71,19 +72,31 @@ class Correction:
         # One pull that comes late itself is no reason.
         if now - last >= 1.5 * FRAME_DURATION:
             return False
-        if excess > _FAR or now - self._since > _LASTING or now - self._begun < _BEGINNING:
+        if excess > _FAR or now - self._since > _LASTING or self._beginning(now):
             return True
         return level < max(SILENT, _QUIET * self._loud)
 
     def shorten(self, tail: bytes, rate: int, excess: float, now: float) -> bytes:
         """`tail` without some of its samples, if any can be left out; 20 ms and more stay."""
         room = len(tail) / (SAMPLE_BYTES * rate) - FRAME_DURATION
-        return self._change(compress, tail, rate, min(excess, STEP, room), now, urgent=excess > _FAR)
+        # In the beginning once and for all, wherever it is.
+        soft = math.inf if self._beginning(now) else max(SILENT, _QUIET * self._loud)
+        return self._change(compress, tail, rate, min(excess, room), now, urgent=excess > _FAR, soft=soft)
+
+    def _beginning(self, now: float) -> bool:
+        return now - self._begun < _BEGINNING
 
     def _change(
-        self, how: Callable[..., bytes], tail: bytes, rate: int, most: float, now: float, *, urgent: bool
+        self,
+        how: Callable[..., bytes],
+        tail: bytes,
+        rate: int,
+        most: float,
+        now: float,
+        *,
+        urgent: bool,
+        soft: float = SILENT,
     ) -> bytes:
-        soft = max(SILENT, _QUIET * self._loud)
         changed = how(tail, rate, int(most * rate), anyhow=urgent, soft=soft)
         samples = (len(changed) - len(tail)) // SAMPLE_BYTES
         self.next = now + (_FAST_PACE if urgent or samples > 0 else _PACE)

@@ -19,8 +19,8 @@ _ALIKE = 0.6
 def compress(pcm: bytes, rate: int, most: int, *, anyhow: bool = False, soft: float = SILENT) -> bytes:
     """Without some of its samples, `most` of them at most; the first and the last are as they were.
 
-    Speech loses a pitch period, and only where two periods are alike, or `anyhow`; what is softer than `soft` (root mean
-    square of its samples) loses what it may.
+    Speech loses a pitch period, and only where two periods are alike, or `anyhow`; what is softer than `soft`
+    (root mean square of its samples) loses what it may.
     Returns `pcm` itself where nothing fits.
     """
     samples = samples_of(pcm)
