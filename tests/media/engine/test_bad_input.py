@@ -15,7 +15,7 @@ from collections import deque
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua.media.analysis import detect_tones
@@ -26,6 +26,7 @@ from sipua.media.interface import MediaOptions
 from sipua.media.port import CallAudio
 from sipua.media.sources import Tone
 from tests.media.bad_packets import EVENTS, MTU, OTHER, RTCP, RTP, bad_rtcp, bad_rtp, reports
+from tests.stateful import stateful
 
 CODECS = [
     CodecSpec("pcmu", 0, 8000),
@@ -201,7 +202,7 @@ def test_rtcp(victim: Victim, name: str) -> None:
     assert detect_tones(heard, [440.0], share=0.9) == [440.0]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@stateful(60, derandomize=True)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.booleans())
 def test_anything_between_good_packets(seed: int, each: int, as_the_peer: bool) -> None:
     """`as_the_peer`: of the source that is heard; then the sound is as it comes, but it is there again after it."""
