@@ -112,9 +112,10 @@ def _find(wanted: int | str | None, kind: Kind) -> AudioDevice:
 
 
 class _Queue:
-    """PCM between two threads that never wait for each other."""
+    """PCM at `rate` between two threads that never wait for each other. What is missing or too much makes no click."""
 
     def __init__(self, rate: int) -> None:
+        self._rate = rate
         self._lock = threading.Lock()
         self._chunks: deque[bytes] = deque()
         self._held = 0
@@ -123,6 +124,8 @@ class _Queue:
         self._flowing = False
         self._takes = 0
         self._least = self._most
+        self._gap = b""  # what was dropped right before what comes next
+        self._last = b""
         self.dropped = 0
         """Bytes that there was no room for, or that were one too many for long."""
         self.missing = 0
@@ -133,28 +136,41 @@ class _Queue:
             self._chunks.append(pcm)
             self._held += len(pcm)
             while self._held > self._most:
-                self._drop(self._chunks.popleft())
+                self._drop()
 
     def take(self, size: int) -> bytes:
-        """So many bytes; less at once when the other side is late, and then nothing until it has caught up."""
+        """So many bytes: silence when the other side is late, and then until it has caught up."""
+        from sipua.media.fades import join
+
         with self._lock:
-            if not self._flowing and self._held < max(self._begin, size):
-                return b""
-            self._flowing = True
-            self._review(size)
-            parts, got = [], 0
-            while got < size and self._chunks:
-                chunk = self._chunks.popleft()
-                if got + len(chunk) > size:
-                    self._chunks.appendleft(chunk[size - got :])
-                    chunk = chunk[: size - got]
-                parts.append(chunk)
-                got += len(chunk)
-            self._held -= got
-            if got < size:
-                self._flowing = False
-                self.missing += size - got
-            return b"".join(parts)
+            flowed = self._flowing
+            pcm = self._cut(size)
+            gap, self._gap = self._gap, b""
+        if pcm and (gap or not flowed):
+            pcm = join(gap if flowed else b"", pcm, self._rate)
+        if len(pcm) < size:
+            pcm += join(pcm[-_SAMPLE:] or self._last, bytes(size - len(pcm)), self._rate)
+        self._last = pcm[-_SAMPLE:]
+        return pcm
+
+    def _cut(self, size: int) -> bytes:
+        if not self._flowing and self._held < max(self._begin, size):
+            return b""
+        self._flowing = True
+        self._review(size)
+        parts, got = [], 0
+        while got < size and self._chunks:
+            chunk = self._chunks.popleft()
+            if got + len(chunk) > size:
+                self._chunks.appendleft(chunk[size - got :])
+                chunk = chunk[: size - got]
+            parts.append(chunk)
+            got += len(chunk)
+        self._held -= got
+        if got < size:
+            self._flowing = False
+            self.missing += size - got
+        return b"".join(parts)
 
     def _review(self, size: int) -> None:
         """When twice of what is needed is in store all the time, one frame goes."""
@@ -162,10 +178,12 @@ class _Queue:
         self._least = min(self._least, self._held - size)
         if self._takes >= _REVIEW:
             if self._least > self._begin and self._chunks:
-                self._drop(self._chunks.popleft())
+                self._drop()
             self._takes, self._least = 0, self._most
 
-    def _drop(self, chunk: bytes) -> None:
+    def _drop(self) -> None:
+        chunk = self._chunks.popleft()
+        self._gap = self._gap or chunk
         self._held -= len(chunk)
         self.dropped += len(chunk)
 
@@ -209,8 +227,7 @@ class _Opened:
         self.queue.put(bytes(data))
 
     def _play(self, data: Any, frames: int, time: Any, status: Any) -> None:
-        size = frames * _SAMPLE
-        data[:] = self.queue.take(size).ljust(size, b"\0")
+        data[:] = self.queue.take(frames * _SAMPLE)
 
     def _finished(self) -> None:
         self._gone = not self._closing

@@ -215,6 +215,9 @@ class PcmStream(ABC):
 class AudioSource(ABC):
     """Something to be heard by the peer. May be given to several calls; each opens a stream of its own."""
 
+    gain: float = 0.0
+    """Volume in dB at which it is played."""
+
     def check(self) -> None:
         """Raise MediaFileError or ConfigurationError now if `open` would fail.
 

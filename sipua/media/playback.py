@@ -26,7 +26,7 @@ class SourcePlayback(Playback):
         self._stream: PcmStream | None = None
         self._rate = 0
         self._ahead = bytearray()  # read to see how it goes on
-        self._gain = Gain(getattr(source, "gain", 0.0))
+        self._gain = Gain(source.gain if source is not None else 0.0)
         self._position = 0.0
         self._over = asyncio.Event()
         self._completed = False

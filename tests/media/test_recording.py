@@ -263,6 +263,39 @@ def test_what_a_kill_leaves_can_be_played(tmp_path: Path) -> None:
         assert detect_tones(pcm[3200:], [440, 700, 1000]) == [440, 1000]
 
 
+FULL = """
+import asyncio, random, resource, sys
+from sipua.media.port import CallAudio
+from sipua.media.recording import Recording
+
+async def main():
+    now = 0.0
+    port = CallAudio(print, lambda: now)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000))
+    recording = port.record(Recording(sys.argv[1], "stereo"))
+    noise = random.Random(1).randbytes(320)
+    for count in range(3000):
+        port.heard(noise, 8000)
+        port.said(noise, 8000)
+        now += 0.02
+        if count % 25 == 0:
+            await asyncio.sleep(0.005)
+    port.close()
+    await port.wait_recorded()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("ending", ["wav", "ogg", "mp3"])
+def test_a_disk_that_fills_up_keeps_what_was_there(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x.{ending}"
+    done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True)
+    assert (done.stdout.count("\n"), done.stderr) == (1, ""), done
+    assert done.stdout.startswith(f"{path}: recording stopped: file too large; the first ")
+    assert len(decode_file(path, 8000)) > 16000 * 1.5
+
+
 def test_beyond_4_gb_a_wav_file_is_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WavWriter, "MAX_RIFF", 20000)
     path = tmp_path / "x.wav"
