@@ -186,6 +186,10 @@ class EchoPath(AudioSink):
             if self._resampler is None or self._resampler.source_rate != rate:
                 self._resampler = Resampler(rate, self._rate)
             pcm = self._resampler(pcm)
+        elif self._resampler is not None:
+            # What is left of another rate is no whole frame, and would stay as delay.
+            self._resampler = None
+            del self._buffer[: len(self._buffer) % (samples_per_frame(rate) * SAMPLE_BYTES)]
         self._buffer += pcm
         if self._rate:
             frame = samples_per_frame(self._rate) * SAMPLE_BYTES

@@ -211,6 +211,17 @@ def test_an_echo_rides_over_gaps_and_catches_up() -> None:
     assert held <= 3
 
 
+def test_an_echo_keeps_nothing_of_the_rate_before_the_first_packet() -> None:
+    path = EchoPath()
+    path.read(320, 16000)
+    path.write(bytes(320), 8000)
+    path.read(320, 16000)
+    for n in range(1, 10):
+        frame = bytes([n, 1]) * 320
+        path.write(frame, 16000)
+        assert path.read(320, 16000) == frame
+
+
 def test_an_echo_is_bounded_and_takes_another_rate() -> None:
     path = EchoPath()
     path.read(160, 8000)

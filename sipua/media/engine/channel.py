@@ -104,6 +104,8 @@ class AudioChannel:
         self.receiver.set_codecs(self._codecs)
         if changed:
             self.playout.reset()
+        # What peers send is what they prefer, and they mostly prefer what we do.
+        self.playout.expect(sender.rate)
 
     def set_extensions(self, extensions: Mapping[str, int], mid: str) -> None:
         """The header extensions that the peer knows: identifiers by URI."""

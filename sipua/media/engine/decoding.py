@@ -33,7 +33,7 @@ class StreamDecoder:
         self._decoders = decoders
         #: What a gap is filled from.
         self.history: deque[bytes] = deque(maxlen=round(HISTORY / FRAME_DURATION))
-        self._set_rate(rate)
+        self.set_rate(rate)
         self.reset()
 
     def reset(self) -> None:
@@ -57,6 +57,13 @@ class StreamDecoder:
         """Whether the sender has paused and described its background noise (:rfc:`3389`)."""
         return self._noise is not None
 
+    def set_rate(self, rate: int) -> None:
+        """Another rate; what was heard before is forgotten."""
+        self.rate = rate
+        self._longest = int(_MAX_PACKET * rate) * SAMPLE_BYTES
+        self.history.clear()
+        self._concealer = Concealer(rate)
+
     def clock_of(self, payload_type: int) -> int | None:
         """Hz of the timestamps; None when there is no decoder."""
         decoder = self._decoder_of(payload_type)
@@ -74,7 +81,7 @@ class StreamDecoder:
         self.payload_type = payload_type
         self.clock_rate = decoder.clock_rate
         if decoder.rate != self.rate:
-            self._set_rate(decoder.rate)
+            self.set_rate(decoder.rate)
         return True
 
     def describe_noise(self, payload_type: int, payload: bytes) -> bool:
@@ -156,9 +163,3 @@ class StreamDecoder:
             return pcm
         places = np.arange(samples) * (noise.rate / self.rate)
         return pcm_bytes(np.interp(places, np.arange(needed), samples_of(pcm)).astype(np.float32))
-
-    def _set_rate(self, rate: int) -> None:
-        self.rate = rate
-        self._longest = int(_MAX_PACKET * rate) * SAMPLE_BYTES
-        self.history.clear()
-        self._concealer = Concealer(rate)

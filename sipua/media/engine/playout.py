@@ -107,6 +107,12 @@ class Playout:
         """A packet has come at `now`. Never raises."""
         self._buffer.put(payload_type, sequence, timestamp, payload, now, ssrc)
 
+    def expect(self, rate: int) -> None:
+        """Until the first packet `pull` gives silence at this rate, that the stream may begin as it goes on."""
+        if self._sound.payload_type < 0:
+            self._sound.set_rate(rate)
+            self._set_rate()
+
     def skip(self, sequence: int, timestamp: int, now: float) -> None:
         """A packet of the same stream that is no audio (a telephone-event) has come: it is not lost."""
         self._buffer.skip(sequence)
@@ -118,13 +124,10 @@ class Playout:
         self._forget()
 
     def _forget(self) -> None:
-        #: Hz of the PCM that `pull` gives: that of the decoder in use.
-        self.rate = self._sound.rate
-        self._frame_bytes = samples_per_frame(self.rate) * SAMPLE_BYTES
+        self._set_rate()
         #: Whether a stream is being played.
         self.flowing = False
-        # What is decoded and not played yet; the timestamp of what follows it, None before there is any.
-        self._tail = b""
+        # The timestamp of what follows the tail, None before there is any.
         self._cursor: int | None = None
         self._epoch = self._buffer.epoch
         # Whether the last packet was followed at once by the next, each 20 ms.
@@ -137,6 +140,13 @@ class Playout:
         self._correction.reset()
         self._patience = Patience(self._delays)
         self._now = 0.0
+
+    def _set_rate(self) -> None:
+        #: Hz of the PCM that `pull` gives: that of the decoder in use.
+        self.rate = self._sound.rate
+        self._frame_bytes = samples_per_frame(self.rate) * SAMPLE_BYTES
+        # What is decoded and not played yet.
+        self._tail = b""
 
     @property
     def stats(self) -> PlayoutStats:

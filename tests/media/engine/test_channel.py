@@ -375,3 +375,46 @@ async def test_a_handler_of_tones_that_raises_harms_nobody() -> None:
     await asyncio.sleep(0.5)
     assert b.channel.counters.received.packets > 15
     stop(a, b)
+
+
+async def test_a_stream_begins_in_a_tick_that_is_on_time_and_says_all_then() -> None:
+    other, late = End(1), End(2)
+    other.channel.start()
+    await asyncio.sleep(0.05)
+    late.port.play(Pulse(after=1))
+    late.channel.start()
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimulatedLoop)
+    loop._now += 0.08
+    await asyncio.sleep(0.2)
+    # What is made up for would tell the peer that packets take 60 ms.
+    begun = late.link.rtp[0][0]
+    stamps = [int.from_bytes(packet[4:8], "big") for _, packet in late.link.rtp]
+    transits = [then - stamp / 8000 for (then, _), stamp in zip(late.link.rtp, stamps, strict=True)]
+    assert min(transits) >= transits[0] - 0.0051
+    assert begun < 0.25
+    assert late.link.rtp[0][1][12:] != late.link.rtp[1][1][12:]
+    stop(other, late)
+
+
+async def test_a_loop_that_is_never_on_time_still_sends() -> None:
+    end = End(1)
+    end.channel.start()
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimulatedLoop)
+    for _ in range(20):
+        await asyncio.sleep(0)
+        loop._now += 0.035
+        await asyncio.sleep(0.0001)
+    assert end.link.rtp
+    stop(end)
+
+
+async def test_silence_has_the_rate_of_the_codec_before_anything_is_heard() -> None:
+    end = End(1, OPUS)
+    rates: list[int] = []
+    end.channel.listener = lambda pcm, rate: rates.append(rate)
+    end.channel.start()
+    await asyncio.sleep(0.1)
+    assert set(rates) == {48000}
+    stop(end)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import weakref
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -67,6 +68,16 @@ async def test_an_hour_without_drift() -> None:
     assert not any(heard.missed)
     clock.remove(Phase.RECEIVE, heard)
     assert not clock.ticking
+
+
+async def test_a_first_tick_that_is_late_is_the_beginning() -> None:
+    clock, heard = AudioClock.running(), Recorder()
+    clock.add(Phase.SEND, heard)
+    hold_up(0.07)
+    await asyncio.sleep(0.1)
+    clock.remove(Phase.SEND, heard)
+    assert [round(b - a, 6) for a, b in pairwise(heard.times)] == [TICK] * (len(heard.times) - 1)
+    assert len(heard.times) > 3
 
 
 async def test_phases_come_in_their_order() -> None:

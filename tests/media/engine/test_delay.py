@@ -27,6 +27,15 @@ def test_the_target_covers_97_percent() -> None:
     assert 0.085 <= delays.target <= 0.105
 
 
+def test_one_late_packet_at_the_beginning_is_not_waited_for_and_two_are() -> None:
+    delays = estimator()
+    delays.arrived(0.0, 0.0)
+    delays.arrived(0.03, 0.02)
+    assert delays.target == 0.01
+    delays.arrived(0.03, 0.04)
+    assert delays.target == pytest.approx(0.035)
+
+
 def test_late_packets_are_waited_for_at_once_and_forgotten_in_seconds() -> None:
     delays = estimator()
     for n in range(500):
