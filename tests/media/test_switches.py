@@ -93,6 +93,16 @@ async def test_an_underrun_and_what_comes_after_it() -> None:
     assert line.steepest() <= STEEP
 
 
+@pytest.mark.parametrize("seconds", [0.06, 0.0637])
+async def test_a_sound_that_ends_at_its_loudest(seconds: float) -> None:
+    line = Line()
+    line.port.source = tone(seconds)
+    line.tick(6)
+    await line.port.write(Tone(440, level=LOUD).open(8000).read(480), 8000)
+    line.tick(6)
+    assert line.steepest() <= STEEP
+
+
 @given(
     st.lists(
         st.sampled_from(STEPS),
