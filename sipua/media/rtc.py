@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
-from sipua.media import internals, trickle
+from sipua.media import candidates, internals, trickle
 from sipua.media.capture import PacketCapture
 from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
@@ -349,7 +349,7 @@ class RtcMedia(MediaSession):
         """Give it to the leg whose peer it is of."""
         self._assert_open("add_remote_candidate")
         leg = (self._leg or self._offering) if ufrag is None else self._leg_of(ufrag)
-        if leg is None or (candidate is not None and not trickle.is_usable(candidate.removeprefix("a="))):
+        if leg is None or (candidate is not None and not candidates.is_usable(candidate.removeprefix("a="))):
             return
         if mid is not None and leg.remote_text is not None:
             ours = parse(leg.remote_text).media[self._out.index].get("mid")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sipua.errors import MediaNegotiationError
+from sipua.media import candidates
 from sipua.media.description import Description, Section, attribute_name, parse
 from sipua.media.formats import codec_names, encodings, is_usable
 from sipua.media.interface import AUDIO_CODECS, DIRECTIONS
@@ -131,26 +132,20 @@ def settle_formats(description: Description, offer: Description | None) -> None:
 
 
 def settle_candidates(description: Description, offer: Description | None) -> None:
-    """Only candidates that can be paired stay: UDP, RTP component, an address.
+    """Only candidates that can be paired stay: UDP, RTP component, an address, not too many.
 
     Candidates with a host name (mDNS) would hold up the negotiation while the name is looked up; their
     owner is found anyway when it checks from there. ``end-of-candidates`` is added where the peer does not
     trickle (or ICE would never give up), and removed where nothing is left to check yet.
     """
     for section in description.media:
-        seen = [value for value in section.all("candidate") if _CANDIDATE.match(value)]
+        seen = list(filter(candidates.is_usable, section.all("candidate")))[: candidates.MAX_CANDIDATES]
         trickles = "trickle" in (section.get("ice-options") or "").split()
         section_ended = section.has("end-of-candidates")
         section.drop("candidate", "end-of-candidates")
         section.lines += [f"a=candidate:{value}" for value in seen]
         if seen and (section_ended or not trickles):
             section.lines.append("a=end-of-candidates")
-
-
-_CANDIDATE = re.compile(
-    r"\S+ +1 +udp +\d+ +(?:\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:.]+) +\d+ +typ +(?:host|srflx|prflx|relay)\b",
-    re.IGNORECASE,
-)
 
 
 def assume_rtcp_mux(description: Description, offer: Description | None) -> None:

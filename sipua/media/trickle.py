@@ -11,19 +11,7 @@ from sipua.media.description import Description, parse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["fragment_of", "has_news", "is_usable", "mark", "trickles"]
-
-_USABLE = re.compile(
-    r"candidate:\S+ +1 +udp +\d+ +(?:\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:.]+) +\d+"
-    r" +typ +(?:host|srflx|prflx|relay)\b.*",
-    re.IGNORECASE,
-)
-
-
-def is_usable(candidate: str) -> bool:
-    """Whether a ``candidate:…`` line can be paired: UDP, RTP component, an address instead of a name."""
-    return _USABLE.fullmatch(candidate) is not None
-
+__all__ = ["fragment_of", "has_news", "mark", "trickles"]
 
 def trickles(text: str) -> bool:
     """Whether a description says ``a=ice-options:trickle`` (:rfc:`8838#section-3`)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipua.bodies import TrickleFragment
-from sipua.media.trickle import fragment_of, has_news, is_usable, mark, trickles
+from sipua.media.trickle import fragment_of, has_news, mark, trickles
 
 HOST = "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host"
 SRFLX = "candidate:2 1 udp 1694498815 203.0.113.5 6000 typ srflx raddr 192.0.2.1 rport 5000"
@@ -13,22 +13,6 @@ TEXT = (
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 5000 UDP/TLS/RTP/SAVPF 0\r\n"
     f"a=mid:0\r\na=ice-ufrag:8hhY\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\na=rtcp-mux\r\na={HOST}\r\na=end-of-candidates\r\n"
 )
-
-
-@pytest.mark.parametrize(
-    ("line", "usable"),
-    [
-        (HOST, True),
-        (SRFLX, True),
-        ("candidate:1 1 UDP 1 2001:db8::1 5000 typ host generation 0", True),
-        ("candidate:1 2 udp 1 192.0.2.1 5001 typ host", False),
-        ("candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active", False),
-        ("candidate:1 1 udp 1 0c0a.local 5000 typ host", False),
-        ("a nonsense", False),
-    ],
-)
-def test_which_candidates_are_of_use(line: str, usable: bool) -> None:
-    assert is_usable(line) is usable
 
 
 @pytest.mark.parametrize(
