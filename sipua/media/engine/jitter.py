@@ -25,6 +25,9 @@ _MAX_STEP = 2.5
 _MAX_PACKETS = 200
 _MAX_CANDIDATES = 8
 _TRIM_FROM = 8
+# So many old packets in a row, when nothing else has come for so many seconds: the sender has gone back.
+_RESUME_RUN = 3
+_RESUME_AFTER = 0.1
 
 
 class PacketBuffer:
@@ -32,10 +35,13 @@ class PacketBuffer:
 
     `clock_of` tells the RTP clock of a payload type, None for one that cannot be played. What spans more than
     `max_span` seconds loses its oldest packets, so memory is bounded whatever comes in. A new SSRC, or a
-    sequence number far from the others, counts when a second packet follows it (:rfc:`3550#appendix-A.1`).
+    sequence number far from the others, counts when a second packet follows it (:rfc:`3550#appendix-A.1`). One that
+    is a little back counts when nothing but its like comes any more.
     """
 
     __slots__ = (
+        "_accepted",
+        "_behind",
         "_candidates",
         "_clock_of",
         "_payload_type",
@@ -79,6 +85,9 @@ class PacketBuffer:
         self._ssrc: int | None = None
         # By SSRC: a packet that may be the first of another stream, as the arguments of `put`.
         self._candidates: dict[int, tuple[int, int, int, bytes, float]] = {}
+        # When the last packet in order came; how many old ones in a row, up to which number.
+        self._accepted = 0.0
+        self._behind = (0, 0)
         self.epoch += 1
         self.delays.reset()
 
@@ -95,7 +104,7 @@ class PacketBuffer:
         if payload_type != self._payload_type and not self._turned(payload_type):
             if 0 < step < _MAX_DROPOUT and self._clock_of(payload_type):
                 self._begin(payload_type, top + step, timestamp, payload, now)
-            else:
+            elif not self._resumed(payload_type, sequence, timestamp, payload, now):
                 self.discarded += 1
                 self.skip(sequence)
             return
@@ -109,11 +118,13 @@ class PacketBuffer:
                 return
             self.top = number
             self._top_timestamp = unwrapped
+            self._accepted = now
         else:
             number = top - ((-step) & 0xFFFF)
             unwrapped = self._top_timestamp - (-advance & 0xFFFFFFFF)
             transit = now - unwrapped * self.tick
             if self._refused(number, unwrapped, transit, now):
+                self._resumed(payload_type, sequence, timestamp, payload, now)
                 return
         self.delays.arrived(transit, now)
         packets = self.packets
@@ -173,6 +184,16 @@ class PacketBuffer:
             return True
         return False
 
+    def _resumed(self, payload_type: int, sequence: int, timestamp: int, payload: bytes, now: float) -> bool:
+        """Whether the stream goes on with this old packet: those before it were of this kind, too."""
+        run, last = self._behind
+        run = run + 1 if (sequence - last) & 0xFFFF == 1 else 1
+        self._behind = run, sequence
+        if run < _RESUME_RUN or now - self._accepted < _RESUME_AFTER or not self._clock_of(payload_type):
+            return False
+        self._begin(payload_type, (sequence & 0xFFFF) + 0x10000, timestamp, payload, now)
+        return True
+
     def _foreign(
         self, payload_type: int, sequence: int, timestamp: int, payload: bytes, now: float, ssrc: int
     ) -> None:
@@ -210,6 +231,7 @@ class PacketBuffer:
         unwrapped = timestamp & 0xFFFFFFFF
         self.top = self.next = number
         self._top_timestamp = unwrapped
+        self._accepted = now
         self.packets.clear()
         self.packets[number] = (unwrapped, payload_type, payload)
         self.delays.arrived(now - unwrapped * self.tick, now)

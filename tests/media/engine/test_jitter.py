@@ -97,6 +97,32 @@ def test_another_clock_rate_begins_anew() -> None:
     assert packets.clock_rate == 48000
 
 
+@pytest.mark.parametrize(("payload_type", "stamp"), [(111, 960), (0, 10**6), (0, 160 * 70)])
+def test_a_stray_that_is_far_ahead_is_believed_for_a_tenth_of_a_second(payload_type: int, stamp: int) -> None:
+    packets = buffer()
+    put(packets, *range(10))
+    packets.put(payload_type, 70, stamp, b"stray", 0.19, 1)
+    packets.next = 0x10000 + 71
+    put(packets, *range(10, 30))
+    assert payloads(packets)[-1] == b"29"
+    # Those of the first 0.1 s are lost, or each of them is a time line of its own.
+    assert len(packets.packets) >= 14
+
+
+def test_late_packets_do_not_bring_back_what_is_over() -> None:
+    packets = buffer()
+    put(packets, *range(10))
+    packets.drop_before(0x10000 + 20)
+    put(packets, *range(20, 30))
+    epoch = packets.epoch
+    for number in range(10, 20):
+        packets.put(0, number, 160 * number, b"late", 0.6, 1)
+        put(packets, 20 + number)
+    assert packets.epoch == epoch
+    assert b"late" not in payloads(packets)
+    assert packets.late == 10
+
+
 def test_an_unknown_payload_type_takes_its_number_only() -> None:
     packets = buffer()
     put(packets, 0)
