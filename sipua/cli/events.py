@@ -43,20 +43,28 @@ _FIGURES: dict[str, str | tuple[str, str]] = {
 }
 _ORIGINATOR = ("string", "local, remote or system")
 _STATUS: dict[str, str | tuple[str, str]] = {"status": "integer?", "reason": "string?"}
+_PHONE = ("string=", "its name, in `sipua phone`")
 
 EVENTS: dict[str, Event] = {
     # connection and registration
-    "connecting": _event("an attempt begins", url="string", attempt=("integer", "from 1")),
-    "connected": _event("the connection is up", url="string"),
-    "disconnected": _event("the connection is gone", url="string", reason=("string?", "null: wanted by us")),
-    "registered": _event("the server took the registration", uri="string", expires=("number", "seconds")),
-    "unregistered": _event("not registered any more", uri="string", cause=("string?", "null: wanted by us")),
+    "connecting": _event("an attempt begins", url="string", attempt=("integer", "from 1"), account=_PHONE),
+    "connected": _event("the connection is up", url="string", account=_PHONE),
+    "disconnected": _event(
+        "the connection is gone", url="string", reason=("string?", "null: wanted by us"), account=_PHONE
+    ),
+    "registered": _event(
+        "the server took the registration", uri="string", expires=("number", "seconds"), account=_PHONE
+    ),
+    "unregistered": _event(
+        "not registered any more", uri="string", cause=("string?", "null: wanted by us"), account=_PHONE
+    ),
     "registration_failed": _event(
         "the server refused, or did not answer",
         uri="string",
         cause="string",
         **_STATUS,
         retry_after=("number?", "seconds; null: not tried again"),
+        account=_PHONE,
     ),
     # calls
     "waiting": _event("ready for calls", uri="string"),
@@ -103,6 +111,26 @@ EVENTS: dict[str, Event] = {
     ),
     "recorded": _event(
         "a recording is complete", call=_CALL, path="string", seconds=("number?", "null where not known")
+    ),
+    # calls of the phone
+    "hold": _event("a side has put the other on hold", call=_CALL, originator=_ORIGINATOR),
+    "unhold": _event("and takes it off again", call=_CALL, originator=_ORIGINATOR),
+    "mute": _event("the peer is kept from hearing us, or not any more", call=_CALL, muted="boolean"),
+    "recording": _event("a recording has begun", call=_CALL, path="string"),
+    "transfer": _event(
+        "how a transfer goes that we asked for",
+        call=_CALL,
+        target="string",
+        state=("string", "asked, trying, succeeded or failed"),
+        **_STATUS,
+    ),
+    "refer": _event(
+        "the peer asks us to call somebody else", call=_CALL, target="string", referred_by="string?"
+    ),
+    "conference": _event("who is in the conference", calls=("array", "their numbers; empty: it is over")),
+    "selected": _event("the call that commands without a number are about", call="integer?"),
+    "sound": _event(
+        "what peers hear from us, and where we hear them", source="string", sink=("string?", "null: nowhere")
     ),
     # other requests
     "response": _event(
@@ -170,6 +198,22 @@ EVENTS: dict[str, Event] = {
         default_input="boolean",
         default_output="boolean",
     ),
+    # remote control
+    "ready": _event("the phone takes commands", version="string", accounts="array"),
+    "reply": _event(
+        "what became of a command",
+        id=("scalar?", "that of the command"),
+        command=("string?", "null: it could not be read"),
+        ok="boolean",
+        error=("string=", "why not, with `ok` false"),
+        result=("object?=", "what was asked for, with `ok` true"),
+    ),
+    "sip": _event(
+        "a SIP message, without credentials; after the command `trace`",
+        direction=("string", "in or out"),
+        server="string",
+        message="string",
+    ),
     # the command
     "listening": _event("`sipua serve` is ready", urls="array"),
     "warning": _event("something is not as it should be", message="string", call="integer="),
@@ -203,6 +247,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "array": (list, tuple),
     "object": (dict,),
+    "scalar": (str, int),
 }
 
 
@@ -233,7 +278,9 @@ def _event_schema(name: str, event: Event) -> dict[str, Any]:
     for field, (kind, meaning) in event.fields.items():
         plain = kind.rstrip("=").rstrip("?")
         described = {"description": meaning} if meaning else {}
-        properties[field] = {"type": [plain, "null"] if "?" in kind else plain, **described}
+        types = ["string", "integer"] if plain == "scalar" else [plain]
+        types += ["null"] if "?" in kind else []
+        properties[field] = {"type": types if len(types) > 1 else plain, **described}
     needed = [field for field, (kind, _) in event.fields.items() if not kind.endswith("=")]
     return {
         "type": "object",
