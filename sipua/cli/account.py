@@ -87,8 +87,19 @@ def account_of_settings(settings: Settings, name: str) -> AccountOptions:
 
     :raises Failure: there is none of this name, or it cannot be used.
     """
+    account = unchecked(settings, name)
+    if (found := fault(account)) is not None:
+        settings.wrong(("accounts", name, found[0]), found[1])
+    return account
+
+
+def unchecked(settings: Settings, name: str) -> AccountOptions:
+    """An account as it stands in the file; its values have their types, and may be wrong (see `fault`).
+
+    :raises Failure: there is none of this name.
+    """
     given = settings.account(name)
-    account = AccountOptions(
+    return AccountOptions(
         name=name,
         uri=given["uri"],
         server=_texts(given["server"]),
@@ -101,8 +112,6 @@ def account_of_settings(settings: Settings, name: str) -> AccountOptions:
         ice_user=given.get("ice_user"),
         ice_password=given.get("ice_password"),
     )
-    _check(settings, name, account)
-    return account
 
 
 def with_password(account: AccountOptions, source: PasswordSource | None) -> AccountOptions:
@@ -127,7 +136,8 @@ def _texts(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _check(settings: Settings, name: str, account: AccountOptions) -> None:
+def fault(account: AccountOptions) -> tuple[str, str] | None:
+    """The key of an account that cannot be used, and why; None when all can."""
     from sipua.ua.config import configure
 
     try:
@@ -137,14 +147,15 @@ def _check(settings: Settings, name: str, account: AccountOptions) -> None:
 
             parse_servers(account._ice_servers())
     except ConfigurationError as error:
-        key = _KEYS.get(error.key, error.key)
-        settings.wrong(("accounts", name, key), f"{error.value}: {reason_of(error)}")
+        return _KEYS.get(error.key, error.key), f"{error.value}: {reason_of(error)}"
+    return None
 
 
 # --- from the command line --------------------------------------------------------------------------------
 
 
-def _complete_account(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_account(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The accounts of the file that begin so."""
     from click.shell_completion import CompletionItem
 
     try:
@@ -161,7 +172,7 @@ _ACCOUNT = (
         "--account",
         envvar="SIPUA_ACCOUNT",
         metavar="NAME",
-        shell_complete=_complete_account,
+        shell_complete=complete_account,
         help="An account of the settings (see sipua config); the options below change it.  [env: SIPUA_ACCOUNT]",
     ),
     click.option(
@@ -328,6 +339,7 @@ __all__ = [
     "AccountOptions",
     "account_of_settings",
     "account_options",
+    "complete_account",
     "load_account",
     "with_password",
 ]

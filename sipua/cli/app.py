@@ -20,7 +20,14 @@ COMMANDS = {
     "register": "Register with a server, and say what it granted.",
     "call": "Call somebody: play, record, send digits, hang up.",
     "answer": "Wait for calls and take them, or refuse them.",
+    "message": "Send a text message.",
+    "options": "Ask somebody what it can do, and how long the answer takes.",
+    "subscribe": "Be told of presence, calls or waiting messages of somebody.",
+    "publish": "Tell a server our presence.",
+    "devices": "List microphones and speakers.",
+    "config": "Accounts and settings.",
     "serve": "Run the embedded server, for tests and demonstrations.",
+    "completion": "Print what a shell needs to complete command lines.",
 }
 
 HELP = f"""SIP calls over WebSocket with WebRTC audio, from the command line.
@@ -30,6 +37,10 @@ Try it without any other software:
   sipua serve --account alice:secret --port 8080
   sipua call 600 --uri sip:alice@localhost --password secret \\
       --server ws://localhost:8080/ --play hello.wav --record echo.wav
+
+\b
+An account of your own, from then on used by all commands:
+  sipua config add work --uri sip:alice@example.com --server wss://example.com/ws --keyring
 
 \b
 Exit codes: {", ".join(f"{code.value} {code.name.lower()}" for code in ExitCode)}
@@ -110,6 +121,9 @@ def run(args: Sequence[str] | None = None) -> int:
         # Who read our output has gone; Python must not complain again when it flushes.
         sys.stdout = None
         return ExitCode.FAILED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return ExitCode.USAGE
     except (click.ClickException, Failure) as error:
         context = getattr(error, "ctx", None) or click.get_current_context(silent=True)
         path = context.command_path if context is not None else "sipua"

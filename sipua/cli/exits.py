@@ -29,6 +29,8 @@ class Failure(Exception):
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)
         self.code = code
+        self.ctx = click.get_current_context(silent=True)
+        """The command that it happened in; None: while it ran."""
 
 
 # The first that fits counts: special ones before general ones.
@@ -44,15 +46,20 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (TimeoutError, ExitCode.TIMEOUT),
 )
 
+#: Refusals of requests outside of calls that are more than "no".
+_STATUS: dict[int | None, ExitCode] = {
+    401: ExitCode.UNAUTHORISED,
+    407: ExitCode.UNAUTHORISED,
+    408: ExitCode.TIMEOUT,
+    486: ExitCode.BUSY,
+    600: ExitCode.BUSY,
+}
+
+_CREDENTIALS = "wrong user name or password: check --uri, --auth-user and --password (or SIPUA_PASSWORD)"
+
 _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
-    (
-        errors.RegistrationUnauthorized,
-        "wrong user name or password: check --uri, --auth-user and --password (or SIPUA_PASSWORD)",
-    ),
-    (
-        errors.CallUnauthorized,
-        "wrong user name or password: check --uri, --auth-user and --password (or SIPUA_PASSWORD)",
-    ),
+    (errors.RegistrationUnauthorized, _CREDENTIALS),
+    (errors.CallUnauthorized, _CREDENTIALS),
     (errors.CallNotFound, "check the target"),
     (errors.CallTimeout, "try again later, or wait longer with --timeout"),
     (errors.RequestTimeout, "the server does not answer SIP: check --server"),
@@ -98,8 +105,9 @@ def exit_code(error: BaseException) -> ExitCode:
         if isinstance(error, kind):
             return code
     # Somebody said no, as against something that did not work.
-    refused = isinstance(error, errors.CallFailed | errors.RequestFailed) and error.status_code is not None
-    return ExitCode.REJECTED if refused else ExitCode.FAILED
+    if isinstance(error, errors.CallFailed | errors.RequestFailed) and error.status_code is not None:
+        return _STATUS.get(error.status_code, ExitCode.REJECTED)
+    return ExitCode.FAILED
 
 
 def one_line(error: BaseException) -> str:
@@ -115,6 +123,8 @@ def one_line(error: BaseException) -> str:
     for ours, theirs in _WORDING:
         text = text.replace(ours, theirs)
     remedy = next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), None)
+    if remedy is None and isinstance(error, errors.RequestFailed) and error.status_code in (401, 407):
+        remedy = _CREDENTIALS
     return " ".join(f"{text}; {remedy}".split() if remedy else text.split())
 
 

@@ -126,3 +126,17 @@ def timeout_option(help: str) -> Callable[[F], F]:
 def duration_option(help: str) -> Callable[[F], F]:
     """Add ``--duration``, without limit by default."""
     return click.option("--duration", type=Seconds(), help=help)
+
+
+def header_option(function: F) -> F:
+    """Add ``--header``, for requests of all kinds."""
+    return click.option("--header", type=Header(), multiple=True, help="Add this header to the request.")(
+        function
+    )
+
+
+def register_option(function: F) -> F:
+    """Add ``--register``."""
+    return click.option("--register", is_flag=True, help="Register first, for servers that want that.")(
+        function
+    )

@@ -51,7 +51,7 @@ class Output(ABC):
         self.on_broken: Callable[[], object] = lambda: None
 
     @abstractmethod
-    def event(self, name: str, text: str | None = None, **fields: Any) -> None:
+    def event(self, name: str, text: str | None = None, /, **fields: Any) -> None:
         """Something happened. `text` is for people (None: not worth a line), the rest for programs."""
 
     @abstractmethod
@@ -90,7 +90,7 @@ class Output(ABC):
 class JsonOutput(Output):
     """One JSON object a line: ``schema``, ``event``, ``time`` (UTC, ISO 8601) and the event's own fields."""
 
-    def event(self, name: str, text: str | None = None, **fields: Any) -> None:
+    def event(self, name: str, text: str | None = None, /, **fields: Any) -> None:
         """Print the object. The text is for people only."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         record = {"schema": SCHEMA, "event": name, "time": now, **fields}
@@ -106,7 +106,7 @@ class JsonOutput(Output):
 class PlainOutput(Output):
     """Lines of text, without colours or anything that moves."""
 
-    def event(self, name: str, text: str | None = None, **fields: Any) -> None:
+    def event(self, name: str, text: str | None = None, /, **fields: Any) -> None:
         """Print the text."""
         if text is not None:
             self.text(text)
@@ -130,7 +130,7 @@ class TerminalOutput(Output):
         self._console: Console = Console(file=stream, highlight=False, soft_wrap=True)
         self._live: Live | None = None
 
-    def event(self, name: str, text: str | None = None, **fields: Any) -> None:
+    def event(self, name: str, text: str | None = None, /, **fields: Any) -> None:
         """Print the text above the live lines."""
         if text is not None:
             self._print(text, _STYLES.get(name, ""))
@@ -200,7 +200,7 @@ class LogHandler(logging.Handler):
     """Sends the log of the library through an `Output`, so that it does not tear live lines apart."""
 
     # Without -v, a warning that the command tells in its own words is not told a second time.
-    _TOLD = ("sipua.registration", "sipua.transport", "sipua.session", "sipua.sip", "sipua.media")
+    _TOLD = ("sipua.registration", "sipua.transport", "sipua.session", "sipua.sip", "sipua.media", "sipua.ua")
 
     def __init__(self, output: Output, verbose: int) -> None:
         super().__init__(level=(logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])

@@ -152,7 +152,8 @@ def parse_settings(text: str, path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
-        place = (found[1], found[2]) if found and found[1] else (str(text.count("\n") + 1), "1")
+        lines = text.split("\n")
+        place = (found[1], found[2]) if found and found[1] else (len(lines), len(lines[-1]) + 1)
         why = message[: found.start()] if found else message
         raise Failure(f"{path}:{place[0]}:{place[1]}: not TOML: {why}", ExitCode.USAGE) from None
     settings = Settings(path, text, values)

@@ -35,7 +35,7 @@ def _events_are_those_of_the_table(
     def checked(kind: type[Any]) -> None:
         tell = kind.event
 
-        def event(self: Any, name: str, text: str | None = None, **fields: Any) -> None:
+        def event(self: Any, name: str, text: str | None = None, /, **fields: Any) -> None:
             found.extend(faults(name, fields))
             tell(self, name, text, **fields)
 

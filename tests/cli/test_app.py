@@ -46,8 +46,9 @@ def test_no_command_shows_the_help_and_is_wrong_usage(capsys: pytest.CaptureFixt
 def test_help_of_each_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == ExitCode.OK
     text = capsys.readouterr().out
-    assert "--json" in text
-    assert "--duration" in text
+    if name not in ("config", "completion"):  # groups, and what prints something for a shell
+        assert "--json" in text
+        assert "-v, --verbose" in text
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +62,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["cal"], "sipua: no command 'cal'; did you mean call? (sipua --help shows how)"),
         (
             ["xyz"],
-            "sipua: no command 'xyz'; there are register, call, answer, serve (sipua --help shows how)",
+            f"sipua: no command 'xyz'; there are {', '.join(COMMANDS)} (sipua --help shows how)",
         ),
         (["call", *ACCOUNT], "sipua call: Missing argument 'TARGET' (sipua call --help shows how)"),
         (["register", "--uri", "x"], "sipua register: Missing option '--server'"),

@@ -1,0 +1,303 @@
+"""``sipua config``: the file of accounts and settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sipua.cli import passwords
+from sipua.cli.account import account_of_settings, fault, load_account, unchecked
+from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.options import OutputOptions, output_options
+from sipua.cli.running import Run, execute
+from sipua.cli.settings import Settings, load_settings, settings_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HELP = """Accounts and settings: one TOML file, which all commands read.
+
+Commands take an account by its name (--account NAME), or the default one. Its password is in the file, or better
+in the environment, in a file of its own, in the keyring, or asked for. Passwords are never shown.
+"""
+
+
+class AccountName(click.ParamType[str]):
+    """The name of an account that is in the file."""
+
+    name = "name"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """The accounts that begin so."""
+        from sipua.cli.account import complete_account
+
+        return complete_account(ctx, param, incomplete)
+
+
+@click.group("config", help=HELP)
+def command() -> None:
+    """All is in the subcommands."""
+
+
+def _tell(output: OutputOptions, work: Callable[[Run], int]) -> int:
+    async def run(run: Run) -> int:
+        return work(run)
+
+    return execute(output, run)
+
+
+def _tell_account(run: Run, settings: Settings, name: str) -> None:
+    from sipua.cli.settings_file import way_of
+
+    keys = settings.account(name)
+    servers = keys["server"] if isinstance(keys["server"], list) else [keys["server"]]
+    default = settings.default == name
+    way = way_of(keys)
+    text = f"{'*' if default else ' '} {name}  {keys['uri']}  {', '.join(servers)}  password: {way}"
+    run.output.event(
+        "account", text, name=name, uri=keys["uri"], servers=servers, default=default, password=way
+    )
+
+
+@command.command("path")
+@output_options
+def path_command(output: OutputOptions) -> int:
+    """Say where the file is, or would be."""
+
+    def work(run: Run) -> int:
+        path = settings_path()
+        there = path.exists()
+        number = len(load_settings(path).accounts) if there else 0
+        run.output.event("settings", str(path), path=str(path), exists=there, accounts=number)
+        return ExitCode.OK
+
+    return _tell(output, work)
+
+
+@command.command("init")
+@output_options
+def init_command(output: OutputOptions) -> int:
+    """Make the file, with an example as comments."""
+
+    def work(run: Run) -> int:
+        from sipua.cli.settings_file import TEMPLATE, save
+
+        path = settings_path()
+        if path.exists():
+            raise Failure(f"{path}: is there already; sipua config add adds an account", ExitCode.USAGE)
+        save(Settings(path, TEMPLATE))
+        run.output.event("settings", f"made {path}", path=str(path), exists=True, accounts=0)
+        return ExitCode.OK
+
+    return _tell(output, work)
+
+
+@command.command("list")
+@output_options
+def list_command(output: OutputOptions) -> int:
+    """List the accounts; the default one has an asterisk."""
+
+    def work(run: Run) -> int:
+        settings = load_settings()
+        for name in settings.accounts:
+            _tell_account(run, settings, name)
+        if not settings.accounts:
+            text = f"no accounts in {settings.path}; sipua config add makes one"
+            run.output.event("warning", text, message=text)
+        return ExitCode.OK
+
+    return _tell(output, work)
+
+
+@command.command("show")
+@click.argument("name", type=AccountName())
+@output_options
+def show_command(name: str, output: OutputOptions) -> int:
+    """Show all that the file says of an account, without its passwords."""
+
+    def work(run: Run) -> int:
+        from sipua.cli.settings_file import hidden
+
+        settings = load_settings()
+        keys = hidden(settings.account(name))
+        _tell_account(run, settings, name)
+        run.output.text("\n".join(f"    {key} = {_toml(value)}" for key, value in keys.items()))
+        return ExitCode.OK
+
+    return _tell(output, work)
+
+
+def _toml(value: Any) -> str:
+    import tomlkit
+
+    text: str = tomlkit.item(value).as_string()
+    return text
+
+
+@command.command("add")
+@click.argument("name")
+@click.option("--uri", metavar="URI", help="Our address; asked for on a terminal when it is not given.")
+@click.option(
+    "--server", multiple=True, metavar="URL", help="WebSocket URL; several: if one fails, the next."
+)
+@click.option("--auth-user", metavar="NAME", help="User name for authentication, if it is not that of --uri.")
+@click.option("--display-name", metavar="TEXT", help="The name that others see.")
+@click.option("--password-env", metavar="NAME", help="The password is in this environment variable.")
+@click.option("--password-file", metavar="FILE", help="The password is the first line of this file.")
+@click.option("--keyring", is_flag=True, help="Ask for the password now, and keep it in the keyring.")
+@click.option("--password-prompt", is_flag=True, help="Ask for the password each time.")
+@click.option("--store-password", is_flag=True, help="Ask for the password now, and write it into the file.")
+@click.option("--expires", type=click.IntRange(1), metavar="SECONDS", help="Duration of registrations.")
+@click.option("--ca-file", metavar="FILE", help="Trust the certificates in this PEM file, no others.")
+@click.option("--insecure", is_flag=True, help="Trust any certificate: for tests only.")
+@click.option("--ice-server", multiple=True, metavar="URL", help="STUN or TURN server.")
+@click.option("--default", is_flag=True, help="Use it when no account is named.")
+@click.option("--replace", is_flag=True, help="Instead of the account that has this name.")
+@output_options
+def add_command(name: str, output: OutputOptions, *, default: bool, replace: bool, **given: Any) -> int:
+    """Add an account."""
+    from sipua.cli.settings_file import check_name, save, with_account
+
+    check_name(name)
+    settings = load_settings()
+    if name in settings.accounts and not replace:
+        raise click.UsageError(f"{name}: is there already; --replace puts this one in its place")
+    keys = _keys(given)
+    changed = with_account(settings, name, keys, default=default)
+    if (found := fault(unchecked(changed, name))) is not None:
+        raise click.UsageError(f"--{found[0].removesuffix('s').replace('_', '-')} {found[1]}")
+    _ask_password(changed, name, given, keys)
+    if "password" in keys:
+        changed = with_account(settings, name, keys, default=default)
+
+    def work(run: Run) -> int:
+        save(changed)
+        _tell_account(run, changed, name)
+        return ExitCode.OK
+
+    return _tell(output, work)
+
+
+def _keys(given: dict[str, Any]) -> dict[str, Any]:
+    """The keys of the account, as they go into the file."""
+    ways = ("password_env", "password_file", "keyring", "password_prompt", "store_password")
+    used = [f"--{way.replace('_', '-')}" for way in ways if given[way]]
+    if len(used) > 1:
+        raise click.UsageError(f"{' and '.join(used)}: give one of them")
+    uri = given["uri"] or _asked("--uri", "Address, such as sip:alice@example.com")
+    servers = list(given["server"]) or [_asked("--server", "Server, such as wss://example.com/ws")]
+    keys: dict[str, Any] = {"uri": uri, "server": servers[0] if len(servers) == 1 else servers}
+    for key in ("auth_user", "display_name", "password_env", "expires"):
+        if given[key]:
+            keys[key] = given[key]
+    for key in ("password_file", "ca_file"):
+        if given[key]:  # relative paths in the file begin at the file
+            keys[key] = str(Path(given[key]).expanduser().absolute())
+    if given["keyring"]:
+        keys["password_keyring"] = True
+    for key in ("password_prompt", "insecure"):
+        if given[key]:
+            keys[key] = True
+    if given["ice_server"]:
+        keys["ice_servers"] = list(given["ice_server"])
+    return keys
+
+
+def _asked(option: str, question: str) -> str:
+    import sys
+
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Missing option '{option}'")
+    answer: str = click.prompt(question, err=True)
+    return answer
+
+
+def _ask_password(settings: Settings, name: str, given: dict[str, Any], keys: dict[str, Any]) -> None:
+    uri = settings.account(name)["uri"]
+    if given["keyring"]:
+        passwords.store(uri, passwords.ask(uri, "--keyring", twice=True))
+    elif given["store_password"]:
+        keys["password"] = passwords.ask(uri, "--store-password", twice=True)
+
+
+@command.command("default")
+@click.argument("name", type=AccountName())
+@output_options
+def default_command(name: str, output: OutputOptions) -> int:
+    """Use this account when none is named."""
+
+    def work(run: Run) -> int:
+        from sipua.cli.settings_file import save, with_default
+
+        settings = load_settings()
+        settings.account(name)
+        changed = with_default(settings, name)
+        save(changed)
+        _tell_account(run, changed, name)
+        return ExitCode.OK
+
+    return _tell(output, work)
+
+
+@command.command("remove")
+@click.argument("name", type=AccountName())
+@output_options
+def remove_command(name: str, output: OutputOptions) -> int:
+    """Remove an account, and its password from the keyring."""
+
+    def work(run: Run) -> int:
+        from sipua.cli.settings_file import save, without_account
+
+        settings = load_settings()
+        account = settings.account(name)
+        changed = without_account(settings, name)
+        if account.get("password_keyring"):
+            passwords.forget(account["uri"])
+        save(changed)
+        path, number = str(settings.path), len(changed.accounts)
+        run.output.event("settings", f"removed {name}", path=path, exists=True, accounts=number)
+        return ExitCode.OK
+
+    return _tell(output, work)
+
+
+@command.command("check")
+@click.argument("name", required=False, type=AccountName())
+@output_options
+def check_command(name: str | None, output: OutputOptions) -> int:
+    """Read the file as the commands do, and say what is wrong; sipua register tries an account out."""
+
+    def work(run: Run) -> int:
+        settings = load_settings()
+        names = list(settings.accounts) if name is None else [name]
+        for one in names:
+            _check_account(run, settings, one)
+        path, number = str(settings.path), len(settings.accounts)
+        text = f"{path}: {number} account{'s' if number != 1 else ''}, nothing wrong"
+        run.output.event("settings", text, path=path, exists=settings.path.exists(), accounts=number)
+        return ExitCode.OK
+
+    return _tell(output, work)
+
+
+def _check_account(run: Run, settings: Settings, name: str) -> None:
+    from sipua.cli.settings_file import exposed, way_of
+
+    keys = settings.account(name)
+    way = way_of(keys)
+    if way == "prompt":
+        account_of_settings(settings, name)
+    else:
+        load_account(settings, name)
+    secrets = way == "text" or "ice_password" in keys
+    if secrets and exposed(settings.path):
+        text = f"{settings.path}: others may read the password of {name}; chmod 600 {settings.path}"
+        run.output.event("warning", text, message=text)
+    elif keys.get("insecure"):
+        text = f"accounts.{name}: insecure: certificates are not checked, anybody may listen in"
+        run.output.event("warning", text, message=text)
+    _tell_account(run, settings, name)

@@ -1,0 +1,180 @@
+"""``sipua subscribe``: be told of what happens to somebody (:rfc:`6665`)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from sipua.cli.account import AccountOptions, account_options
+from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
+from sipua.cli.notifications import describe, fields_of
+from sipua.cli.options import (
+    OutputOptions,
+    duration_option,
+    header_option,
+    register_option,
+    timeout_option,
+)
+from sipua.cli.running import Run, execute
+from sipua.errors import RequestFailed
+
+if TYPE_CHECKING:
+    from sipua import events
+    from sipua.ua import Subscriber
+
+HELP = """Subscribe to PACKAGE of TARGET, and print each notification until Ctrl-C.
+
+\b
+PACKAGE is
+  presence   whether somebody can be reached, and what it is doing
+  dialog     its calls, as the lamps of telephones show them
+  mwi        the messages that wait for it (without TARGET: for us)
+  reg        its registrations
+  or the name of any other event package.
+"""
+
+PACKAGES = {"mwi": "message-summary"}
+
+
+@click.command("subscribe", help=HELP)
+@click.argument("package")
+@click.argument("target", required=False)
+@account_options
+@timeout_option("Give up when connecting, or the first notification, takes longer.")
+@duration_option("End after so long.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after N notifications.")
+@click.option("--once", is_flag=True, help="Ask for the present state only.")
+@click.option(
+    "--expires",
+    type=click.IntRange(1, 2**31 - 1),
+    default=900,
+    show_default=True,
+    metavar="SECONDS",
+    help="Ask for so long each time.",
+)
+@click.option(
+    "--accept", metavar="TYPES", help="Content types that are wanted, instead of the package's own."
+)
+@header_option
+@register_option
+def command(
+    package: str,
+    target: str | None,
+    account: AccountOptions,
+    output: OutputOptions,
+    timeout: float,
+    duration: float | None,
+    count: int | None,
+    once: bool,
+    expires: int,
+    accept: str | None,
+    header: tuple[str, ...],
+    register: bool,
+) -> int:
+    """Subscribe, tell."""
+    if once and count is not None:
+        raise click.UsageError("--once and --count: give one of them")
+    event = PACKAGES.get(package, package)
+    if target is None and event != "message-summary":
+        raise click.UsageError("Missing argument 'TARGET'")
+
+    async def work(run: Run) -> int:
+        ua = run.new_user_agent(account, timeout=timeout, register=register)
+        whom = target if target is not None else str(ua.configuration.uri)
+        ua.normalize_target(whom)  # before anybody is bothered
+        async with run.started(ua, timeout):
+            subscriber = ua.subscribe(
+                whom, event, accept, expires=0 if once else expires, extra_headers=header
+            )
+            watching = Watching(run, subscriber, 1 if once else count)
+            await watching.first(timeout)
+            await watching.rest(duration)
+            return watching.code
+
+    return execute(output, work)
+
+
+class Watching:
+    """One subscription that is told of."""
+
+    def __init__(self, run: Run, subscriber: Subscriber, count: int | None) -> None:
+        self.code = ExitCode.OK
+        self._run = run
+        self._subscriber = subscriber
+        self._left = count
+        self._enough = asyncio.Event()
+        self._who = str(subscriber.target)
+        self._package = subscriber.event.package
+        subscriber.on("pending", lambda _: self._tell_state("pending"))
+        subscriber.on("active", lambda _: self._tell_state("active"))
+        subscriber.on("notify", self._on_notify)
+        subscriber.on("terminated", self._on_terminated)
+
+    async def first(self, timeout: float) -> None:
+        """Until the first notification.
+
+        :raises Failure: there was none.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._subscriber.wait_active()
+        except RequestFailed as error:
+            raise Failure(f"{self._who}: {one_line(error)}", exit_code(error)) from None
+        except TimeoutError:
+            raise Failure(f"{self._who}: no notification within {timeout:g} s", ExitCode.TIMEOUT) from None
+
+    async def rest(self, duration: float | None) -> None:
+        """Until enough notifications have come, the time is over, or the subscription is."""
+        try:
+            async with asyncio.timeout(duration):
+                await self._enough.wait()
+        except TimeoutError:
+            pass  # that was asked for
+
+    def _tell_state(self, state: str, text: str | None = None, reason: str | None = None) -> None:
+        left = self._subscriber.expires_at - asyncio.get_running_loop().time()
+        self._run.output.event(
+            "subscription",
+            text if text is not None else f"subscription to {self._package} of {self._who}: {state}",
+            target=self._who,
+            package=self._package,
+            state=state,
+            reason=reason,
+            expires=round(left) if left > 0 and state != "terminated" else None,
+        )
+
+    def _on_notify(self, event: events.SubscriptionNotify) -> None:
+        if not event.body and self._left != 0:
+            # Nothing is said yet, such as while somebody has to allow the subscription.
+            return self._count() if event.is_final else None
+        if self._left == 0:
+            return None
+        self._run.output.event(
+            "notification",
+            describe(event.content, event.body),
+            target=self._who,
+            package=self._package,
+            content_type=event.content_type or None,
+            content=fields_of(event.content),
+            body=event.body,
+        )
+        return self._count()
+
+    def _count(self) -> None:
+        if self._left is not None:
+            self._left -= 1
+        if self._left == 0:
+            self._enough.set()
+
+    def _on_terminated(self, event: events.SubscriptionTerminated) -> None:
+        reason = event.reason or str(event.cause)
+        again = "; subscribing again" if event.resubscribing else ""
+        ours = event.originator == "local" or self._left == 0
+        text = "" if ours else f"subscription to {self._package} of {self._who}: ended: {reason}{again}"
+        self._tell_state("terminated", text, event.reason)
+        if not event.resubscribing:
+            if not ours:
+                self.code = ExitCode.FAILED
+            self._enough.set()
