@@ -48,6 +48,7 @@ class Wire:
         self.address = self._pair.remote_addr
         target: Any = receiver.connection.getTransceivers()[0]
         self.target = target.receiver.transport
+        self.ssrc = internals.ssrc_of(target)
         self.waiting = internals.ice_of(target)._queue
 
     def raw(self, data: bytes) -> None:
@@ -115,7 +116,7 @@ ATTACKS: dict[str, Callable[[Wire], Any]] = {
     "of a stranger": stranger,
     "from the peer's address": lambda wire: flood(wire.raw, noise(random.Random(2))),
     "RTP with the peer's keys": lambda wire: flood(wire.rtp, bad_rtp(random.Random(3))),
-    "RTCP with the peer's keys": lambda wire: flood(wire.rtcp, bad_rtcp(random.Random(4))),
+    "RTCP with the peer's keys": lambda wire: flood(wire.rtcp, bad_rtcp(random.Random(4), wire.ssrc)),
 }
 
 
@@ -143,6 +144,9 @@ async def test_the_call_sounds_as_before(attack: str, caplog: pytest.LogCaptureF
             assert len(asyncio.all_tasks()) <= tasks + 1
             assert wire.target._state is State.CONNECTED
             assert a.state == b.state == "connected"
+            # Whatever the figures are that were made up.
+            assert b.stats().as_dict()
+            assert await b.connection.getStats()
             return pcm, (b.stats().packets_discarded - discarded) * 100 // sent
 
     def check(result: tuple[bytes, int]) -> None:
