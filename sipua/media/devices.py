@@ -7,8 +7,6 @@ frame at a time.
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,11 +29,6 @@ Kind = Literal["input", "output"]
 
 _WORD = {"input": "microphone", "output": "speaker"}
 _SAMPLE = 2
-# Seconds in a queue: what is there before it begins to flow, and the most.
-_BEGIN = 0.04
-_MOST = 0.2
-# Frames of 20 ms over which the least that was in store is looked at.
-_REVIEW = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,93 +104,18 @@ def _find(wanted: int | str | None, kind: Kind) -> AudioDevice:
     raise MediaDeviceNotFound(what, f"there is no such device; there are: {names}")
 
 
-class _Queue:
-    """PCM at `rate` between two threads that never wait for each other. What is missing or too much makes no click."""
-
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
-        self._lock = threading.Lock()
-        self._chunks: deque[bytes] = deque()
-        self._held = 0
-        self._begin = int(rate * _BEGIN) * _SAMPLE
-        self._most = int(rate * _MOST) * _SAMPLE
-        self._flowing = False
-        self._takes = 0
-        self._least = self._most
-        self._gap = b""  # what was dropped right before what comes next
-        self._last = b""
-        self.dropped = 0
-        """Bytes that there was no room for, or that were one too many for long."""
-        self.missing = 0
-        """Bytes that were not there in time."""
-
-    def put(self, pcm: bytes) -> None:
-        with self._lock:
-            self._chunks.append(pcm)
-            self._held += len(pcm)
-            while self._held > self._most:
-                self._drop()
-
-    def take(self, size: int) -> bytes:
-        """So many bytes: silence when the other side is late, and then until it has caught up."""
-        from sipua.media.fades import join
-
-        with self._lock:
-            flowed = self._flowing
-            pcm = self._cut(size)
-            gap, self._gap = self._gap, b""
-        if pcm and (gap or not flowed):
-            pcm = join(gap if flowed else b"", pcm, self._rate)
-        if len(pcm) < size:
-            pcm += join(pcm[-_SAMPLE:] or self._last, bytes(size - len(pcm)), self._rate)
-        self._last = pcm[-_SAMPLE:]
-        return pcm
-
-    def _cut(self, size: int) -> bytes:
-        if not self._flowing and self._held < max(self._begin, size):
-            return b""
-        self._flowing = True
-        self._review(size)
-        parts, got = [], 0
-        while got < size and self._chunks:
-            chunk = self._chunks.popleft()
-            if got + len(chunk) > size:
-                self._chunks.appendleft(chunk[size - got :])
-                chunk = chunk[: size - got]
-            parts.append(chunk)
-            got += len(chunk)
-        self._held -= got
-        if got < size:
-            self._flowing = False
-            self.missing += size - got
-        return b"".join(parts)
-
-    def _review(self, size: int) -> None:
-        """When twice of what is needed is in store all the time, one frame goes."""
-        self._takes += 1
-        self._least = min(self._least, self._held - size)
-        if self._takes >= _REVIEW:
-            if self._least > self._begin and self._chunks:
-                self._drop()
-            self._takes, self._least = 0, self._most
-
-    def _drop(self) -> None:
-        chunk = self._chunks.popleft()
-        self._gap = self._gap or chunk
-        self._held -= len(chunk)
-        self.dropped += len(chunk)
-
-
 class _Opened:
     """A device that is in use, and why it no longer is."""
 
     def __init__(self, device: AudioDevice, kind: Kind, rate: int) -> None:
+        from sipua.media.elastic import ElasticQueue
+
         sounddevice = _sounddevice()
         self.device = device
         self.rate = rate
         self._what = f"{_WORD[kind]} {device.name!r}"
         self._closing = self._gone = False
-        self.queue = _Queue(self.rate)
+        self.queue = ElasticQueue(self.rate)
         make = sounddevice.RawInputStream if kind == "input" else sounddevice.RawOutputStream
         callback: Callable[..., None] = self._record if kind == "input" else self._play
         try:

@@ -1,25 +1,25 @@
-"""Audio files through av: decoding anything it can read, encoding ogg and mp3."""
+"""Audio files through av: decoding anything it can read."""
 
 from __future__ import annotations
 
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import av
 
 from sipua.errors import MediaFileError
 from sipua.media.interface import PcmStream
-from sipua.media.pcm import SAMPLE_BYTES, Resampler, pcm_of
+from sipua.media.pcm import SAMPLE_BYTES, pcm_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["EncodedWriter", "FileStream", "OggWriter", "check_audio_file", "decode_file"]
+__all__ = ["AV_ERRORS", "FileStream", "check_audio_file", "decode_file", "reason_of"]
 
-# What av raises for something it cannot work with: its own errors are OSError or ValueError besides.
-_AV_ERRORS = (av.FFmpegError, OSError, ValueError)
+#: What av raises for something it cannot work with: its own errors are OSError or ValueError besides.
+AV_ERRORS = (av.FFmpegError, OSError, ValueError)
 
 
 def check_audio_file(path: Path) -> None:
@@ -94,8 +94,8 @@ class FileStream(PcmStream):
         try:
             # A little before, as decoders of compressed sound need to get into step.
             self._container.seek(round(max(0.0, seconds - _RUN_UP) * av.time_base))
-        except _AV_ERRORS as error:
-            raise MediaFileError(self._path, f"cannot be sought in ({_reason(error)})") from None
+        except AV_ERRORS as error:
+            raise MediaFileError(self._path, f"cannot be sought in ({reason_of(error)})") from None
         self._skip(seconds)
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise MediaFileError(path, f"{_reason(error)}; check the path") from None
+        raise MediaFileError(path, f"{reason_of(error)}; check the path") from None
     if not stat.S_ISREG(mode):
         # Opening a pipe or a device would block, a directory has no sound.
         raise MediaFileError(path, "is not a regular file; give the path of an audio file")
@@ -167,9 +167,9 @@ def _probed(path: Path) -> Any:
         try:
             container = av.open(str(path), metadata_errors="ignore", options=options)
         except PermissionError as error:
-            raise MediaFileError(path, f"{_reason(error)}; make it readable") from None
-        except _AV_ERRORS as error:
-            reason = _reason(error)
+            raise MediaFileError(path, f"{reason_of(error)}; make it readable") from None
+        except AV_ERRORS as error:
+            reason = reason_of(error)
             continue
         if not options or any(stream.codec_context.sample_rate for stream in container.streams.audio):
             return container
@@ -193,109 +193,17 @@ def _frames(path: Path, container: Any) -> Iterator[av.AudioFrame]:
                 yield frame
         except StopIteration:
             break
-        except _AV_ERRORS as error:
+        except AV_ERRORS as error:
             # One damaged packet is left out; a file that is nothing else is an error.
             bad += 1
             if not good and bad > 8:
-                raise MediaFileError(path, f"cannot be decoded ({_reason(error)}); {_FORMATS}") from None
+                raise MediaFileError(path, f"cannot be decoded ({reason_of(error)}); {_FORMATS}") from None
             if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
-                raise MediaFileError(path, f"{_reason(error)} while reading") from None
+                raise MediaFileError(path, f"{reason_of(error)} while reading") from None
     if not good and bad:
         raise MediaFileError(path, f"cannot be decoded; {_FORMATS}")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What av or the operating system says, in small letters."""
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
-
-
-_CODECS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
-    # A page of ogg holds little, and one waits for the next: that bounds what a crash can lose.
-    "ogg": ("libopus", {"page_duration": "200000"}, {"application": "audio", "compression_level": "1"}),
-    # Without a first frame that is to be filled in at the end: a crash leaves nothing but good frames.
-    "mp3": ("libmp3lame", {"write_xing": "0", "id3v2_version": "0"}, {"compression_level": "7"}),
-}
-
-
-class EncodedWriter:
-    """Compressed audio at 48 kHz: Opus in `ogg`, or `mp3`. What a crash leaves can be played.
-
-    PCM is interleaved when there are two channels. What has been encoded goes to disk at once.
-    """
-
-    RATE = 48000
-
-    def __init__(self, path: Path, kind: str, channels: int = 1) -> None:
-        self._layout = "stereo" if channels == 2 else "mono"
-        self._channels = channels
-        self._samples = 0
-        self._pending = bytearray()
-        name, container_options, options = _CODECS[kind]
-        try:
-            self._container = av.open(
-                str(path), "w", format=kind, options={"flush_packets": "1", **container_options}
-            )
-            self._stream = cast("Any", self._container.add_stream(name, rate=self.RATE, layout=self._layout))
-            self._stream.bit_rate = 48000 * channels
-            self._stream.options = options
-            self._container.start_encoding()
-            self._to_format = av.AudioResampler(
-                format=self._stream.codec_context.format, layout=self._layout, rate=self.RATE
-            )
-        except _AV_ERRORS as error:
-            raise MediaFileError(path, f"cannot be written ({_reason(error)})") from None
-
-    def write(self, pcm: bytes) -> None:
-        """Append PCM at `RATE`."""
-        # Encoders take frames of a fixed size.
-        self._pending += pcm
-        size = (self._stream.codec_context.frame_size or 960) * SAMPLE_BYTES * self._channels
-        whole = len(self._pending) // size * size
-        for start in range(0, whole, size):
-            self._encode(bytes(self._pending[start : start + size]))
-        del self._pending[:whole]
-
-    def close(self) -> None:
-        """Write the rest and the end of the file."""
-        try:
-            if self._pending:
-                self._encode(bytes(self._pending))
-            self._container.mux(self._stream.encode(None))
-        finally:
-            self._container.close()
-
-    def _encode(self, pcm: bytes) -> None:
-        samples = len(pcm) // (SAMPLE_BYTES * self._channels)
-        frame = av.AudioFrame(format="s16", layout=self._layout, samples=samples)
-        plane = frame.planes[0]
-        plane.update(pcm + bytes(plane.buffer_size - len(pcm)))
-        frame.sample_rate = self.RATE
-        frame.pts = self._samples
-        self._samples += samples
-        for part in self._to_format.resample(frame):
-            self._container.mux(self._stream.encode(part))
-
-
-class OggWriter:
-    """Sound of one side at rates that may change, compressed."""
-
-    def __init__(self, path: Path, kind: str = "ogg") -> None:
-        self._writer = EncodedWriter(path, kind)
-        self._resampler: Resampler | None = None
-
-    def write(self, pcm: bytes, rate: int) -> None:
-        """Append PCM at `rate` Hz."""
-        if self._resampler is None or self._resampler.source_rate != rate:
-            self._resampler = Resampler(rate, EncodedWriter.RATE)
-        self._encode(self._resampler(pcm))
-
-    def close(self) -> None:
-        """Write the rest and the end of the file."""
-        try:
-            if self._resampler is not None:
-                self._encode(self._resampler.flush())
-        finally:
-            self._writer.close()
-
-    def _encode(self, pcm: bytes) -> None:
-        if pcm:
-            self._writer.write(pcm)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sipua.media.files import EncodedWriter
+from sipua.media.encoding import EncodedWriter
 from sipua.media.pcm import SAMPLE_BYTES, Resampler
 from sipua.media.wav import WavWriter
 

@@ -15,7 +15,7 @@ from sipua.media.wav import WavWriter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sipua.media.files import OggWriter
+    from sipua.media.encoding import OggWriter
     from sipua.media.interface import AudioSource
     from sipua.media.pcm import Resampler
     from sipua.media.recording import Recording
@@ -210,7 +210,7 @@ class OggFile(_FileSink):
 
     def open(self) -> None:
         """Make the file."""
-        from sipua.media.files import OggWriter
+        from sipua.media.encoding import OggWriter
 
         self.check()
         self._writer = OggWriter(self.path, self._KIND)

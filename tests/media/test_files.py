@@ -15,7 +15,8 @@ import pytest
 
 from sipua.errors import MediaFileError
 from sipua.media.analysis import correlate
-from sipua.media.files import FileStream, OggWriter, check_audio_file, decode_file
+from sipua.media.encoding import OggWriter
+from sipua.media.files import FileStream, check_audio_file, decode_file
 from tests.media.calls import SPEECH
 
 
