@@ -166,6 +166,14 @@ class Person:
             call.renegotiate(use_update=True)
         elif button == "late renegotiate":
             call.renegotiate(late_offer=True)
+        elif button == "new path":
+            call.renegotiate(ice_restart=True)
+        elif button == "add video":
+            call.add_video()
+        elif button == "remove video":
+            call.remove_video()
+        elif button == "accept video":
+            call.accept_video()
 
 
 RENEGOTIATION = (
@@ -176,11 +184,21 @@ RENEGOTIATION = (
     "renegotiate",
     "renegotiate by UPDATE",
     "late renegotiate",
+    "new path",
 )
+VIDEO = ("add video", "remove video", "accept video")
+#: What one side calls the direction that the other calls so.
+SEEN_FROM_THERE = {
+    "sendrecv": "sendrecv",
+    "sendonly": "recvonly",
+    "recvonly": "sendonly",
+    "inactive": "inactive",
+}
 TRANSFERS = ("transfer", "transfer to nobody", "transfer to another call")
 BUTTONS = (
     *("call", "late", "answer", "answer", "hang up", "refuse", "early", "digit", "info"),
     *RENEGOTIATION,
+    *VIDEO,
     *TRANSFERS,
 )
 STEPS = st.lists(
@@ -204,6 +222,8 @@ def assert_agreement(one: RTCSession, other: RTCSession) -> None:
     """What one side has sent is what the other has, and both draw the same conclusions from it."""
     held, holds = one.is_on_hold(), other.is_on_hold()
     assert (held["local"], held["remote"]) == (holds["remote"], holds["local"])
+    there = {medium: SEEN_FROM_THERE[direction] for medium, direction in other.directions().items()}
+    assert one.directions() == there
     assert one.media is not None
     assert other.media is not None
     assert one.media.local_description == other.media.remote_description
@@ -310,7 +330,7 @@ def test_connections_that_break_leave_nobody_in_a_call_alone(
 HOLDING_STEPS = st.lists(
     st.tuples(
         st.sampled_from(("a", "b")),
-        st.sampled_from((*RENEGOTIATION, *RENEGOTIATION, "digit", "hang up")),
+        st.sampled_from((*RENEGOTIATION, *RENEGOTIATION, *VIDEO, "digit", "hang up")),
         st.sampled_from((0.0, 0.005, 0.05, 0.3, 1.0, 5.0)),
     ),
     min_size=1,
