@@ -683,14 +683,26 @@ class MediaSession(ABC):
         """``RFC4733`` when the peer takes telephone-events (:rfc:`4733`) on the branch in use, else None."""
         return None
 
+    @property
+    def dtmf_tones(self) -> frozenset[str]:
+        """The tones that the peer takes as telephone-events, by its ``a=fmtp`` (:rfc:`4733#section-2.4.1`)."""
+        return frozenset("0123456789*#ABCD" if self.dtmf_transport is not None else "")
+
     def send_dtmf(
-        self, tones: str, duration: int = 100, gap: int = 70, *, transport: DtmfTransport = "RFC4733"
+        self,
+        tones: str,
+        duration: int = 100,
+        gap: int = 70,
+        *,
+        transport: DtmfTransport = "RFC4733",
+        volume: int = -10,
     ) -> asyncio.Future[None]:
         """Send tones in the audio, after those that wait; `duration` and the least `gap` after each in ms.
 
+        `volume` (dBm0, 0 to -63) is what telephone-events say of their tones; sound is as loud as telephones make it.
         Done when the last has been sent. While the direction lets nothing be sent, tones wait. Raises
-        InvalidStateError when this media has no such transport now, or is closed; the future does when it is
-        closed before.
+        InvalidStateError when this media has no such transport now, or the peer does not take such a tone, or it is
+        closed; the future does when it is closed before.
         """
         raise InvalidStateError("send_dtmf", self.state)
 

@@ -154,11 +154,22 @@ class RtcMedia(MediaSession):
         """As the peer of the active leg takes it."""
         return "RFC4733" if self._audio.dtmf.codec is not None else None
 
+    @property
+    def dtmf_tones(self) -> frozenset[str]:
+        """As the peer of the active leg says."""
+        return self._audio.dtmf.tones
+
     def send_dtmf(
-        self, tones: str, duration: int = 100, gap: int = 70, *, transport: DtmfTransport = "RFC4733"
+        self,
+        tones: str,
+        duration: int = 100,
+        gap: int = 70,
+        *,
+        transport: DtmfTransport = "RFC4733",
+        volume: int = -10,
     ) -> asyncio.Future[None]:
         """In the packets or the sound of the active leg."""
-        return self._audio.dtmf.send(tones, duration, gap, transport)
+        return self._audio.dtmf.send(tones, duration, gap, transport, volume)
 
     def stats(self) -> MediaStats:
         """Of the active leg."""

@@ -28,6 +28,8 @@ TONES = "0123456789*#ABCD"
 #: Bounds and default of a tone, in ms.
 MIN_DURATION, MAX_DURATION, DEFAULT_DURATION = 40, 6000, 100
 MIN_GAP, MAX_GAP = 30, 3_600_000
+#: Bounds and default of how loud a tone is, in dBm0.
+MIN_VOLUME, MAX_VOLUME, DEFAULT_VOLUME = -63, 0, -10
 #: How tones may be sent; RFC 2833 is RFC 4733 before it was revised.
 TRANSPORTS = ("INFO", "RFC2833", "RFC4733", "INBAND")
 #: What a comma stands for, in seconds.
@@ -62,6 +64,7 @@ class _Step:
     tone: str
     duration: int
     gap: int
+    volume: int
     headers: tuple[tuple[str, str], ...]
     transport: str | None
     """None: as was negotiated when it is sent."""
@@ -80,13 +83,19 @@ class Queue:
         self._sending: tuple[_Step, asyncio.Future[None]] | None = None
 
     def add(
-        self, tones: str, duration: int, gap: int, headers: tuple[tuple[str, str], ...], transport: str | None
+        self,
+        tones: str,
+        duration: int,
+        gap: int,
+        volume: int,
+        headers: tuple[tuple[str, str], ...],
+        transport: str | None,
     ) -> asyncio.Future[None]:
         """Queue tones; done when the last one was sent. Cancelling it drops those that wait."""
         done: asyncio.Future[None] = self._loop.create_future()
         last = len(tones) - 1
         for index, tone in enumerate(tones):
-            self._steps.append(_Step(tone, duration, gap, headers, transport, done, index == last))
+            self._steps.append(_Step(tone, duration, gap, volume, headers, transport, done, index == last))
         if self._timer is None and self._sending is None:
             self._next()
         return done
@@ -117,7 +126,9 @@ class Queue:
         if step.transport == "RFC4733":
             return "RFC4733"
         media = self._session._media
-        return media.dtmf_transport if step.transport is None and media is not None else None
+        if step.transport is not None or media is None or step.tone not in media.dtmf_tones:
+            return None
+        return media.dtmf_transport
 
     def _send_info(self, step: _Step) -> None:
         body = f"Signal={step.tone}\r\nDuration={step.duration}\r\n".encode()
@@ -128,7 +139,9 @@ class Queue:
         media = self._session._media
         assert media is not None
         try:
-            sending = media.send_dtmf(step.tone, step.duration, step.gap, transport=transport)
+            sending = media.send_dtmf(
+                step.tone, step.duration, step.gap, transport=transport, volume=step.volume
+            )
         except InvalidStateError as error:  # a re-offer has taken telephone-events away
             _fail(step.done, error)
             self._wait(0)
@@ -183,6 +196,7 @@ def send_dtmf(
     tones: str | int,
     duration: Any,
     gap: Any,
+    volume: Any,
     extra_headers: Any,
     transport_type: str | None,
 ) -> asyncio.Future[None]:
@@ -190,12 +204,13 @@ def send_dtmf(
     text = str(tones).upper()
     if not text or any(tone not in TONES + "," for tone in text):
         raise ValueError(f"tones={tones!r}: only 0-9, *, #, A-D and , (a pause)")
-    for name, value, low, high in (
-        ("duration", duration, MIN_DURATION, MAX_DURATION),
-        ("inter_tone_gap", gap, MIN_GAP, MAX_GAP),
+    for name, value, unit, low, high in (
+        ("duration", duration, "ms", MIN_DURATION, MAX_DURATION),
+        ("inter_tone_gap", gap, "ms", MIN_GAP, MAX_GAP),
+        ("volume", volume, "dBm0", MIN_VOLUME, MAX_VOLUME),
     ):
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"{name}={value!r}: not a whole number of ms between {low} and {high}")
+            raise ValueError(f"{name}={value!r}: not a whole number of {unit} between {low} and {high}")
     if transport_type is not None and transport_type not in TRANSPORTS:
         raise ValueError(f"transport_type={transport_type!r}: none of {', '.join(TRANSPORTS)}")
     transport = "RFC4733" if transport_type == "RFC2833" else transport_type
@@ -205,9 +220,11 @@ def send_dtmf(
     media = session._media
     if transport == "RFC4733" and (media is None or media.dtmf_transport is None):
         raise MediaNegotiationError("no telephone-events (RFC 4733) were negotiated in this call")
+    if transport == "RFC4733" and media is not None and (unknown := set(text) - media.dtmf_tones - {","}):
+        raise MediaNegotiationError(f"the peer takes no telephone-events for {', '.join(sorted(unknown))}")
     if session._dtmf is None:
         session._dtmf = Queue(session)
-    return session._dtmf.add(text, duration, gap, headers, transport)
+    return session._dtmf.add(text, duration, gap, volume, headers, transport)
 
 
 def receive(session: RTCSession, tone: str, duration: float, transport: DtmfTransport) -> None:

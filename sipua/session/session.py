@@ -343,6 +343,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         *,
         duration: int = 100,
         inter_tone_gap: int = 500,
+        volume: int = -10,
         extra_headers: Any = (),
         transport_type: Literal["INFO", "RFC2833", "RFC4733", "INBAND"] | None = None,
     ) -> asyncio.Future[None]:
@@ -350,17 +351,18 @@ class RTCSession(Identities, Mailbox, Emitter):
 
         :param duration: of each tone, in ms (40 to 6000).
         :param inter_tone_gap: between two tones, in ms (30 or more, up to an hour).
+        :param volume: of each tone, in dBm0 (0 to -63), as named events tell it; other ways have no choice.
         :param extra_headers: of requests, when tones are sent as INFO.
         :param transport_type: ``RFC4733`` (or ``RFC2833``, its old name): named events in the audio stream;
             ``INFO``: requests with ``application/dtmf-relay``; ``INBAND``: the sound of the tones, for peers that take
-            neither. None: the first of RFC 4733 and INFO that was negotiated.
+            neither. None: for each tone RFC 4733 where the peer takes it so, else INFO.
         :returns: done when the last tone was sent; cancelling it drops the tones that wait. While the audio is on hold,
             tones in it wait.
-        :raises ValueError: a character that is no tone, or a time out of bounds.
+        :raises ValueError: a character that is no tone, or a number out of bounds.
         :raises InvalidStateError: there is no dialog (yet, or any more).
-        :raises MediaNegotiationError: RFC 4733 was asked for, and the peer does not take it.
+        :raises MediaNegotiationError: RFC 4733 was asked for, and the peer does not take it, or not these tones.
         """
-        return dtmf.send_dtmf(self, tones, duration, inter_tone_gap, extra_headers, transport_type)
+        return dtmf.send_dtmf(self, tones, duration, inter_tone_gap, volume, extra_headers, transport_type)
 
     def refer(
         self,

@@ -23,9 +23,11 @@ class ToneMedia(SignallingOnlyMedia):
 
     events = True
     held = False
+    letters = True
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
+        self.volumes: list[int] = []
         self.sent: list[tuple[float, str, int, int, str]] = []
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -33,9 +35,20 @@ class ToneMedia(SignallingOnlyMedia):
     def dtmf_transport(self) -> Literal["RFC4733"] | None:
         return "RFC4733" if self.events else None
 
+    @property
+    def dtmf_tones(self) -> frozenset[str]:
+        return super().dtmf_tones - frozenset("" if self.letters else "ABCD")
+
     def send_dtmf(
-        self, tones: str, duration: int = 100, gap: int = 70, *, transport: DtmfTransport = "RFC4733"
+        self,
+        tones: str,
+        duration: int = 100,
+        gap: int = 70,
+        *,
+        transport: DtmfTransport = "RFC4733",
+        volume: int = -10,
     ) -> asyncio.Future[None]:
+        self.volumes.append(volume)
         loop = asyncio.get_running_loop()
         if transport == "RFC4733" and not self.events:
             raise InvalidStateError("send_dtmf", "without telephone-events")
@@ -230,3 +243,30 @@ def test_media_and_calls_agree_on_pauses() -> None:
 
     assert IN_MEDIA == IN_CALLS * 1000
     assert CallDtmf().codec is None
+
+
+async def test_tones_that_the_peer_does_not_take_as_events_go_as_info() -> None:
+    wire = Wire()
+    async with agent(wire) as ua:
+        call, _ = await up(wire, ua)
+        media_of(call).letters = False
+        asked = call.send_dtmf("1A2", inter_tone_gap=50)
+        request = await wire.request("INFO")
+        assert b"Signal=A" in request.body
+        wire.reply(request, 200)
+        await asked
+        assert [entry[1] for entry in media_of(call).sent] == ["1", "2"]
+        with pytest.raises(MediaNegotiationError, match="no telephone-events for A"):
+            call.send_dtmf("1A", transport_type="RFC4733")
+
+
+async def test_volume_is_told_to_media() -> None:
+    wire = Wire()
+    async with agent(wire) as ua:
+        call, _ = await up(wire, ua)
+        await call.send_dtmf("1", volume=-20)
+        await call.send_dtmf("1")
+        assert media_of(call).volumes == [-20, -10]
+        for volume in (1, -64, 3.0, True):
+            with pytest.raises(ValueError, match="volume="):
+                call.send_dtmf("1", volume=volume)  # type: ignore[arg-type]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sipua.errors import InvalidStateError
 from sipua.media.dtmf.inband import InbandSender
-from sipua.media.dtmf.sender import EventSender
+from sipua.media.dtmf.named import TONES
+from sipua.media.dtmf.sender import DEFAULT_VOLUME, EventSender
+from sipua.media.fmtp import event_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,10 +56,24 @@ class CallDtmf:
         if codec is None:
             self.sender.clear()
 
-    def send(self, tones: str, duration: int, gap: int, transport: DtmfTransport) -> asyncio.Future[None]:
+    @property
+    def tones(self) -> frozenset[str]:
+        """Those that the peer takes as named events."""
+        if self.codec is None:
+            return frozenset()
+        codes = event_codes(self.codec.fmtp)
+        return frozenset(tone for code, tone in enumerate(TONES) if code in codes)
+
+    def send(
+        self, tones: str, duration: int, gap: int, transport: DtmfTransport, volume: int = -DEFAULT_VOLUME
+    ) -> asyncio.Future[None]:
         """What `MediaSession.send_dtmf` does."""
         if self._closed or (transport == "RFC4733" and self.codec is None):
             raise self._refusal()
+        if transport == "RFC4733" and (unknown := set(tones) - self.tones - {","}):
+            raise InvalidStateError(
+                "send_dtmf", f"without {', '.join(sorted(unknown))} among telephone-events"
+            )
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def done(sent: bool) -> None:
@@ -72,7 +88,7 @@ class CallDtmf:
         if transport == "INBAND":
             self.inband.queue(tones, duration, gap, done=done)
         else:
-            self.sender.queue(tones, duration, gap, done=done)
+            self.sender.queue(tones, duration, gap, -volume, done=done)
         return future
 
     def _refusal(self) -> InvalidStateError:

@@ -87,3 +87,22 @@ def test_left_overs_of_events_in_the_sound_are_not_told() -> None:
     assert events == [("1", 0.1, "INBAND"), ("2", 0.2, "RFC4733")]
     dtmf.tell = None
     dtmf.received(DtmfEvent("2", 0.2, 10))
+
+
+async def test_only_the_tones_that_the_peer_lists() -> None:
+    dtmf = CallDtmf()
+    assert dtmf.tones == frozenset()
+    dtmf.negotiate(CodecSpec("telephone-event", 101, 8000, fmtp={"": "0-11"}), 8000)
+    assert dtmf.tones == frozenset("0123456789*#")
+    with pytest.raises(InvalidStateError, match="without A, B among telephone-events"):
+        dtmf.send("1AB,", 40, 50, "RFC4733")
+    assert not dtmf.sender.active
+    dtmf.negotiate(SLOW, 8000)
+    assert dtmf.tones == frozenset("0123456789*#ABCD")
+
+
+async def test_volume() -> None:
+    dtmf = CallDtmf()
+    dtmf.negotiate(SLOW, 8000)
+    dtmf.send("1", 40, 50, "RFC4733", -23)
+    assert report(Stream(dtmf.sender, 8000).slots(1)[0]).volume == 23
