@@ -1,8 +1,7 @@
 """Microphone and speaker, by `sounddevice` (PortAudio): ``pip install "sipua-webrtc[audio]"``.
 
 PortAudio calls back in a thread of its own. What it brings and takes goes through queues that neither side waits for;
-a sound card whose clock differs from the call's loses or repeats nothing until half of a queue is used up, and then a
-frame at a time.
+where the clock of a sound card differs from the call's, a frame is left out or a short silence put in now and then.
 """
 
 from __future__ import annotations
