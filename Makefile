@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test nightly check format lab interop coverage bench clean
+.PHONY: help install demo test nightly check reference format lab interop coverage bench clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(STAMP) ## lint, format, types, doors
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+reference: $(STAMP) ## docs/cli.md, the manual page and the schema of the events, from the commands
+	$(BIN)/python -m docs.reference
 
 format: $(STAMP) ## put the code into shape
 	$(BIN)/ruff check --fix .
