@@ -18,6 +18,9 @@ _MAX_DROPOUT = 3000
 _MAX_MISORDER = 100
 # SSRCs that are remembered. A call has one, and now and then a new one.
 _REMEMBERED = 16
+# Another stream is heard after so many of its packets, one following the other: without one of the present stream in
+# between, or with some that were out of order, each of which says nothing for that stream.
+_RUN, _CONTESTED_RUN = 2, 5
 # Seconds of silence of the stream that is heard after which any other takes its place at once.
 _ABANDONED = 0.1
 _LIMIT = 0x7FFFFF
@@ -36,12 +39,14 @@ class Source:
         "_received_before",
         "_restart",
         "_transit",
+        "era",
         "heard",
         "jitter",
         "left",
         "max_jitter",
         "received",
         "report",
+        "run",
         "ssrc",
     )
 
@@ -56,6 +61,9 @@ class Source:
         """Whether it said BYE."""
         self.report: tuple[int, float] | None = None
         """The middle of its last report's NTP time, and when that report came."""
+        self.run = 0
+        """Packets that followed each other, within the `era` that `Sources` has in mind."""
+        self.era = -1
         self._rate = 0
         self._transit = 0.0
         self._last_timestamp = -1
@@ -147,7 +155,11 @@ class Sources:
         self._known: dict[int, Source] = {}
         self._on_forgotten = on_forgotten
         self._lost_before = 0
-        self._contender: Source | None = None
+        # Whether others have come since the last packet in order of the one that is heard, how long a run of theirs
+        # has to be, and how often all runs have been broken off.
+        self._contested = False
+        self._needed = _RUN
+        self._era = 0
         self.current: Source | None = None
         """The one that is heard."""
 
@@ -159,19 +171,29 @@ class Sources:
         """
         current = self.current
         if current is not None and ssrc == current.ssrc:
-            self._contender = None
+            if self._contested:
+                self._defend(current.follows(sequence))
             current.count(sequence, now)
             return current
         source = self._known.get(ssrc)
         if source is None:
             source = self._add(ssrc, sequence, now)
-        follows = self._contender is source and source.follows(sequence)
-        if current is None or current.left or now - current.heard > _ABANDONED or follows:
-            self.current, self._contender = source, None
-        else:
-            self._contender = source
+        source.run = source.run + 1 if source.era == self._era and source.follows(sequence) else 1
+        source.era = self._era
+        self._contested = True
+        if current is None or current.left or now - current.heard > _ABANDONED or source.run >= self._needed:
+            self.current = source
+            self._defend(True)
         source.count(sequence, now)
         return source
+
+    def _defend(self, in_order: bool) -> None:
+        """The stream that is heard goes on: the others have to begin anew, or to be patient."""
+        if in_order:
+            self._contested, self._needed = False, _RUN
+            self._era += 1
+        else:
+            self._needed = _CONTESTED_RUN
 
     def find(self, ssrc: int) -> Source | None:
         """The stream of this SSRC, if packets of it have come."""

@@ -205,7 +205,7 @@ def test_rtcp(victim: Victim, name: str) -> None:
 @stateful(60, derandomize=True)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.booleans())
 def test_anything_between_good_packets(seed: int, each: int, as_the_peer: bool) -> None:
-    """`as_the_peer`: of the source that is heard; then the sound is as it comes, but it is there again after it."""
+    """`as_the_peer`: of the source that is heard. Then the sound is as it comes, and soon good again after it."""
     rng, victim = random.Random(seed), Victim()
     rtp, rtcp = bad_rtp(rng), bad_rtcp(rng, US)
     heard = []
@@ -219,11 +219,12 @@ def test_anything_between_good_packets(seed: int, each: int, as_the_peer: bool) 
             victim.rtcp(next(rtcp))
         heard.append(victim.tick())
         assert len(heard[-1]) in FRAMES
-    if victim.channel.playout.rate != 8000:
-        assert as_the_peer
-        return
-    begin = 100 if as_the_peer else 10
-    assert detect_tones(b"".join(heard[begin:]), [440.0], share=0.9) == [440.0]
+    assert victim.channel.playout.rate == 8000
+    assert detect_tones(b"".join(heard[100:]), [440.0], share=0.9) == [440.0]
+    if not as_the_peer:
+        # Now and then two packets of junk follow each other by chance, and are taken for another stream.
+        good = [len(pcm) == 320 and detect_tones(pcm, [440.0], share=0.9) for pcm in heard[10:]]
+        assert sum(map(bool, good)) > 0.8 * len(good)
 
 
 @pytest.mark.parametrize("as_the_peer", [False, True])

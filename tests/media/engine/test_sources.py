@@ -120,6 +120,29 @@ def test_a_flood_of_one_source_without_order_is_not_heard() -> None:
         assert sources.current.ssrc == 1
 
 
+def test_a_stream_wins_back_its_place_from_one_without_order() -> None:
+    """However that one got there, and whatever else comes."""
+    sources, rng = Sources(), random.Random(3)
+    sources.packet(1, 0, 0.0)
+    sources.packet(2, 500, 0.001)
+    sources.packet(2, 501, 0.002)
+    for n in range(1, 7):
+        assert sources.current is not None
+        assert sources.current.ssrc == (2 if n < 6 else 1)
+        sources.packet(1, n, n * 0.02)
+        sources.packet(rng.getrandbits(32), rng.getrandbits(16), n * 0.02)
+        sources.packet(2, rng.randrange(0, 65536, 2), n * 0.02)
+
+
+def test_of_two_streams_the_first_stays_also_when_its_packets_overtake_each_other() -> None:
+    sources = Sources()
+    for n in range(500):
+        sources.packet(1, n + {2: 1, 3: -1}.get(n % 5, 0), n * 0.02)
+        sources.packet(2, n, n * 0.02)
+        assert sources.current is not None
+        assert sources.current.ssrc == 1
+
+
 def test_a_new_stream_is_heard_from_its_second_packet() -> None:
     sources = Sources()
     for n in range(10):
