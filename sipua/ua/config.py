@@ -61,6 +61,7 @@ class UAOptions(TypedDict, total=False):
     connect_timeout: float
     keep_alive_interval: float | None
     max_calls: int | None
+    options_interval: float | None
     allow_events: Sequence[str]
     subscription_min_expires: int
     media: MediaFactory | None
@@ -119,6 +120,9 @@ class Configuration:
     max_calls: int | None = None
     """With so many calls up, the next incoming one gets 486; None: no limit."""
     keep_alive_interval: float | None = 25.0
+    options_interval: float | None = None
+    """Time between OPTIONS to the registrar's address; without any answer to one, the next server is tried. None: none
+    are sent."""
     media: MediaFactory | None = None
     """What makes the media of a call; None: aiortc."""
     media_options: Mapping[str, Any] = field(default_factory=dict)
@@ -423,7 +427,7 @@ def _headers(key: str, value: Any) -> tuple[tuple[str, str], ...]:
 _OPTIONAL = frozenset({
     "password", "authorization_user", "realm", "ha1", "authorization_jwt", "display_name", "contact_uri", "instance_id",
     "registrar_server", "user_agent", "ca_file", "keep_alive_interval", "max_calls", "media", "identity_signer",
-    "identity_verifier",
+    "identity_verifier", "options_interval",
 })  # fmt: skip
 #: Options for the WebSocket connections themselves.
 _CONNECTION_KEYS = ("ca_file", "insecure", "connect_timeout")
@@ -458,6 +462,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "allow_events": _packages,
     "subscription_min_expires": check_whole_seconds,
     "keep_alive_interval": check_seconds,
+    "options_interval": check_seconds,
     "media": check_callable,
     "media_options": _media_options,
     "identity_signer": check_signer,

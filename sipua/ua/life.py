@@ -12,6 +12,7 @@ from sipua.transport import Transport
 from sipua.ua.endpoint import Endpoint
 from sipua.ua.hosting import Hosting
 from sipua.ua.inbound import on_request
+from sipua.ua.pinging import Pinging
 from sipua.ua.registrator import Registrator
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Life(Hosting):
         self._registrator: Registrator | None = None
         self._ready: asyncio.Future[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self._draining = False
+        self._pinging = Pinging(cast("UA", self), configuration.options_interval)
         self._failed_servers: dict[str, TransportError] = {}
         self._tracer: Callable[[str, str | bytes], None] | None = None
         self.on("registered", lambda _: self._tell_event_users(connected=True))
@@ -94,6 +97,33 @@ class Life(Hosting):
             self._stopping.add_done_callback(self._stopped)
         await asyncio.shield(self._stopping)
 
+    async def drain(self, timeout: float | None = None) -> None:
+        """Take no more calls, but let those that are up come to their end; then `stop`.
+
+        The binding is removed at once. What calls all the same gets 480; `UA.call` is not possible any more. Whoever is
+        cancelled while waiting for it has changed nothing but that: `stop`, or `register`, may follow.
+
+        :param timeout: seconds after which the calls that are left are hung up; None: never.
+        :raises InvalidStateError: not started, or being stopped.
+        """
+        self._assert_running("drain")
+        assert self._transport is not None
+        assert self._registrator is not None
+        self._draining = True
+        try:
+            if self._transport.is_connected and self._registrator.registered:
+                self._registrator.unregister()
+            self._registrator._wanted = False
+            try:
+                async with asyncio.timeout(timeout):
+                    while self._sessions:
+                        await asyncio.wait([session._gone for session in self._sessions])
+            except TimeoutError:
+                logger.info("%s: %d calls are left after %s s", self, len(self._sessions), timeout)
+            await self.stop()
+        finally:
+            self._draining = False
+
     def _stopped(self, task: asyncio.Task[None]) -> None:
         self._stopping = None
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -112,6 +142,7 @@ class Life(Hosting):
         if transport.is_connected and registrator.registered:
             waits.append(registrator.unregister())
         registrator.close()
+        self._pinging.stop()
         if waits:
             await asyncio.wait(waits, timeout=timeout)
         self._set_ready(None)
@@ -130,8 +161,8 @@ class Life(Hosting):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether `stop` is under way: nothing new may begin."""
-        return self._stopping is not None
+        """Whether `stop` or `drain` is under way: nothing new may begin."""
+        return self._stopping is not None or self._draining
 
     def _assert_running(self, operation: str) -> None:
         if self._transport is None or self._stopping is not None:
@@ -202,6 +233,7 @@ class Life(Hosting):
         assert self._registrator is not None
         self._failed_servers.clear()
         self.endpoint.layer.via_transport = self._transport.via_transport
+        self._pinging.start()
         self.emit("connected", events.Connected(url))
         if not self._registrator._wanted:
             self._set_ready(None)
@@ -219,6 +251,7 @@ class Life(Hosting):
 
     def _on_disconnected(self, url: str, error: TransportError | None) -> None:
         code, reason = getattr(error, "code", None), getattr(error, "reason", "")
+        self._pinging.stop()
         self.emit("disconnected", events.Disconnected(url, error, code, reason))
         self.endpoint.transport_lost()
         if self._registrator is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from sipua import events
+from sipua.errors import InvalidStateError
 from sipua.session import outgoing
 from sipua.session.headers import HeaderLike, checked_body, content_type_header, header_list
 from sipua.session.negotiation import SDP_TYPE
@@ -158,11 +159,13 @@ class UA(Life):
         :raises InvalidTargetError: not a target, or a SIP URI with headers, which belong into `extra_headers`.
         :raises InvalidHeaderError: a header that must not go on the wire, or is not the application's to set.
         :raises ConfigurationError: an option that does not exist or cannot be used.
-        :raises InvalidStateError: not started.
+        :raises InvalidStateError: not started, or being drained or stopped.
         :raises MediaFileError: a file to play or record to that cannot be used.
         :raises ValueError: a session interval that is too short.
         """
         self._assert_running("call")
+        if self._draining:
+            raise InvalidStateError("call", "draining")
         limit = self.configuration.answer_limit(no_answer_timeout, expires)
         signer = None
         if identity_signer is not False and not anonymous:
