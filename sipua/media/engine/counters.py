@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["AudioCounters", "Received", "RoundTrip", "Sent"]
+__all__ = ["AudioCounters", "PlayoutStats", "Received", "RoundTrip", "Sent"]
 
 
 @dataclass(slots=True)
@@ -86,3 +86,33 @@ class AudioCounters:
 
     sent: Sent = field(default_factory=Sent)
     received: Received = field(default_factory=Received)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutStats:
+    """What has happened since the beginning, in packets and samples (at `Playout.rate`); and the delays now."""
+
+    received: int
+    lost: int
+    """Packets that were missing when they had to be played."""
+    bursts: int
+    """Into how many runs those among them fall that were not recovered."""
+    late: int
+    """Those among them that came afterwards."""
+    duplicates: int
+    discarded: int
+    """Packets that came and could not be used: malformed, of no known payload type or source, too many."""
+    recovered: int
+    """Packets made of their successor's in-band error correction."""
+    concealed: int
+    """Samples put in the place of missing audio."""
+    stretched: int
+    """Samples added to make the delay longer."""
+    compressed: int
+    """Samples left out to make the delay shorter."""
+    jitter: float
+    """Interarrival jitter in seconds (:rfc:`3550#section-6.4.1`)."""
+    delay: float
+    """Seconds from the arrival of the fastest packets until they are played, now."""
+    target: float
+    """Seconds that are enough for nearly all packets to come in time."""

@@ -141,7 +141,7 @@ def test_a_flood_nobody_plays_is_bounded(packets: list[tuple[int, int, int]]) ->
     assert len(buffer._candidates) <= 8
     for n in range(20):
         machine.pull(n * 0.02)
-        assert len(machine._tail) <= 0.5 * machine.rate * 2
+        assert len(machine._head.tail) <= 0.5 * machine.rate * 2
 
 
 @given(
