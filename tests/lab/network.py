@@ -121,7 +121,8 @@ class FaultyLink:
         self._loss, self._delay, self._jitter = loss, delay, jitter
 
     async def stall(self, seconds: float) -> None:
-        self._held = held = []
+        held: list[Callable[[], None]] = []
+        self._held = held
         await asyncio.sleep(seconds)
         self._held = None
         for deliver in held:
