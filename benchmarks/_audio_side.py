@@ -16,16 +16,20 @@ import os
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aioice.ice
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
 
-from sipua.media.engine.clock import AudioClock, Phase
+from benchmarks._capacity import Load, find
+from sipua.media.engine.clock import TICK, AudioClock, Phase
 from sipua.media.interface import AudioSink, AudioSource, MediaOptions, PcmStream
 from sipua.media.rtc import RtcMedia
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 RATES = {"pcmu": 8000, "opus": 48000}
 NAMES = {"pcmu": "PCMU", "opus": "opus"}
@@ -41,6 +45,8 @@ class Agent(ABC):
         self.codec = codec
         self.late: list[float] = []
         """Seconds by which packets left late, since `begin`."""
+        self.own: list[float] = []
+        """The same without what the process waited for a processor meanwhile: none but its own work."""
 
     @abstractmethod
     async def offer(self) -> str: ...
@@ -62,6 +68,7 @@ class Agent(ABC):
 
     def begin(self) -> None:
         self.late.clear()
+        self.own.clear()
 
 
 def tone(rate: int) -> bytes:
@@ -96,6 +103,7 @@ class OurAgent(Agent):
         super().__init__(codec)
         self.calls: list[RtcMedia] = []
         self.sinks: list[CountingSink] = []
+        self._waits = Waits()
 
     def _new(self) -> RtcMedia:
         call = RtcMedia(
@@ -128,9 +136,17 @@ class OurAgent(Agent):
 
     def begin(self) -> None:
         super().begin()
-        clock, loop = AudioClock.running(), asyncio.get_running_loop()
+        self._clock, self._time = AudioClock.running(), asyncio.get_running_loop().time
+        self._waited = self._waits.seconds()
         # Last of all in the last phase: when every packet of the tick has left.
-        clock.add(Phase.SEND, lambda now, missed: self.late.append(loop.time() - clock.due))
+        self._clock.remove(Phase.SEND, self._looked)
+        self._clock.add(Phase.SEND, self._looked)
+
+    def _looked(self, now: float, missed: int) -> None:
+        late, waited = self._time() - self._clock.due + missed * TICK, self._waits.seconds()
+        self.late.append(late)
+        self.own.append(max(0.0, late - (waited - self._waited)))
+        self._waited = waited
 
 
 class ToneTrack(MediaStreamTrack):
@@ -214,6 +230,16 @@ class PlainAgent(Agent):
 AGENTS = {"sipua": OurAgent, "aiortc": PlainAgent}
 
 
+class Waits:
+    """The seconds for which this process was ready to run, and others ran."""
+
+    def __init__(self) -> None:
+        self._file = os.open("/proc/self/schedstat", os.O_RDONLY)
+
+    def seconds(self) -> float:
+        return int(os.pread(self._file, 80, 0).split()[1]) / 1e9
+
+
 class Memory:
     """Resident memory in kB, from the calls that come after the first ones."""
 
@@ -244,7 +270,7 @@ async def measure(agent: Agent, options: argparse.Namespace, memory: Memory) -> 
     cpu, began = time.process_time(), time.monotonic()
     await asyncio.sleep(options.seconds)
     cpu, took = time.process_time() - cpu, time.monotonic() - began
-    late = sorted(agent.late)
+    late, own = sorted(agent.late), sorted(agent.own or agent.late)
     return {
         "cpu_per_call_second": cpu / took / options.calls,
         "core": cpu / took,
@@ -252,6 +278,7 @@ async def measure(agent: Agent, options: argparse.Namespace, memory: Memory) -> 
         "lost": agent.lost() - lost,
         "late_p50_ms": late[len(late) // 2] * 1000,
         "late_p99_ms": late[int(len(late) * 0.99)] * 1000,
+        "own_p99_ms": own[int(len(own) * 0.99)] * 1000,
         "memory_kb_per_call": memory.per_call(options.calls),
         "threads": _status("Threads"),
     }
@@ -281,14 +308,41 @@ async def answer_side(agent: Agent, options: argparse.Namespace) -> dict[str, An
 
 async def offer_side(agent: Agent, options: argparse.Namespace) -> dict[str, Any]:
     reader, writer = await asyncio.open_connection("127.0.0.1", options.port, limit=1 << 20)
+
+    async def call() -> None:
+        writer.write(json.dumps(await agent.offer()).encode() + b"\n")
+        await agent.complete(json.loads(await reader.readline()))
+
+    if options.capacity:
+        return await capacity(agent, call, options)
     memory, began = Memory(), time.process_time()
     for number in range(options.calls):
         memory.opened(number)
-        writer.write(json.dumps(await agent.offer()).encode() + b"\n")
-        await agent.complete(json.loads(await reader.readline()))
+        await call()
     setup = (time.process_time() - began) / options.calls
     writer.write(b"null\n")
     return {**await measure(agent, options, memory), "setup_cpu_ms": setup * 1000}
+
+
+async def capacity(
+    agent: Agent, call: Callable[[], Awaitable[None]], options: argparse.Namespace
+) -> dict[str, Any]:
+    """How many calls leave in time."""
+
+    async def more(count: int) -> None:
+        for _ in range(count):
+            await call()
+
+    async def load(calls: int) -> Load:
+        agent.begin()
+        heard, cpu, began = agent.heard(), time.process_time(), time.monotonic()
+        await asyncio.sleep(options.seconds)
+        cpu, took = time.process_time() - cpu, time.monotonic() - began
+        late = sorted(agent.own or agent.late)
+        p99 = late[int(len(late) * 0.99)] * 1000 if late else math.inf
+        return Load(calls, cpu / took, p99, (agent.heard() - heard) / took / calls)
+
+    return await find(more, load, options.calls, options.budget)
 
 
 def main() -> None:
@@ -300,6 +354,10 @@ def main() -> None:
     parser.add_argument("--calls", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--warm", type=float, default=2.0)
+    parser.add_argument(
+        "--capacity", action="store_true", help="begin with --calls, and add more until they are late"
+    )
+    parser.add_argument("--budget", type=float, default=120.0, metavar="S", help="for --capacity")
     options = parser.parse_args()
 
     async def side() -> dict[str, Any]:
