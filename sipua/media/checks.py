@@ -203,6 +203,11 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "not a number of seconds of 0 or more",
     ),
     "ice_host_addresses": (_is_addresses, "must be a list of IP addresses, or None for all"),
+    "ice_restart": (lambda value: isinstance(value, bool), "neither True nor False"),
+    "sdp_modifiers": (
+        lambda value: _is_list(value) and all(map(callable, value)),
+        "not a list of functions from description to description",
+    ),
     "ice_candidate_filter": (lambda value: value is None or callable(value), "not callable"),
     "ice_transport_policy": (lambda value: value in ("all", "relay"), "must be all or relay"),
     "trickle_ice": (lambda value: value in ("half", "full", "off"), "must be half, full or off"),

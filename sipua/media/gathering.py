@@ -103,10 +103,16 @@ class Gathering:
         self._enough = asyncio.Event()
         self._stopped = False
         self._remote_ended = False
+        self._hosts: frozenset[str] = frozenset()
         self._host_candidates = connection.get_component_candidates
         self._add_remote_candidate = connection.add_remote_candidate
         connection.gather_candidates = self._gather
         connection.add_remote_candidate = self._add_remote
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the machine has lost one of the addresses that it had when they were looked for."""
+        return not self._hosts <= frozenset(host_addresses()) if self._hosts else False
 
     def stop(self) -> None:
         """Wait for no server any longer: what there is is all."""
@@ -121,6 +127,8 @@ class Gathering:
         connection._local_candidates_start = True
         if not self._relay_only:
             addresses = host_addresses() if self._addresses is None else list(self._addresses)
+            if self._addresses is None:
+                self._hosts = frozenset(addresses)
             hosts = await self._host_candidates(component=1, addresses=addresses)
             for protocol in connection._protocols:
                 self._opened(protocol)

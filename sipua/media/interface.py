@@ -175,6 +175,10 @@ class MediaOptions:
     ice_candidate_filter: Callable[[str], bool] | None = None
     """Called with each local ``candidate:…`` line; False keeps it out of the description."""
     ice_transport_policy: Literal["all", "relay"] = "all"
+    ice_restart: bool = True
+    """Whether a call that is up looks for a new path by itself when the machine has changed its addresses."""
+    sdp_modifiers: Sequence[Callable[[str], str]] = ()
+    """Functions from description to description. Each of ours goes through them, in order, before ``sdp`` tells it."""
     trickle_ice: TrickleIce = "half"
     """Whether candidates may follow their description in INFO requests (:rfc:`8840`). ``half``: yes, as soon as the
     peer has said that it can take them; the first offer waits for all of ours. ``full``: the first offer does not
@@ -603,6 +607,11 @@ class MediaSession(ABC):
     def connection(self) -> Any:
         """aiortc's RTCPeerConnection of the branch in use; None when there is none."""
         return None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether this machine has lost an address that candidates of the branch in use were found from."""
+        return False
 
     @property
     @abstractmethod

@@ -129,6 +129,11 @@ class RtcMedia(MediaSession):
         return leg.pc if leg is not None else None
 
     @property
+    def has_moved(self) -> bool:
+        """Whether this machine has lost an address that candidates of the branch in use were found from."""
+        return self._leg is not None and self._leg.gathering.has_moved
+
+    @property
     def local_description(self) -> str | None:
         """The last one made."""
         return self._local

@@ -121,5 +121,8 @@ class SessionHost(Protocol):
     def session_over(self, session: Any) -> None:
         """The session has ended; forget it."""
 
+    def check_connection(self) -> None:
+        """Find out now whether the connection to the server is alive."""
+
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run `work` as a task that the user agent waits for when it stops."""

@@ -6,9 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 from sipua import events
-from sipua.errors import MediaFileError
+from sipua.errors import MediaError, MediaFileError
 from sipua.events import Cause, Originator
-from sipua.session import dtmf, statistics, terminate, trickle
+from sipua.session import dtmf, path, statistics, terminate, trickle
 from sipua.session.multipart import media_type, part_of
 from sipua.session.states import Event, State, allowed
 
@@ -40,7 +40,15 @@ def set_sdp(message: Request | Response, sdp: str) -> None:
 async def change_sdp(
     session: RTCSession, originator: Originator, kind: Literal["offer", "answer"], sdp: str
 ) -> str:
-    """Let the application's ``sdp`` handlers change a description before it is used."""
+    """Let the application change a description before it is used: by modifiers (ours only), then by ``sdp`` handlers.
+
+    :raises MediaError: what a modifier gives is no text. What it raises is raised.
+    """
+    if originator == "local" and session._media is not None:
+        for modify in session._media.options.sdp_modifiers:
+            sdp = modify(sdp)
+            if not isinstance(sdp, str):
+                raise MediaError(f"the SDP modifier {modify!r} gives {type(sdp).__name__}, not a text")
     if not session.has_handlers("sdp"):
         return sdp
     event = events.Sdp(originator, kind, sdp)
@@ -89,6 +97,8 @@ def watch_media(session: RTCSession, media: MediaSession) -> None:
         session.emit("ice_connection_state", events.IceConnectionState(state))
         if state == "failed":
             session._post(lambda: path_failed(session), urgent=True)
+        elif state == "disconnected":
+            session._post(lambda: path.on_disconnected(session))
 
     def on_error(error: Exception) -> None:
         logger.warning("%s: %s", session, error)
@@ -114,6 +124,21 @@ def path_failed(session: RTCSession) -> None:
     """ICE or DTLS failed, or the peer's media fell silent for good."""
     if session.is_ended() or not allowed(session.status, Event.FAILURE):
         return
+    if path.recover(session):  # the next one may be found in time
+        session._set_timer("new path", path.LIMIT, lambda: path_still_failed(session))
+    else:
+        path_given_up(session)
+
+
+def path_still_failed(session: RTCSession) -> None:
+    """The time for another path is over."""
+    media = session._media
+    if not session.is_ended() and media is not None and media.state != "connected":
+        path_given_up(session)
+
+
+def path_given_up(session: RTCSession) -> None:
+    """There is no path, and there will be none."""
     silent = session.status is State.CONFIRMED
     terminate.finish(
         session,

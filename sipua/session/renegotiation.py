@@ -185,6 +185,11 @@ class Renegotiation:
         """Nothing is open and nothing waits."""
         return self.phase is Phase.IDLE and not self._queue
 
+    @property
+    def is_restarting(self) -> bool:
+        """Whether an offer of ours with an ICE restart is under way or waits."""
+        return any(one is not None and one.restarts_ice for one in (self.current, *self._queue))
+
     # --- our own offers, one after the other ---------------------------------------------------------------
 
     def add(self, reoffer: Reoffer) -> None:

@@ -86,6 +86,11 @@ class Reoffer:
         """Whether it goes out as UPDATE."""
         return self._method == "UPDATE"
 
+    @property
+    def restarts_ice(self) -> bool:
+        """Whether it looks for a new path for the media."""
+        return self._ice_restart
+
     def is_possible(self) -> bool:
         """Whether the call is far enough for it."""
         return may_offer(self._session) or (

@@ -24,6 +24,7 @@ from sipua.session import (
     indialog,
     info,
     leftovers,
+    path,
     refer,
     renegotiate,
     terminate,
@@ -567,6 +568,14 @@ class RTCSession(Identities, Mailbox, Emitter):
     def receive_request(self, transaction: ServerTransaction, request: Request) -> None:
         """A request in the call's dialog; called by the user agent."""
         indialog.receive_request(self, transaction, request)
+
+    def connection_is_back(self) -> None:
+        """There is a connection to the server again; called by the user agent."""
+
+        def act() -> None:
+            path.recover(self)
+
+        self._post(act)
 
     def close(self) -> None:
         """The user agent stops; called by it."""

@@ -152,6 +152,10 @@ class Hosting(EventPackages):
         if session._dialog is not None:
             self._ended.append(session._dialog.id)
 
+    def check_connection(self) -> None:
+        """Find out now whether the connection to the server is alive."""
+        self.endpoint.transport.check()
+
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task that `stop` waits for."""
         task = self.loop.create_task(work)

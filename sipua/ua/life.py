@@ -40,7 +40,8 @@ class Life(Hosting):
         self._pinging = Pinging(cast("UA", self), configuration.options_interval)
         self._failed_servers: dict[str, TransportError] = {}
         self._tracer: Callable[[str, str | bytes], None] | None = None
-        self.on("registered", lambda _: self._tell_event_users(connected=True))
+        self._was_lost = False  # the connection, and calls have not been told yet that it is back
+        self.on("registered", lambda _: self._ready_again())
 
     def start(self) -> None:
         """Connect, and register unless configured otherwise; events tell how it goes. Needs a running event loop.
@@ -237,11 +238,19 @@ class Life(Hosting):
         self.emit("connected", events.Connected(url))
         if not self._registrator._wanted:
             self._set_ready(None)
-            self._tell_event_users(connected=True)
+            self._ready_again()
             return
         first = self._registrator.connected()
         if first is not None and self._ready is not None and not self._ready.done():
             first.add_done_callback(self._first_registration)
+
+    def _ready_again(self) -> None:
+        """Connected, and registered where that is wanted: requests will get through."""
+        self._tell_event_users(connected=True)
+        if self._was_lost:
+            self._was_lost = False
+            for session in tuple(self._sessions):
+                session.connection_is_back()
 
     def _first_registration(self, done: asyncio.Future[None]) -> None:
         error = None if done.cancelled() else done.exception()
@@ -253,6 +262,7 @@ class Life(Hosting):
         code, reason = getattr(error, "code", None), getattr(error, "reason", "")
         self._pinging.stop()
         self.emit("disconnected", events.Disconnected(url, error, code, reason))
+        self._was_lost = True
         self.endpoint.transport_lost()
         if self._registrator is not None:
             self._registrator.connection_lost()
