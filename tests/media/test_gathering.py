@@ -233,12 +233,12 @@ async def test_stopped_before_it_has_begun_no_server_is_asked() -> None:
 @pytest.mark.realtime
 async def test_a_machine_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses = ["127.0.0.1", "127.0.0.2"]
-    monkeypatch.setattr("sipua.media.gathering.host_addresses", lambda: addresses)
+    monkeypatch.setattr("sipua.media.gathering.host_addresses", lambda: list(addresses))
     made, gathering, _ = connection(ice_host_addresses=None)
     assert not gathering.has_moved  # nothing was looked for so far
     await made.gather_candidates()
-    addresses = [*addresses, "127.0.0.3"]
+    addresses.append("127.0.0.3")
     assert not gathering.has_moved
-    addresses = ["127.0.0.2", "127.0.0.3"]
+    addresses.remove("127.0.0.1")
     assert gathering.has_moved
     await made.close()

@@ -83,10 +83,10 @@ async def test_both_hold_at_once() -> None:
 
 async def test_another_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alice's address goes away, and with it her connection; the call goes on from another one."""
-    monkeypatch.setattr("sipua.media.gathering.host_addresses", lambda: addresses)
     addresses = ["127.0.0.1"]
+    monkeypatch.setattr("sipua.media.gathering.host_addresses", lambda: list(addresses))
     async with call(ice_host_addresses=None) as (one, other):
-        addresses = ["127.0.0.2"]
+        addresses[:] = ["127.0.0.2"]
         one._host.endpoint.transport.give_up("the network is another one")  # type: ignore[attr-defined]
         await until(lambda: " 127.0.0.2 " in (other.media.remote_description or ""), 10)  # type: ignore[union-attr]
         await until(lambda: one.media.state == "connected" and other.media.state == "connected")  # type: ignore[union-attr]
