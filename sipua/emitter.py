@@ -109,7 +109,7 @@ class Emitter:
                 pairs.remove(pair)
             try:
                 outcome = handler(payload)
-            except Exception:
+            except (Exception, asyncio.CancelledError):  # nobody is cancelled in a plain call
                 logger.exception("%s: a handler of %r raised", self, event)
                 continue
             # Only coroutines: a plain handler may return an awaitable of ours, such as that of hold().

@@ -8,12 +8,11 @@ how much silence belongs there.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sipua.errors import MediaError
+from sipua.media.faults import FAULTS, told
 from sipua.media.interface import PCM_RATES, AudioReader, AudioSink, PcmChunk
 from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, Resampler, duration, samples_per_frame
 from sipua.media.timeline import Timeline
@@ -21,9 +20,9 @@ from sipua.media.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["EchoPath", "Inlet", "PcmReader"]
+    from sipua.errors import MediaError
 
-logger = logging.getLogger(__name__)
+__all__ = ["EchoPath", "Inlet", "PcmReader"]
 
 
 class Inlet:
@@ -81,7 +80,7 @@ class Inlet:
         for sink in self._sinks[:]:
             try:
                 sink.write(pcm, rate)
-            except Exception as error:  # noqa: BLE001 - sinks are the application's; a call survives them
+            except FAULTS as error:
                 self._sinks.remove(sink)
                 self._tell(sink, error)
                 self._finish(sink, quietly=True)
@@ -89,15 +88,12 @@ class Inlet:
     def _finish(self, sink: AudioSink, *, quietly: bool = False) -> None:
         try:
             sink.close()
-        except Exception as error:  # noqa: BLE001 - as above
+        except FAULTS as error:
             if not quietly:
                 self._tell(sink, error)
 
-    def _tell(self, sink: AudioSink, error: Exception) -> None:
-        if not isinstance(error, MediaError):
-            logger.warning("audio sink %r failed", sink, exc_info=error)
-            error = MediaError(f"audio sink {sink!r} failed: {error}")
-        self._on_error(error)
+    def _tell(self, sink: AudioSink, error: BaseException) -> None:
+        self._on_error(told(f"audio sink {sink!r}", error))
 
 
 class PcmReader(AudioReader, AudioSink):

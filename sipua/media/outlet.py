@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, TypeAlias
 
-from sipua.errors import MediaError
 from sipua.media.fades import Gain, fade_samples, join
+from sipua.media.faults import FAULTS, told
 from sipua.media.pcm import SAMPLE_BYTES, samples_per_frame, silence
 from sipua.media.playback import SourcePlayback
 from sipua.media.written import WriteQueue
@@ -20,6 +20,7 @@ from sipua.media.written import WriteQueue
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sipua.errors import MediaError
     from sipua.media.interface import AudioSource
 
 __all__ = ["Outlet"]
@@ -125,12 +126,9 @@ class Outlet:
             return voice.take(samples, self.rate)
         try:
             pcm = voice.read(samples, self.rate)
-        except Exception as error:  # sources are the application's; a call survives them
-            if not isinstance(error, MediaError):
-                logger.warning("audio source %r failed", voice.source, exc_info=error)
-                error = MediaError(f"audio source {voice.source!r} failed: {error}")
+        except FAULTS as error:
             self._end(voice, completed=False)
-            self._on_error(error)
+            self._on_error(told(f"audio source {voice.source!r}", error))
             return b""
         if len(pcm) < samples * SAMPLE_BYTES:
             self._end(voice, completed=True)
@@ -200,5 +198,5 @@ class Outlet:
         if stream is not None:
             try:
                 stream.close()
-            except Exception:
+            except FAULTS:
                 logger.warning("audio source did not close", exc_info=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from sipua.errors import InvalidStateError
+from sipua.errors import InvalidStateError, MediaError
 from sipua.media.fades import Gain
+from sipua.media.faults import FAULTS
 from sipua.media.interface import AudioSource, PcmStream, Playback
 from sipua.media.pcm import SAMPLE_BYTES, Resampler, samples_per_frame
 
@@ -104,14 +105,19 @@ class SourcePlayback(Playback):
             return b""
         missing = samples - len(self._ahead) // SAMPLE_BYTES
         if missing > 0:
-            self._ahead += stream.read(missing)
+            pcm = stream.read(missing)
+            if not isinstance(pcm, bytes | bytearray | memoryview):
+                raise MediaError(
+                    f"audio source {self.source!r} gave {type(pcm).__name__}; it must give bytes"
+                )
+            self._ahead += pcm
         return bytes(self._ahead[: samples * SAMPLE_BYTES])
 
     def tail(self, samples: int, rate: int) -> bytes:
         """How it would go on, if that can be told."""
         try:
             pcm = self.peek(samples, rate)
-        except Exception:  # noqa: BLE001 - it is told when it is read
+        except FAULTS:  # told when it is read
             return b""
         return self._gain(pcm)
 

@@ -8,14 +8,14 @@ branch in use tells what was `heard` and then what was `said`.
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from sipua.errors import InvalidStateError, MediaError
+from sipua.errors import InvalidStateError
 from sipua.media.bridging import HeardSource
 from sipua.media.dtmf.call import CallDtmf
 from sipua.media.dtmf.detector import DtmfSink
 from sipua.media.fades import Gain
+from sipua.media.faults import FAULTS, told
 from sipua.media.inlet import Inlet, PcmReader
 from sipua.media.interface import (
     AudioPort,
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["AudioTap", "CallAudio"]
+    from sipua.errors import MediaError
 
-logger = logging.getLogger(__name__)
+__all__ = ["AudioTap", "CallAudio"]
 
 # Seconds that the end of a call waits for a disk.
 _DISK_TIMEOUT = 5.0
@@ -95,12 +95,9 @@ class CallAudio(AudioPort):
         for tap in self._taps[:]:
             try:
                 tap.tick(heard, heard_rate, pcm, rate)
-            except Exception as error:
+            except FAULTS as error:
                 self.remove_tap(tap)
-                if not isinstance(error, MediaError):
-                    logger.warning("audio tap %r failed", tap, exc_info=error)
-                    error = MediaError(f"audio tap {tap!r} failed: {error}")
-                self._on_error(error)
+                self._on_error(told(f"audio tap {tap!r}", error))
 
     def add_tap(self, tap: AudioTap) -> None:
         """Call its `tick` every 20 ms from now on, while the call has media."""

@@ -112,8 +112,9 @@ class Pcm(AudioSource):
     """PCM at `rate` Hz from an iterable or async iterable of bytes, in chunks of any size.
 
     Give a function that makes one (such as a generator function) to be able to play it more than once. A
-    synchronous one is asked for more in the event loop, when it is needed, and must not block. An
-    asynchronous one is read at most half a second ahead; while it has nothing to give, there is silence.
+    synchronous one is asked for more in the event loop, when it is needed, and must not block; empty chunks
+    are silence when nothing else comes. An asynchronous one is read at most half a second ahead; while it has
+    nothing to give, there is silence.
     """
 
     def __init__(
@@ -189,6 +190,10 @@ class _ToneStream(_Countdown):
         return bytes((self._amplitude * wave).astype("<i2"))
 
 
+# So many chunks without a byte, one after the other: it has nothing at present.
+_MOST_EMPTY = 20
+
+
 class _PcmStream(PcmStream):
     """A buffer in front of a resampler; chunks may split samples."""
 
@@ -220,6 +225,7 @@ class _IteratorPcmStream(_PcmStream):
         self._over = False
 
     def read(self, samples: int) -> bytes:
+        empty = 0
         while len(self._buffer) < 2 * samples and not self._over:
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -227,6 +233,9 @@ class _IteratorPcmStream(_PcmStream):
                 self._buffer += self._resampler.flush()
             else:
                 self._append(chunk)
+                empty = 0 if len(chunk) else empty + 1
+                if empty > _MOST_EMPTY:
+                    return self._cut(2 * samples).ljust(2 * samples, b"\0")
         return self._cut(2 * samples)
 
     def close(self) -> None:
@@ -266,7 +275,9 @@ class _AsyncPcmStream(_PcmStream):
         chunk = self._cut(2 * samples)
         if len(self._buffer) <= self._ahead:
             self._room.set()
-        return chunk if self._over else chunk.ljust(2 * samples, b"\0")
+        # Less than was asked for would be the end; an error is told when all before it was heard.
+        ended = self._over and self._error is None
+        return chunk if ended else chunk.ljust(2 * samples, b"\0")
 
     def close(self) -> None:
         self._feeder.cancel()

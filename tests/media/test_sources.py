@@ -165,6 +165,33 @@ async def test_an_async_source_that_fails_says_so_after_what_it_gave() -> None:
         stream.read(160)
 
 
+async def test_an_async_source_that_fails_in_the_middle_of_a_frame_says_so_too() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"\1\0" * 100
+        raise OSError("lost")
+
+    stream = Pcm(chunks, 8000).open(8000)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert stream.read(160) == b"\1\0" * 100 + bytes(120)
+    with pytest.raises(OSError, match="lost"):
+        stream.read(160)
+
+
+def test_a_source_that_has_nothing_at_present_is_silent() -> None:
+    waiting = [b"\1\0" * 100, b"", b"\2\0" * 60]
+
+    def chunks() -> Iterator[bytes]:
+        while True:
+            yield waiting.pop(0) if waiting else b""
+
+    stream = Pcm(chunks, 8000).open(8000)
+    assert stream.read(160) == b"\1\0" * 100 + b"\2\0" * 60
+    assert stream.read(160) == bytes(320)
+    waiting.append(b"\3\0" * 100)
+    assert stream.read(160) == b"\3\0" * 100 + bytes(120)
+
+
 async def test_an_async_source_is_closed_with_its_stream() -> None:
     closed = asyncio.Event()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Self
 
 from sipua import events
@@ -13,6 +12,7 @@ from sipua.media.conference.mixer import Mixer
 from sipua.media.conference.sound import RoomSound
 from sipua.media.conference.speaker import SpeakerWatch
 from sipua.media.engine.clock import AudioClock, Phase
+from sipua.media.faults import FAULTS, told
 from sipua.media.sinks import as_sink
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from sipua.media.interface import AudioReader, AudioSink, AudioSource, Playback, Utterance
 
 __all__ = ["Conference"]
-
-logger = logging.getLogger(__name__)
 
 _ENDS = ("ended", "failed")
 
@@ -234,9 +232,8 @@ class Conference(Emitter):
         """Take what a call says. One that fails is out, and the others go on."""
         try:
             member._seat.collect()
-        except Exception as error:
-            logger.warning("%r failed in a conference", member, exc_info=error)
-            self._tell_error(MediaError(f"{member!r} failed: {error}"))
+        except FAULTS as error:
+            self._tell_error(told(f"conference of {len(self)}: {member!r}", error))
             self.leave(member.call)
             return False
         return True

@@ -114,12 +114,15 @@ class AudioClock:
             self._count += missed
             self.missed += missed
         self._timer, self._inside = None, True
-        for phase in Phase:
-            self._run(phase, now, missed)
-        self._inside = False
-        if any(self._phases.values()):
-            self._count += 1
-            self._timer = loop.call_at(max(self.due, now + _HASTE), self._tick)
+        try:
+            for phase in Phase:
+                self._run(phase, now, missed)
+        finally:
+            # Also when the program is being ended: those who say good-bye need the clock still.
+            self._inside = False
+            if any(self._phases.values()):
+                self._count += 1
+                self._timer = loop.call_at(max(self.due, now + _HASTE), self._tick)
 
     def _run(self, phase: Phase, now: float, missed: int) -> None:
         if self._changed:
@@ -131,7 +134,7 @@ class AudioClock:
                 continue
             try:
                 subscriber(now, missed)
-            except Exception:
+            except (Exception, asyncio.CancelledError):
                 if subscriber not in self._complained:
                     self._complained.add(subscriber)
                     logger.exception("%r failed in the audio clock", subscriber)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -352,6 +353,36 @@ async def test_a_source_and_a_sink_that_fail_stop_nothing() -> None:
     assert len(heard.pcm) / 16000 == pytest.approx(1.0, abs=0.03)
     assert len(b.link.rtp) >= 49
     stop(a, b)
+
+
+async def test_a_cancelled_future_of_the_application_stops_nobodys_clock() -> None:
+    class Cancelled(Heard, AudioSource):
+        """Asks for the result of a future that was cancelled: a source, a sink and a tap."""
+
+        def read(self, samples: int) -> bytes:
+            raise asyncio.CancelledError
+
+        def write(self, pcm: bytes, rate: int) -> None:
+            raise asyncio.CancelledError
+
+        def open(self, rate: int = 0) -> Any:
+            return self
+
+        def tick(self, heard: bytes, heard_rate: int, said: bytes, said_rate: int) -> None:
+            raise asyncio.CancelledError
+
+    a, b = pair()
+    other, listener = pair()
+    other.port.source = Tone(440)
+    heard = listener.listen()
+    for use in (b.port.add_sink, b.port.add_tap, b.port.play):
+        use(Cancelled())
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(0.7)
+    assert [str(error).rpartition(" ")[2] for error in b.errors] == ["CancelledError"] * 3
+    assert len(b.link.rtp) >= 49
+    assert detect_tones(bytes(heard.pcm[-3200:]), [440, 900]) == [440]
+    stop(a, b, other, listener)
 
 
 async def test_junk_is_counted() -> None:

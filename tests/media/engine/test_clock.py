@@ -149,6 +149,23 @@ async def test_who_fails_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> No
     assert len(caplog.records) == 1
 
 
+async def test_it_goes_on_when_a_tick_is_broken_off() -> None:
+    clock, heard = AudioClock.running(), Recorder()
+
+    def interrupted(now: float, missed: int) -> None:
+        clock.remove(Phase.RECEIVE, interrupted)
+        raise KeyboardInterrupt
+
+    clock.add(Phase.RECEIVE, interrupted)
+    clock.add(Phase.SEND, heard)
+    with pytest.raises(KeyboardInterrupt):
+        clock._tick()
+    await asyncio.sleep(1)
+    assert len(heard.times) >= 49
+    clock.remove(Phase.SEND, heard)
+    assert not clock.ticking
+
+
 async def test_a_short_delay_is_made_up_for_without_a_burst() -> None:
     clock, heard = AudioClock.running(), Recorder()
     start = asyncio.get_running_loop().time()
