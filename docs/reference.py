@@ -1,6 +1,7 @@
 """Writes docs/cli.md, docs/sipua.1 and docs/events.schema.json from the commands themselves: ``make reference``.
 
-The prose of cli.md is in cli.md.in, where ``{{options call}}`` and the like stand for what is made here.
+The prose of cli.md is in cli.md.in, where ``{{command call}}`` and the like stand for what is made here; commands of
+which it says nothing are at ``{{others}}``.
 """
 
 from __future__ import annotations
@@ -162,11 +163,10 @@ def command_table() -> str:
 
 def markdown(template: str) -> str:
     """The page, from its template."""
-    missing = [name for name in COMMANDS if f"{{{{command {name}}}}}" not in template]
-    if missing:
-        raise SystemExit(
-            f"docs/cli.md.in: nothing about: {', '.join(missing)}; add {{{{command {missing[0]}}}}}"
-        )
+
+    def others() -> str:
+        rest = [name for name in COMMANDS if f"{{{{command {name}}}}}" not in template]
+        return "\n\n".join(f"## sipua {name}\n\n{section(name)}" for name in rest)
 
     def fill(found: re.Match[str]) -> str:
         what, _, argument = found[1].partition(" ")
@@ -176,11 +176,12 @@ def markdown(template: str) -> str:
             "events": event_table,
             "settings": settings_table,
             "command": lambda: section(argument),
+            "others": others,
         }
         return makers[what]()
 
     note = "<!-- Made by `make reference` from docs/cli.md.in and the commands: change those. -->\n\n"
-    return note + re.sub(r"\{\{(.+?)\}\}", fill, template)
+    return note + re.sub(r"\n{3,}", "\n\n", re.sub(r"\{\{(.+?)\}\}", fill, template))
 
 
 # --- the manual page ----------------------------------------------------------------------------------------------

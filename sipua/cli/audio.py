@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sipua.cli.exits import ExitCode
+from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.options import FILE, Codec, duration_option, gather
-from sipua.media.interface import AudioSink
+from sipua.cli.recordings import Recording, StereoRecording, numbered
+from sipua.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from sipua.media.devices import Speaker
     from sipua.media.interface import AudioSource
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -25,15 +27,19 @@ F = TypeVar("F", bound="Callable[..., Any]")
 class AudioOptions:
     """What the peer hears, and what becomes of what it says."""
 
-    play: Path | None
-    loop: bool
-    tone: float | None
-    echo: bool
-    silence: bool
-    record: Path | None
-    codec: tuple[str, ...]
-    loopback: bool
-    duration: float | None
+    play: Path | None = None
+    loop: bool = False
+    say: str | None = None
+    tone: float | None = None
+    mic: str | None = None
+    echo: bool = False
+    silence: bool = False
+    speaker: str | None = None
+    record: Path | None = None
+    record_stereo: Path | None = None
+    codec: tuple[str, ...] = ()
+    loopback: bool = False
+    duration: float | None = None
 
     def check(self) -> None:
         """Refuse what cannot work, before anybody is called.
@@ -41,23 +47,62 @@ class AudioOptions:
         :raises click.UsageError: options that exclude each other.
         :raises MediaFileError: a file that cannot be played or written.
         """
-        given = [f"--{name}" for name in ("play", "tone", "echo", "silence") if getattr(self, name)]
+        given = [f"--{name}" for name in _HEARD if getattr(self, name)]
         if len(given) > 1:
             raise click.UsageError(f"{' and '.join(given)}: only one of them can be heard")
         if self.loop and self.play is None:
             raise click.UsageError("--loop: there is nothing to repeat; give a file with --play")
-        source = self.source()
+        if self.say is not None:
+            self._check_voice()
+        source, speaker = self.source(), self.sink()
         if source is not None:
             source.check()
+        if speaker is not None:
+            speaker.check()
         self.recording()
+        stereo = self.stereo_recording()
+        if stereo.path is not None and self.record is not None and stereo.path == self.record.expanduser():
+            raise click.UsageError(f"--record and --record-stereo: both are {stereo.path}; give two files")
+
+    @staticmethod
+    def _check_voice() -> None:
+        from sipua.script.speech import check_synthesiser
+
+        try:
+            check_synthesiser()
+        except MediaError as error:
+            raise Failure(f"--say: {error}", ExitCode.USAGE) from None
 
     def source(self) -> AudioSource | None:
-        """What the peer hears, from its beginning; None: silence or its own echo."""
+        """What the peer hears, from its beginning; None: silence, its own echo, or what has to be said."""
         from sipua.media.sources import AudioFile, Tone
 
         if self.play is not None:
             return AudioFile(self.play, loop=self.loop)
+        if self.mic is not None:
+            from sipua.media.devices import Microphone
+
+            return Microphone(_device(self.mic))
         return Tone(self.tone) if self.tone is not None else None
+
+    async def opened_source(self) -> AudioSource | None:
+        """The same, with what has to be said.
+
+        :raises MediaError: the voice does not work.
+        """
+        if self.say is None:
+            return self.source()
+        from sipua.script.speech import synthesise
+
+        return await asyncio.to_thread(synthesise, self.say)
+
+    def sink(self) -> Speaker | None:
+        """Where we hear the peer; None: nowhere."""
+        if self.speaker is None:
+            return None
+        from sipua.media.devices import Speaker
+
+        return Speaker(_device(self.speaker))
 
     def recording(self, number: int = 1) -> Recording:
         """Where to record the call of this number: with several, each has a file of its own.
@@ -66,19 +111,33 @@ class AudioOptions:
         """
         from sipua.media.sinks import as_sink, check_apart, check_writable
 
-        path = self.record
-        if path is not None and number > 1:
-            path = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        path = numbered(self.record, number) if self.record is not None else None
         sink = as_sink(path)
         if path is not None:
             check_writable(path.expanduser())
             check_apart(self.source(), sink)
         return Recording(sink, path.expanduser() if path is not None else None)
 
+    def stereo_recording(self, number: int = 1) -> StereoRecording:
+        """Where to record both sides of the call of this number.
+
+        :raises MediaFileError: a file that cannot be written, or is the one that is played.
+        """
+        if self.record_stereo is None:
+            return StereoRecording(None)
+        from sipua.media.recording import Recording
+        from sipua.media.sinks import check_apart
+
+        path = numbered(self.record_stereo, number).expanduser()
+        recording = Recording(path, "stereo")
+        recording.check()
+        check_apart(self.source(), recording)
+        return StereoRecording(path)
+
     @property
-    def ends_by_itself(self) -> bool:
-        """Whether there is a file whose end is the end of the call."""
-        return self.play is not None and not self.loop and self.duration is None
+    def plays_to_an_end(self) -> bool:
+        """Whether there is something to be heard that comes to an end."""
+        return (self.play is not None and not self.loop) or self.say is not None
 
     def media_options(self, recording: Recording) -> dict[str, Any]:
         """For `UA.call` and `RTCSession.answer`."""
@@ -92,79 +151,11 @@ class AudioOptions:
         return options
 
 
-class Recording:
-    """The recording of one call; `sink` and `path` are None when there is to be none."""
-
-    def __init__(self, sink: AudioSink | None, path: Path | None) -> None:
-        self.path = path
-        self.error: Exception | None = None
-        """Why it could not be made, or could not go on."""
-        self._file = sink
-        self.sink = _Tap(sink, self) if sink is not None else None
-        self._before = self._stamp()
-
-    @property
-    def made(self) -> bool:
-        """Whether something was recorded: a file of before is left alone until then."""
-        return self._stamp() not in (None, self._before)
-
-    @property
-    def code(self) -> ExitCode:
-        """What a command says of it."""
-        return ExitCode.OK if self.error is None else ExitCode.FAILED
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it is, where that is known."""
-        seconds: float | None = getattr(self._file, "seconds", None)
-        return seconds
-
-    def finish(self) -> None:
-        """Write what is still in memory. For a sudden end; as a rule, the call does that."""
-        if self.sink is not None:
-            self.sink.close()
-
-    @contextlib.contextmanager
-    def noting(self) -> Iterator[None]:
-        """Keep the first error of what is done inside."""
-        try:
-            yield
-        except Exception as error:
-            self.error = self.error or error
-            raise
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat() if self.path is not None else None
-        except OSError:
-            return None
-        return None if status is None else (status.st_mtime_ns, status.st_ino)
+_HEARD = ("play", "say", "tone", "mic", "echo", "silence")
 
 
-class _Tap(AudioSink):
-    """A sink whose errors are kept in `recording` as well as raised."""
-
-    def __init__(self, sink: AudioSink, recording: Recording) -> None:
-        self.path = recording.path
-        self._sink = sink
-        self._recording = recording
-
-    def check(self) -> None:
-        check = getattr(self._sink, "check", None)
-        if check is not None:
-            check()
-
-    def open(self) -> None:
-        with self._recording.noting():
-            self._sink.open()
-
-    def write(self, pcm: bytes, rate: int) -> None:
-        with self._recording.noting():
-            self._sink.write(pcm, rate)
-
-    def close(self) -> None:
-        with self._recording.noting():
-            self._sink.close()
+def _device(name: str) -> int | str | None:
+    return None if name == "default" else int(name) if name.isdecimal() else name
 
 
 _AUDIO = (
@@ -176,14 +167,25 @@ _AUDIO = (
         metavar="HZ",
         help="Let the peer hear a tone.",
     ),
+    click.option("--say", metavar="TEXT", help="Say TEXT, where espeak-ng is installed, then hang up."),
+    click.option(
+        "--mic", metavar="DEVICE", help="Let the peer hear a microphone: default, or one of sipua devices."
+    ),
+    click.option("--speaker", metavar="DEVICE", help="Hear the peer: default, or one of sipua devices."),
     click.option("--echo", is_flag=True, help="Let the peer hear itself."),
     click.option("--silence", is_flag=True, help="Let the peer hear nothing (the default)."),
-    click.option("--record", type=FILE, metavar="FILE", help="Record the peer to FILE, .wav or .ogg."),
+    click.option("--record", type=FILE, metavar="FILE", help="Record the peer to FILE, .wav, .ogg or .mp3."),
+    click.option(
+        "--record-stereo",
+        type=FILE,
+        metavar="FILE",
+        help="Record both sides from the answer on: the peer left, us right.",
+    ),
     click.option(
         "--codec", type=Codec(), multiple=True, help="Offer this codec; several in order of preference."
     ),
     click.option("--loopback", is_flag=True, help="Media on 127.0.0.1 only."),
-    duration_option("Hang up so long after the answer; with --play also when the file is longer or shorter."),
+    duration_option("Hang up so long after the answer, and not before that."),
 )
 
 

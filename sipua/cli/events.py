@@ -112,6 +112,13 @@ EVENTS: dict[str, Event] = {
     "recorded": _event(
         "a recording is complete", call=_CALL, path="string", seconds=("number?", "null where not known")
     ),
+    "expected": _event(
+        "what the peer was expected to do came, or the time for it is over",
+        call=_CALL,
+        what="string",
+        met="boolean",
+        seconds=("number", "since the answer"),
+    ),
     # calls of the phone
     "hold": _event("a side has put the other on hold", call=_CALL, originator=_ORIGINATOR),
     "unhold": _event("and takes it off again", call=_CALL, originator=_ORIGINATOR),
@@ -214,6 +221,37 @@ EVENTS: dict[str, Event] = {
         server="string",
         message="string",
     ),
+    # traces
+    "traced_message": _event(
+        "a SIP message of a trace",
+        number=("integer", "from 1"),
+        at=("number", "seconds since 1970"),
+        source="string",
+        target="string",
+        label=("string", "method and target, or status"),
+        dialog=("string?", "A, B, …; null: the message is not legible"),
+        call_id="string?",
+        description=("string?", "offer or answer; null: it has none"),
+        again=("boolean", "it was sent before"),
+        message=("string", "its whole text"),
+    ),
+    "traced_event": _event(
+        "what a user agent or a call told, of a trace",
+        at=("number", "seconds since 1970"),
+        name="string",
+        agent="string",
+        call_id="string?",
+        details="object",
+    ),
+    "traced_stats": _event(
+        "a sample of media statistics of a trace",
+        at=("number", "seconds since 1970"),
+        call_id="string",
+        agent="string",
+        stats=("object", "as in docs/statistics.md"),
+        quality=("object?", "since the sample before; null: nothing was heard"),
+    ),
+    "written": _event("a file is complete", path="string", format=("string", "html or pcap")),
     # the command
     "listening": _event("`sipua serve` is ready", urls="array"),
     "warning": _event("something is not as it should be", message="string", call="integer="),

@@ -39,6 +39,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (errors.InvalidTargetError, ExitCode.USAGE),
     (errors.InvalidHeaderError, ExitCode.USAGE),
     (errors.MediaFileError, ExitCode.USAGE),
+    (errors.MediaDeviceNotFound, ExitCode.USAGE),
     (errors.RegistrationUnauthorized, ExitCode.UNAUTHORISED),
     (errors.CallUnauthorized, ExitCode.UNAUTHORISED),
     (errors.AuthenticationError, ExitCode.UNAUTHORISED),

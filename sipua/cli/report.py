@@ -9,8 +9,8 @@ from sipua.events import Cause
 
 if TYPE_CHECKING:
     from sipua import events
-    from sipua.cli.audio import Recording
     from sipua.cli.output import Output
+    from sipua.cli.recordings import Recorded
     from sipua.media.interface import MediaStats
     from sipua.session import RTCSession
 
@@ -89,6 +89,8 @@ class Report:
             ("accepted", self._on_accepted),
             ("confirmed", self._on_confirmed),
             ("new_dtmf", self._on_dtmf),
+            ("hold", self._on_hold),
+            ("unhold", self._on_unhold),
             ("ice_connection_state", self._on_media_state),
             ("media_failed", self._on_media_failed),
             ("ended", self._on_ended),
@@ -165,6 +167,14 @@ class Report:
             transport=event.transport,
         )
 
+    def _on_hold(self, event: events.Hold) -> None:
+        text = "the peer is on hold" if event.originator == "local" else "the peer has put us on hold"
+        self._tell("hold", text, originator=event.originator)
+
+    def _on_unhold(self, event: events.Hold) -> None:
+        text = "the peer is off hold" if event.originator == "local" else "the peer has taken us off hold"
+        self._tell("unhold", text, originator=event.originator)
+
     def _on_media_state(self, event: events.IceConnectionState) -> None:
         self._tell("media", None, state=event.state)
 
@@ -204,7 +214,7 @@ class Report:
             reason=event.reason,
         )
 
-    def tell_recording(self, recording: Recording) -> None:
+    def tell_recording(self, recording: Recorded) -> None:
         """After the call: where the recording is, if there was anything to record.
 
         Why it broke off has been told when it did.

@@ -54,11 +54,11 @@ def test_files_that_cannot_be_used(given: dict[str, Any]) -> None:
         options(**given).check()
 
 
-def test_only_a_file_that_ends_ends_the_call() -> None:
-    assert options(play=SPEECH).ends_by_itself
-    assert not options(play=SPEECH, loop=True).ends_by_itself
-    assert not options(play=SPEECH, duration=3.0).ends_by_itself
-    assert not options(tone=440.0).ends_by_itself
+def test_what_comes_to_an_end() -> None:
+    assert options(play=SPEECH).plays_to_an_end
+    assert options(say="hello").plays_to_an_end
+    assert not options(play=SPEECH, loop=True).plays_to_an_end
+    assert not options(tone=440.0).plays_to_an_end
 
 
 def test_each_call_has_a_recording_of_its_own(tmp_path: Path) -> None:

@@ -12,11 +12,14 @@ from sipua.cli.audio import AudioOptions, audio_options
 from sipua.cli.calls import hang_up, talk
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
 from sipua.cli.options import OutputOptions, Seconds
+from sipua.cli.recordings import StereoRecording
 from sipua.cli.report import Board, Report
 from sipua.cli.running import Run, execute
 from sipua.errors import CallFailed, SipuaError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sipua.events import NewRTCSession
     from sipua.session import RTCSession
 
@@ -129,16 +132,20 @@ class Answering:
 
     async def _handle(self, call: RTCSession, number: int) -> None:
         report = Report(self._run.output, self._board, call, number)
-        recording = None
+        recording, stereo = None, StereoRecording(None)
+        ends: list[Callable[[], None]] = []
         try:
             if self._refusal is not None:
                 call.terminate(status_code=self._refusal, reason_phrase=self._reason)
                 return
             recording = self._audio.recording(number)
-            self._run.at_abort.append(recording.finish)
+            stereo = self._audio.stereo_recording(number)
+            ends = [recording.finish, stereo.finish]
+            self._run.at_abort += ends
             call.answer(**self._audio.media_options(recording))
             async with call:
-                await talk(call, self._audio)
+                stereo.begin(call)
+                await talk(call, self._audio, self._run.output, number)
                 self._note(hang_up(call))
         except CallFailed as error:
             self._note(exit_code(error))
@@ -149,9 +156,12 @@ class Answering:
             if not call.is_ended():
                 call.terminate(status_code=500)
         if recording is not None:
-            self._run.at_abort.remove(recording.finish)
-            report.tell_recording(recording)
-            self._note(recording.code)
+            await stereo.finished()
+            for end in ends:
+                self._run.at_abort.remove(end)
+            for made in (recording, stereo):
+                report.tell_recording(made)
+                self._note(made.code)
 
     def _note(self, code: ExitCode) -> None:
         if self.code is ExitCode.OK:

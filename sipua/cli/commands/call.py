@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import click
 
 from sipua.cli.account import AccountOptions, account_options
 from sipua.cli.audio import AudioOptions, audio_options
 from sipua.cli.calls import hang_up, refused, talk
-from sipua.cli.options import Digits, Header, OutputOptions, timeout_option
+from sipua.cli.options import Header, OutputOptions, timeout_option
 from sipua.cli.report import Board, Report
 from sipua.cli.running import Run, execute
+from sipua.cli.tasks import TaskOptions, task_options
 from sipua.errors import CallFailed
 
 HELP = """Call TARGET: a number or name at our own domain, or a SIP address.
 
-The call ends when the peer hangs up, after --duration, when the file of --play has been heard, or with
-Ctrl-C. A call that was answered and ended in one of these ways is a success (exit code 0).
+The call ends when the peer hangs up, after --duration, when the file of --play was heard, what is expected came
+or the transfer is done, or with Ctrl-C. A call that was answered and ended in one of these ways is a success (exit
+code 0); one in which something expected did not come is a failure (1).
 """
 
 
@@ -26,12 +26,7 @@ Ctrl-C. A call that was answered and ended in one of these ways is a success (ex
 @account_options
 @timeout_option("Give up when connecting, or ringing, takes longer.")
 @audio_options
-@click.option("--dtmf", type=Digits(), help="Send these digits after the answer; a comma waits 2 s.")
-@click.option(
-    "--dtmf-by",
-    type=click.Choice(["RFC4733", "INFO", "INBAND"], case_sensitive=False),
-    help="How to send them; without it: RFC4733 when the peer takes it, else INFO.",
-)
+@task_options
 @click.option("--header", type=Header(), multiple=True, help="Add this header to the call request.")
 @click.option("--anonymous", is_flag=True, help="Do not tell the peer who calls.")
 @click.option("--register", is_flag=True, help="Register first, for servers that want that.")
@@ -41,8 +36,7 @@ def command(
     output: OutputOptions,
     timeout: float,
     audio: AudioOptions,
-    dtmf: str | None,
-    dtmf_by: Literal["RFC4733", "INFO", "INBAND"] | None,
+    tasks: TaskOptions,
     header: tuple[str, ...],
     anonymous: bool,
     register: bool,
@@ -51,12 +45,13 @@ def command(
 
     async def work(run: Run) -> int:
         audio.check()
-        recording = audio.recording()
-        run.at_abort.append(recording.finish)
+        recording, stereo = audio.recording(), audio.stereo_recording()
+        run.at_abort += [recording.finish, stereo.finish]
         report: Report | None = None
         try:
             ua = run.new_user_agent(account, timeout=timeout, register=register)
-            ua.normalize_target(target)  # before anybody is bothered
+            for whom in filter(None, (target, tasks.transfer)):
+                ua.normalize_target(whom)  # before anybody is bothered
             async with run.started(ua, timeout):
                 call = ua.call(
                     target,
@@ -64,17 +59,21 @@ def command(
                     anonymous=anonymous,
                     no_answer_timeout=timeout,
                     **audio.media_options(recording),
+                    **tasks.media_options(),
                 )
                 report = Report(run.output, Board(run.output), call)
                 try:
                     await call.wait_confirmed()
                 except CallFailed as error:
                     raise refused(call, error) from None
-                await talk(call, audio, dtmf=dtmf, dtmf_by=dtmf_by)
+                stereo.begin(call)
+                await talk(call, audio, run.output, tasks=tasks)
                 code = hang_up(call)
         finally:
+            await stereo.finished()
             if report is not None:
                 report.tell_recording(recording)
-        return code or recording.code
+                report.tell_recording(stereo)
+        return code or recording.code or stereo.code
 
     return execute(output, work)

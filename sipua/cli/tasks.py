@@ -1,0 +1,271 @@
+"""What a call is asked to do beside sound: digits, hold, transfer, and what must come from the peer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
+from sipua.cli.options import Digits, Seconds, gather
+from sipua.errors import InvalidStateError, SipuaError, TransferFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from sipua.cli.output import Output
+    from sipua.script.stage import Stage
+    from sipua.session import RTCSession
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+DtmfBy = Literal["RFC4733", "INFO", "INBAND"] | None
+
+#: Seconds that a tone that is expected must last.
+TONE_LENGTH = 0.1
+
+
+class Frequencies(click.ParamType[tuple[float, ...]]):
+    """One to four frequencies at once: ``440`` or ``350+440``. Gives Hz."""
+
+    name = "hz[+hz]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """The frequencies."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split("+")
+        found = tuple(float(part) for part in parts if re.fullmatch(r"\d+(\.\d*)?", part))
+        if not len(found) == len(parts) <= 4 or not all(50 <= frequency <= 3900 for frequency in found):
+            self.fail(
+                f"{value!r} is no tone; it is up to 4 frequencies of 50 to 3900 Hz, such as 440 or 350+440",
+                param,
+                ctx,
+            )
+        return found
+
+
+class PlainDigits(Digits):
+    """Digits without pauses."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The digits in upper case."""
+        digits = super().convert(value, param, ctx)
+        if "," in digits:
+            self.fail(f"{value!r} has a comma, which is no digit", param, ctx)
+        return digits
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """What to do in a call beside sound. Times are in seconds from the answer."""
+
+    dtmf: str | None = None
+    dtmf_by: DtmfBy = None
+    expect_dtmf: tuple[str, ...] = ()
+    expect_tone: tuple[tuple[float, ...], ...] = ()
+    expect_within: float = 10.0
+    hold_after: float | None = None
+    hold_for: float = 2.0
+    transfer: str | None = None
+
+    @property
+    def has_to_succeed(self) -> bool:
+        """Whether there is something that decides on the exit code, and whose end is the end of the call."""
+        return bool(self.expect_dtmf or self.expect_tone or self.transfer)
+
+    def media_options(self) -> dict[str, Any]:
+        """For `UA.call`."""
+        return {"detect_dtmf": True} if self.expect_dtmf else {}
+
+
+_TASKS = (
+    click.option("--dtmf", type=Digits(), help="Send these digits after the answer; a comma waits 2 s."),
+    click.option(
+        "--dtmf-by",
+        type=click.Choice(["RFC4733", "INFO", "INBAND"], case_sensitive=False),
+        help="How to send them; without it: RFC4733 when the peer takes it, else INFO.",
+    ),
+    click.option(
+        "--expect-dtmf",
+        type=PlainDigits(),
+        multiple=True,
+        help="The peer must send these digits, by any way; then hang up.",
+    ),
+    click.option(
+        "--expect-tone",
+        type=Frequencies(),
+        multiple=True,
+        help="The peer must let us hear this tone (350+440: both at once); then hang up.",
+    ),
+    click.option(
+        "--expect-within",
+        type=Seconds(),
+        default="10",
+        show_default=True,
+        help="How long after the answer what is expected may take.",
+    ),
+    click.option("--hold-after", type=Seconds(), help="Put the peer on hold so long after the answer."),
+    click.option(
+        "--hold-for",
+        type=Seconds(),
+        default="2",
+        show_default=True,
+        help="Take it off hold again after so long.",
+    ),
+    click.option(
+        "--transfer",
+        metavar="TARGET",
+        help="When all else is done, transfer the peer to TARGET, and hang up when it got there.",
+    ),
+)
+
+
+def task_options(function: F) -> F:
+    """Add what can be done in a call; the function gets it as `tasks`."""
+    return gather(function, TaskOptions, "tasks", _TASKS)
+
+
+class Tasks:
+    """The tasks of one call that is up. Use as a context manager."""
+
+    def __init__(self, options: TaskOptions, call: RTCSession, output: Output, number: int = 1) -> None:
+        self.unmet: list[str] = []
+        """What is expected and has not come yet, in words."""
+        self._options = options
+        self._call = call
+        self._output = output
+        self._number = number
+        self._stage: Stage | None = None
+
+    def __enter__(self) -> Tasks:
+        if self._options.expect_dtmf or self._options.expect_tone:
+            from sipua.script.ears import Tones
+            from sipua.script.stage import Stage
+
+            sounds = [Tones(tone) for tone in self._options.expect_tone]
+            self._stage = Stage(self._call, dict.fromkeys(sounds), folder=Path())
+            self._stage.listen()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._stage is not None:
+            self._stage.close()
+
+    async def run(self, playing: Coroutine[Any, Any, object] | None) -> None:
+        """Do all of it, beside `playing`, and the transfer last; returns when all is done.
+
+        :raises Failure: what is expected did not come, or the transfer did not work.
+        """
+        parts = [self._send_digits(), self._hold(), *self._expectations()]
+        if playing is not None:
+            parts.append(playing)
+        async with _cancelling(parts) as tasks:
+            await asyncio.gather(*tasks)
+        if self._options.transfer is not None and not self._call.is_ended():
+            await self._transfer(self._options.transfer)
+
+    def missing(self, why: str) -> Failure:
+        """What there is to say of expectations that were not met."""
+        return Failure(f"{self._call.remote_identity.uri}: expected {' and '.join(self.unmet)}; {why}")
+
+    # --- the tasks ----------------------------------------------------------------------------------------
+
+    async def _send_digits(self) -> None:
+        if self._options.dtmf is None:
+            return
+        digits = self._call.send_dtmf(self._options.dtmf, transport_type=self._options.dtmf_by)
+        await asyncio.wait((digits,))
+
+    async def _hold(self) -> None:
+        if self._options.hold_after is None:
+            return
+        await asyncio.sleep(self._options.hold_after)
+        try:
+            await self._call.hold()
+            await asyncio.sleep(self._options.hold_for)
+            await self._call.unhold()
+        except InvalidStateError:
+            pass  # the call is over
+        except SipuaError as error:
+            text = f"hold: {one_line(error)}"
+            self._output.event("warning", text, message=text, call=self._number)
+
+    def _expectations(self) -> list[Coroutine[Any, Any, object]]:
+        from sipua.script.ears import Tones
+
+        stage = self._stage
+        if stage is None:
+            return []
+        found: list[Coroutine[Any, Any, object]] = []
+        for digits in dict.fromkeys(self._options.expect_dtmf):
+            met = _contains(stage, digits)
+            found.append(self._expect(stage, f"the digits {digits}", met))
+        for tone in dict.fromkeys(self._options.expect_tone):
+            what = f"a tone of {'+'.join(f'{frequency:g}' for frequency in tone)} Hz"
+            found.append(self._expect(stage, what, _sounds(stage, Tones(tone))))
+        return found
+
+    async def _expect(self, stage: Stage, what: str, met: Callable[[], bool]) -> None:
+        now = asyncio.get_running_loop().time
+        began = now()
+        self.unmet.append(what)
+        came = await stage.until(met, self._options.expect_within)
+        seconds = round(now() - began, 3)
+        text = f"heard {what} after {seconds:.1f} s" if came else None
+        self._output.event("expected", text, call=self._number, what=what, met=came, seconds=seconds)
+        if came:
+            self.unmet.remove(what)
+            return
+        ended = "the call ended before that" if self._call.is_ended() else ""
+        keys = f"came: {stage.keys}" if stage.keys else "no digits came" if "digits" in what else ""
+        raise self.missing(ended or keys or f"it did not come within {self._options.expect_within:g} s")
+
+    async def _transfer(self, target: str) -> None:
+        def tell(state: str, text: str, status: int | None = None, reason: str | None = None) -> None:
+            self._output.event(
+                "transfer",
+                text,
+                call=self._number,
+                target=target,
+                state=state,
+                status=status,
+                reason=reason,
+            )
+
+        tell("asked", f"asking the peer to call {target}")
+        try:
+            await self._call.refer(target)
+        except TransferFailed as error:
+            response = error.response
+            tell("failed", "", error.status_code, response.phrase if response is not None else None)
+            code = exit_code(error) if error.status_code is not None else ExitCode.FAILED
+            raise Failure(f"transfer to {target}: {one_line(error)}", code) from None
+        tell("succeeded", f"the peer talks to {target}")
+
+
+def _contains(stage: Stage, digits: str) -> Callable[[], bool]:
+    return lambda: digits in stage.keys
+
+
+def _sounds(stage: Stage, sound: Any) -> Callable[[], bool]:
+    return lambda: stage.ears.find(sound, since=0.0, length=TONE_LENGTH, take=False) is not None
+
+
+@contextlib.asynccontextmanager
+async def _cancelling(parts: list[Coroutine[Any, Any, object]]) -> Any:
+    """The parts as tasks, of which none is left behind."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
