@@ -159,7 +159,7 @@ def _parties(value: Any, listed: Any) -> Iterable[Party]:
         if kind not in ("tn", "uri") or not isinstance(values, list):
             raise ParseError(f"an identity of a kind that is not known: {kind}")
         for one in values:
-            if not isinstance(one, str) or not one:
+            if not isinstance(one, str) or not one or not one.isprintable():
                 raise ParseError("an identity that is no text")
             yield Party("tn" if kind == "tn" else "uri", one)
 

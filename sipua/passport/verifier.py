@@ -197,6 +197,8 @@ def _read_field(value: str) -> IdentityField:
 
 def _candidates(field: IdentityField, request: Request, sdp: str) -> list[Passport]:
     """What may have been signed: what the token says if it fits the request, or what follows from the request."""
+    if not (_is_text(request.to_address.uri) and _is_text(request.from_address.uri)):
+        raise _Fault("an address that is no text", _INVALID)
     try:
         if field.is_compact:
             return _rebuilt(field, request, sdp)
@@ -229,6 +231,11 @@ def _rebuilt(field: IdentityField, request: Request, sdp: str) -> list[Passport]
     ]
 
 
+def _is_text(uri: URI) -> bool:
+    """Whether it can be written in UTF-8; bytes that could not be read as that cannot."""
+    return str(uri).isprintable()
+
+
 def _check_header(passport: Passport, field: IdentityField) -> None:
     header = passport.header
     if "ppt" in header:
@@ -253,7 +260,7 @@ def _check_request(claims: Claims, request: Request, sdp: str) -> None:
 
 def _callers(request: Request) -> list[URI]:
     try:
-        asserted = [address.uri for address in request.p_asserted_identity]
+        asserted = [address.uri for address in request.p_asserted_identity if _is_text(address.uri)]
     except ParseError:
         asserted = []
     return [*asserted, request.from_address.uri]

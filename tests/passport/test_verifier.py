@@ -411,3 +411,13 @@ def test_configuration_that_cannot_be_used() -> None:
     for url in ("http://certs.example.com/x", "https://certs.example.com/a b", "https://x/>\r\n"):
         with pytest.raises(ConfigurationError, match="certificate_url"):
             IdentitySigner(ALICE.key_pem, url)
+
+
+def test_addresses_that_are_no_text() -> None:
+    """Bytes that are no UTF-8: nobody can have signed them, and they keep nothing else from being checked."""
+    request = signed(compact=True)
+    request.headers.add("P-Asserted-Identity", "<sip:\udcff@example.com>")
+    assert check(request).is_valid
+    for wrong in (signed(compact=True), signed()):
+        wrong.headers.set("To", "<sip:\udcff@example.net>")
+        refused(check(wrong), 438, "no text")
