@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from sipua.cli.exits import Failure, reason_of
+from sipua.cli.accounts import AccountOptions, account_of_settings, load_account, with_password
+from sipua.cli.exits import Failure
 from sipua.cli.options import FILE, OUTPUT, TRACE, OutputOptions, gather
 from sipua.cli.passwords import PasswordSource, of_account
 from sipua.cli.settings import load_settings
-from sipua.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,135 +23,6 @@ if TYPE_CHECKING:
     from sipua.cli.settings import Settings
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccountOptions:
-    """One account, ready for use. `name` is that of the file; None for one of the command line."""
-
-    uri: str
-    server: tuple[str, ...]
-    password: str | None = None
-    auth_user: str | None = None
-    ca_file: str | None = None
-    insecure: bool = False
-    display_name: str | None = None
-    expires: int | None = None
-    ice_servers: tuple[str, ...] = ()
-    ice_user: str | None = None
-    ice_password: str | None = None
-    name: str | None = None
-
-    def __repr__(self) -> str:
-        return f"AccountOptions({self.uri}, {', '.join(self.server)})"
-
-    def user_agent_options(self) -> dict[str, Any]:
-        """The arguments of `UA` that are the account's, beside its address."""
-        options: dict[str, Any] = {
-            "sockets": list(self.server),
-            "password": self.password,
-            "authorization_user": self.auth_user,
-            "ca_file": self.ca_file,
-            "insecure": self.insecure,
-        }
-        if self.display_name is not None:
-            options["display_name"] = self.display_name
-        if self.expires is not None:
-            options["register_expires"] = self.expires
-        if self.ice_servers:
-            options["media_options"] = {"ice_servers": self._ice_servers()}
-        return options
-
-    def _ice_servers(self) -> list[Any]:
-        from sipua.media.interface import IceServer
-
-        relays = [url for url in self.ice_servers if url.startswith("turn")]
-        others: list[Any] = [url for url in self.ice_servers if url not in relays]
-        return others + [IceServer(url, self.ice_user, self.ice_password) for url in relays]
-
-
-# --- from the file ----------------------------------------------------------------------------------------
-
-#: The library's names for what has another one in the file.
-_KEYS = {
-    "sockets": "server",
-    "url": "server",
-    "authorization_user": "auth_user",
-    "register_expires": "expires",
-    "media_options": "ice_servers",
-}
-
-
-def account_of_settings(settings: Settings, name: str) -> AccountOptions:
-    """An account of the file, without its password (`with_password` gets that).
-
-    :raises Failure: there is none of this name, or it cannot be used.
-    """
-    account = unchecked(settings, name)
-    if (found := fault(account)) is not None:
-        settings.wrong(("accounts", name, found[0]), found[1])
-    return account
-
-
-def unchecked(settings: Settings, name: str) -> AccountOptions:
-    """An account as it stands in the file; its values have their types, and may be wrong (see `fault`).
-
-    :raises Failure: there is none of this name.
-    """
-    given = settings.account(name)
-    return AccountOptions(
-        name=name,
-        uri=given["uri"],
-        server=_texts(given["server"]),
-        auth_user=given.get("auth_user"),
-        ca_file=str(settings.path_of(given["ca_file"])) if "ca_file" in given else None,
-        insecure=given.get("insecure", False),
-        display_name=given.get("display_name"),
-        expires=given.get("expires"),
-        ice_servers=_texts(given.get("ice_servers", ())),
-        ice_user=given.get("ice_user"),
-        ice_password=given.get("ice_password"),
-    )
-
-
-def with_password(account: AccountOptions, source: PasswordSource | None) -> AccountOptions:
-    """The account with the password of `source`.
-
-    :raises Failure: there is none there.
-    """
-    return account if source is None else replace(account, password=source.read(account.uri))
-
-
-def load_account(settings: Settings, name: str) -> AccountOptions:
-    """An account of the file with its password, wherever that is kept.
-
-    :raises Failure: there is none of this name, or it cannot be used.
-    """
-    return with_password(
-        account_of_settings(settings, name), of_account(settings, name, settings.account(name))
-    )
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def fault(account: AccountOptions) -> tuple[str, str] | None:
-    """The key of an account that cannot be used, and why; None when all can."""
-    from sipua.ua.config import configure
-
-    try:
-        configure(account.uri, account.user_agent_options())  # type: ignore[arg-type]
-        if account.ice_servers:
-            from sipua.media.gathering import parse_servers
-
-            parse_servers(account._ice_servers())
-    except ConfigurationError as error:
-        return _KEYS.get(error.key, error.key), f"{error.value}: {reason_of(error)}"
-    return None
-
-
-# --- from the command line --------------------------------------------------------------------------------
 
 
 def complete_account(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

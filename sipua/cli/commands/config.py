@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sipua.cli import passwords
-from sipua.cli.account import account_of_settings, fault, load_account, unchecked
+from sipua.cli.accounts import account_of_settings, fault, load_account, unchecked
 from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.options import OutputOptions, output_options
 from sipua.cli.running import Run, execute
