@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 
 from sipua import UA, SipuaError
 from sipua.cli.exits import ExitCode, exit_code, one_line
-from sipua.cli.ladder import ladder
 from sipua.cli.output import make_output
 from sipua.cli.report import Board, Report
-from sipua.cli.trace import Trace
 from sipua.media.sources import AudioFile
 from sipua.testing import StallWatch, calm
+from sipua.trace import Trace
+from sipua.trace.ladder import ladder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -80,8 +80,7 @@ async def call_echo(url: str, accounts: Mapping[str, str], file: Path, output: O
         for user, password in accounts.items():
             users[user] = ua = UA(f"sip:{user}@localhost", sockets=url, password=password)
             if user == "alice":
-                trace.server = url
-                ua.trace(trace.add)
+                trace.follow(ua)
             await stack.enter_async_context(ua)
             output.event("registered", f"registered {user} with digest authentication")
         call = users["alice"].call("600", record=RECORDING, ice_host_addresses=("127.0.0.1",))
@@ -92,7 +91,7 @@ async def call_echo(url: str, accounts: Mapping[str, str], file: Path, output: O
                 await asyncio.wait_for(playback.wait(), LONGEST)
             playback.stop()
             await asyncio.sleep(ECHO)
-        output.text(f"\n{ladder(trace.messages, call_id=call.request.call_id, us='alice')}\n")
+        output.text(f"\n{ladder(trace.messages, call_id=call.request.call_id)}\n")
 
 
 def check_file(file: Path) -> None:

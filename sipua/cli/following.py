@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sipua import events
     from sipua.cli.output import Output
-    from sipua.cli.trace import Trace
+    from sipua.trace.recorder import Trace
     from sipua.ua import UA
 
 
@@ -21,7 +21,6 @@ class Following:
     def __init__(self, output: Output, ua: UA, trace: Trace | None) -> None:
         self.ready = False
         self._output = output
-        self._trace = trace
         self._who = str(ua.configuration.uri)
         self._several = len(ua.configuration.sockets) > 1
         ua.on("connecting", self._connecting)
@@ -31,14 +30,12 @@ class Following:
         ua.on("unregistered", self._unregistered)
         ua.on("registration_failed", self._registration_failed)
         if trace is not None:
-            ua.trace(trace.add)
+            trace.follow(ua)
 
     def _connecting(self, event: events.Connecting) -> None:
         self._output.event("connecting", url=event.url, attempt=event.attempt)
 
     def _connected(self, event: events.Connected) -> None:
-        if self._trace is not None:
-            self._trace.server = event.url
         self._output.event("connected", f"connected to {event.url}", url=event.url)
 
     def _disconnected(self, event: events.Disconnected) -> None:

@@ -61,8 +61,8 @@ class Output(ABC):
     def live(self, lines: Sequence[str]) -> None:  # noqa: B027 - only a terminal has them
         """Replace the lines at the bottom of the terminal, where there is one."""
 
-    def text(self, text: str) -> None:  # noqa: B027 - programs do not get it
-        """Several lines for people, such as a ladder."""
+    def text(self, text: str, style: str = "") -> None:  # noqa: B027 - programs do not get it
+        """Several lines for people, such as a ladder; `style` is rich's, for terminals with colours."""
 
     def log(self, text: str) -> None:
         """A line of the log."""
@@ -115,7 +115,7 @@ class PlainOutput(Output):
         """Print it on standard error."""
         self.log(text)
 
-    def text(self, text: str) -> None:
+    def text(self, text: str, style: str = "") -> None:
         """Print it."""
         self._write(lambda: print(text, file=self._stream, flush=True))
 
@@ -140,9 +140,9 @@ class TerminalOutput(Output):
         self.close()
         self.log(text)
 
-    def text(self, text: str) -> None:
+    def text(self, text: str, style: str = "") -> None:
         """Print it as it is."""
-        self._print(text, "")
+        self._print(text, style)
 
     def log(self, text: str) -> None:
         """Print it; above the live lines when standard error is the same terminal."""

@@ -20,12 +20,12 @@ import click
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
 from sipua.cli.following import Following
 from sipua.cli.output import LogHandler, Output, make_output
-from sipua.cli.trace import Trace
 from sipua.errors import SipuaError
 
 if TYPE_CHECKING:
     from sipua.cli.account import AccountOptions
     from sipua.cli.options import OutputOptions
+    from sipua.trace.recorder import Trace
     from sipua.ua import UA
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -123,6 +123,8 @@ class Run:
             yield
             return
         try:
+            from sipua.trace.recorder import Trace
+
             trace = Trace(path, on_error=self._trace_broken)
         except OSError as error:
             raise Failure(f"--trace {path}: {error.strerror or error}", ExitCode.USAGE) from None
@@ -134,7 +136,7 @@ class Run:
                 self._show_ladder(trace)
 
     def _show_ladder(self, trace: Trace) -> None:
-        from sipua.cli.ladder import ASCII, UNICODE, ladder
+        from sipua.trace.ladder import ASCII, UNICODE, ladder
 
         self.output.close()
         self.output.text(ladder(trace.messages, glyphs=UNICODE if self.output.unicode else ASCII))

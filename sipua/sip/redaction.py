@@ -20,12 +20,19 @@ _SECRET_HEADERS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _URI_PASSWORD = re.compile(r"(\bsips?:[^\s:@<>;?\"]+:)[^\s@<>;?\"]+@", re.IGNORECASE)
+# In session descriptions: keys of the media (RFC 4568) and of connectivity checks (RFC 8839 section 5.4).
+_SDP_SECRETS = re.compile(
+    r"^(a=ice-pwd:|a=crypto:[^\r\n]*?inline:)([^|;\s]+)|(?<=;inline:)()([^|;\s]+)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def redact(text: str) -> str:
-    """The message without credentials (:rfc:`3261#section-22`) and passwords in addresses."""
+    """The message without credentials (:rfc:`3261#section-22`), passwords in addresses and keys of media."""
     # Bodies too: they may hold pieces of messages (message/sipfrag).
-    return _URI_PASSWORD.sub(rf"\1{REDACTED}@", _SECRET_HEADERS.sub(rf"\1 {REDACTED}", text))
+    text = _URI_PASSWORD.sub(rf"\1{REDACTED}@", _SECRET_HEADERS.sub(rf"\1 {REDACTED}", text))
+    # As many characters as before, so that Content-Length stays right.
+    return _SDP_SECRETS.sub(lambda found: f"{found[1] or ''}{'*' * len(found[2] or found[4])}", text)
 
 
 def summary(message: Request | Response) -> str:

@@ -25,10 +25,10 @@ from websockets.asyncio.server import serve as websocket_server
 from sipua import UA
 from sipua.cli.app import run
 from sipua.cli.exits import ExitCode
-from sipua.cli.trace import read_trace
 from sipua.media.analysis import correlate, detect_tones, load
 from sipua.server import Server
 from sipua.testing import steady
+from sipua.trace import read_trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -272,7 +272,7 @@ async def test_call_plays_records_and_hangs_up(tmp_path: Path) -> None:
     assert lines[5].startswith(f"recorded to {recording} (2.")
     assert "INVITE sip:600@localhost" in done.out
     assert "with credentials, SDP" in done.out
-    messages = list(read_trace(trace))
+    messages = read_trace(trace).messages
     assert "X-Case: 42" in messages[0].message
     assert messages[-1].message.startswith("SIP/2.0 200")
     assert "response=" not in trace.read_text()

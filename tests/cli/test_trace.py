@@ -1,70 +1,163 @@
+"""``sipua trace``: what it shows and writes of a trace, and of files that are none."""
+
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sipua.cli.trace import Trace, TracedMessage, read_trace
+from sipua.cli.app import run
+from sipua.cli.events import faults
+from sipua.cli.exits import ExitCode
+from sipua.trace import write_trace
+from tests.trace.traces import CALL, sip, traced
 
-REGISTER = (
-    "REGISTER sip:example.com SIP/2.0\r\n"
-    "Via: SIP/2.0/WS x.invalid;branch=z9hG4bK1\r\n"
-    'Authorization: Digest username="alice", realm="r", nonce="n",\r\n'
-    ' response="0123456789abcdef0123456789abcdef", cnonce="zzz"\r\n'
-    "Call-ID: 1\r\n\r\n"
-)
+if TYPE_CHECKING:
+    from pathlib import Path
 
-
-def test_file_has_one_object_a_line_and_can_be_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "trace.jsonl"
-    times = iter((100.5, 101.25))
-    with Trace(path, clock=lambda: next(times)) as trace:
-        trace.server = "ws://127.0.0.1:1/"
-        trace.add("out", REGISTER)
-        trace.add("in", "\r\n")
-        trace.add("in", "SIP/2.0 200 Grüß\r\n\r\n".encode())
-    first, second = path.read_text().splitlines()
-    assert json.loads(first)["direction"] == "out"
-    assert json.loads(first)["time"] == 100.5
-    assert "0123456789" not in first
-    assert json.loads(second) == {
-        "time": 101.25,
-        "direction": "in",
-        "server": "ws://127.0.0.1:1/",
-        "message": "SIP/2.0 200 Grüß\r\n\r\n",
-    }
-    assert list(read_trace(path)) == trace.messages
+OTHER = traced(99.0, "out", sip("OPTIONS sip:example.com SIP/2.0", "1 OPTIONS", call_id="other"))
 
 
-def test_memory_is_bounded() -> None:
-    trace = Trace(limit=2)
-    for number in range(5):
-        trace.add("in", f"OPTIONS sip:{number} SIP/2.0\r\n\r\n")
-    assert [message.message.split()[1] for message in trace.messages] == ["sip:0", "sip:1"]
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "call.trace"
+    write_trace(path, [OTHER, *CALL])
+    return path
 
 
-def test_full_disk_is_told_once_and_the_trace_goes_on_in_memory() -> None:
-    told: list[OSError] = []
-    with Trace(Path("/dev/full"), on_error=told.append) as trace:
-        trace.add("out", REGISTER)
-        trace.add("out", REGISTER)
-    assert len(told) == 1
-    assert len(trace.messages) == 2
+class Shown:
+    def __init__(self, capsys: pytest.CaptureFixture[str], *args: object) -> None:
+        self.code = run(["trace", *map(str, args)])
+        self.out, self.err = capsys.readouterr()
+        self.lines = self.out.splitlines()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        events = [json.loads(line) for line in self.lines]
+        for event in events:
+            fields = {name: value for name, value in event.items() if name not in ("schema", "event", "time")}
+            assert faults(event["event"], fields) == []
+        return events
 
 
-def test_file_that_cannot_be_made(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
-        Trace(tmp_path / "none" / "trace")
+def test_ladder(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Shown(capsys, file)
+    assert shown.code == ExitCode.OK
+    assert [line.split()[1] for line in shown.lines[1:8]] == ["A"] + ["B"] * 6
+    assert shown.lines[2].split()[0] == "1.000"
+    assert "1, SDP offer" in shown.lines[2]
+    assert len(shown.lines) == 1 + 7 + 2
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"time": 1}', "3"])
-def test_line_that_is_none_of_a_trace_is_named(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "trace"
-    good = TracedMessage(1.0, "in", "", "SIP/2.0 200 OK\r\n\r\n")
-    with Trace(path) as trace:
-        trace.add(good.direction, good.message)
-    with path.open("a") as file:
-        file.write(line + "\n")
-    with pytest.raises(ValueError, match=r"trace:2: not a line of a trace"):
-        list(read_trace(path))
+@pytest.mark.parametrize("name", ["B", "b", "call-1", "cal"])
+def test_one_call_with_numbers_and_events(file: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Shown(capsys, file, "--call", name, "--numbers", "--events")
+    assert "OPTIONS" not in shown.out
+    assert shown.lines[1].split()[:3] == ["2", "0.000", "B"]
+    assert "ended: remote, Terminated" in shown.out
+
+
+def test_call_that_is_not_there(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Shown(capsys, file, "--call", "Z")
+    assert (shown.code, shown.out) == (ExitCode.USAGE, "")
+    assert "--call Z: " in shown.err
+    assert "no such call; it has A (sip:alice@example.com → sip:bob@example.com), B (" in shown.err
+
+
+def test_one_message(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Shown(capsys, file, "--message", "2")
+    assert shown.lines[0].startswith("2: sip:alice@example.com → wss://192.0.2.9/ws")
+    assert shown.lines[2] == "INVITE sip:bob@example.com SIP/2.0"
+    assert shown.lines[-1] == "a=sendrecv"
+    wrong = Shown(capsys, file, "--message", "8")
+    assert (wrong.code, wrong.err.count("\n")) == (ExitCode.USAGE, 1)
+    assert "--message 8: " in wrong.err
+    assert "has 7 messages" in wrong.err
+
+
+def test_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = Shown(capsys, file, "--json", "--call", "B").events
+    names = [event["event"] for event in events]
+    assert names == [
+        *("traced_message", "traced_event", *["traced_message"] * 5, "traced_event"),
+        *(["traced_stats"] * 3),
+        "done",
+    ]
+    assert events[0]["description"] == "offer"
+    assert events[0]["message"].startswith("INVITE")
+    assert events[-2]["quality"] is None
+    (one, _) = Shown(capsys, file, "--json", "--message", "3").events
+    assert one["label"] == "180 Ringing"
+
+
+def test_page_and_packets(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, packets = tmp_path / "x.html", tmp_path / "x.pcap"
+    shown = Shown(capsys, file, "--html", page, "--pcap", packets, "--call", "B")
+    assert shown.code == ExitCode.OK
+    assert shown.lines == [f"written to {page}", f"6 SIP messages written to {packets}"]
+    assert "OPTIONS" not in page.read_text().partition('type="application/json">')[2]
+    events = Shown(capsys, file, "--html", page, "--json").events
+    assert events[0]["event"] == "written"
+
+
+@pytest.mark.parametrize("option", ["--html", "--pcap"])
+def test_file_that_cannot_be_made(
+    file: Path, option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Shown(capsys, file, option, tmp_path / "none" / "x")
+    assert shown.code == ExitCode.USAGE
+    assert shown.err == f"sipua trace: {option} {tmp_path / 'none' / 'x'}: No such file or directory\n"
+
+
+def test_captures_that_cannot_be_put_in(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = Shown(capsys, file, "--pcap", tmp_path / "x", "--rtp", tmp_path / "gone")
+    assert (gone.code, gone.err) == (
+        ExitCode.USAGE,
+        f"sipua trace: --rtp {tmp_path / 'gone'}: No such file or directory\n",
+    )
+    none = Shown(capsys, file, "--pcap", tmp_path / "x", "--rtp", file)
+    assert none.code == ExitCode.USAGE
+    assert "not a capture (pcap) file" in none.err
+    alone = Shown(capsys, file, "--rtp", file)
+    assert alone.code == ExitCode.USAGE
+    assert "give --pcap too" in alone.err
+
+
+@pytest.mark.parametrize("text", [b"hello\n", b"", b"\x00\x01"])
+def test_what_is_no_trace(text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(text)
+    shown = Shown(capsys, path)
+    assert (shown.code, shown.out) == (ExitCode.USAGE, "")
+    assert shown.err == f"sipua trace: {path}: not a trace of sipua; --trace FILE makes one\n"
+
+
+def test_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Shown(capsys, tmp_path / "x")
+    assert (shown.code, shown.err) == (
+        ExitCode.USAGE,
+        f"sipua trace: {tmp_path / 'x'}: No such file or directory\n",
+    )
+
+
+def test_newer_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x"
+    path.write_text('{"kind":"trace","format":"sipua-trace","version":9}\n')
+    shown = Shown(capsys, path)
+    assert (shown.code, shown.err.count("\n")) == (ExitCode.USAGE, 1)
+    assert "use a newer sipua" in shown.err
+
+
+def test_trace_that_was_cut_is_shown_as_far_as_it_goes(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[: data.index(b"BYE sip:alice") + 4])
+    shown = Shown(capsys, file)
+    assert shown.code == ExitCode.OK
+    assert shown.lines[0] == f"{file}: line 11 is not complete: what was written before is shown"
+    assert "BYE" not in shown.out
+    assert "ACK" in shown.out

@@ -1,7 +1,8 @@
 """The tests of this folder talk to real servers, on the real clock: see tests/lab/README.md.
 
 A test takes the fixture ``asterisk``, ``kamailio``, or ``server`` (then it runs with each), ``browsers`` for phones in
-a browser, with ``library`` to run with each library, and ``dissector`` to read captures. When a server does not answer,
+a browser, with ``library`` to run with each library, ``chromium`` for other pages, and ``dissector`` to read
+captures. When a server does not answer,
 or browsers or dissector are not installed, the tests that need it are left out, and a line of the output says so; with
 ``SIPUA_REQUIRE_LAB=1`` nothing runs. What a server logged during a test is shown when the test fails.
 """
@@ -16,7 +17,9 @@ import pytest
 
 from tests.lab import browsers as browser_phones
 from tests.lab import dissector as packet_dissector
+from tests.lab import pages
 from tests.lab.browsers import LIBRARIES, Browsers
+from tests.lab.pages import Page
 from tests.lab.peers import PEERS, AsteriskPeer, KamailioPeer, Peer
 
 if TYPE_CHECKING:
@@ -52,6 +55,11 @@ def dissector() -> type[packet_dissector.Capture]:
     return packet_dissector.Capture
 
 
+@pytest.fixture
+def chromium() -> type[Page]:
+    return Page
+
+
 @pytest.fixture(params=LIBRARIES)
 def library(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -67,7 +75,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name in PEERS
         if not (peer := PEERS[name]()).is_reachable()
     }
-    for tool in (browser_phones, packet_dissector):
+    for tool in (browser_phones, packet_dissector, pages):
         if (reason := tool.lacking()) is not None:
             absent[tool.NAME] = f"{tool.NAME}: NOT INSTALLED ({reason})"
     left_out = [item for item in here if _needs(item) & absent.keys()]

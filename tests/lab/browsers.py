@@ -41,7 +41,7 @@ LIMIT = 30.0
 
 _SOURCES = Path(__file__).resolve().parent / "browser"
 _FOLDER = STATE / "browser"
-_CHROMIUM = Path(os.environ.get("SIPUA_CHROMIUM", "/usr/lib/chromium/chromium"))
+CHROMIUM = Path(os.environ.get("SIPUA_CHROMIUM", "/usr/lib/chromium/chromium"))
 
 
 class BrowserError(Exception):
@@ -56,8 +56,8 @@ def lacking() -> str | None:
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     if int(version.removeprefix("v").partition(".")[0] or 0) < 20:
         return f"Node is {version!r}, and 20 is needed"
-    if not _CHROMIUM.exists():
-        return f"there is no {_CHROMIUM}"
+    if not CHROMIUM.exists():
+        return f"there is no {CHROMIUM}"
     lock = _FOLDER / ".complete"
     if not lock.exists() or lock.read_bytes() != (_SOURCES / "package-lock.json").read_bytes():
         return "its npm packages are not installed"

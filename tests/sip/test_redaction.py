@@ -42,6 +42,19 @@ def test_folded_values_are_taken_out_to_their_end() -> None:
     assert f"Authorization: Digest {REDACTED}\r\nCall-ID: 1\r\n\r\n" in clean
 
 
+def test_keys_in_descriptions_are_masked_and_lengths_stay() -> None:
+    text = (
+        "INVITE sip:x SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0\r\na=ice-ufrag:abcd\r\n"
+        "a=ice-pwd:5ec3e75ec3e75ec3e75ec3e7\r\n"
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ec3e7/+|2^20|1:4;inline:5ec3e7==|2^20|2:4 KDR=1\r\n"
+    )
+    clean = redact(text)
+    assert "5ec3e7" not in clean
+    assert len(clean) == len(text)
+    assert "a=ice-ufrag:abcd\r\na=ice-pwd:************************\r\n" in clean
+    assert "|2^20|1:4;inline:********|2^20|2:4 KDR=1\r\n" in clean
+
+
 def test_what_is_no_secret_stays() -> None:
     text = (
         "SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/WS [2001:db8::1]:5060;branch=z9\r\n"

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from sipua.cli.ladder import ASCII, WIDTH, ladder
-from sipua.cli.trace import TracedMessage
 from sipua.sip.redaction import redact
+from sipua.trace import TracedEvent, TracedMessage
+from sipua.trace.ladder import ASCII, WIDTH, ladder, ladder_lines
+from sipua.trace.story import Story
 
 SERVER = "ws://127.0.0.1:8080/"
 SDP = "Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
@@ -60,11 +61,11 @@ def test_a_call() -> None:
     assert len(lines) == 1 + len(CALL) + 1
     first = lines[1].split()
     assert first[:2] == ["0.000", "A"]
-    assert lines[1].endswith("▶│  1, SDP")
+    assert lines[1].endswith("▶│  1, SDP offer")
     assert "INVITE sip:600@h" in lines[1]
     assert "◀" in lines[2]
     assert lines[2].rstrip().endswith("407 Proxy Authentication Required ──│  1 INVITE")
-    assert lines[4].endswith("2, with credentials, SDP")
+    assert lines[4].endswith("2, with credentials, SDP offer")
     assert lines[5].startswith("  0.050")
     assert lines[7].endswith("1, Q.850;cause=16")
     assert lines[-1] == "A: sip:alice@h → sip:600@h, Call-ID 1"
@@ -85,7 +86,7 @@ def test_one_call_of_several() -> None:
     assert "REGISTER sip:h" in both
     one = ladder([*register, *CALL], call_id="1")
     assert "REGISTER" not in one
-    assert one.splitlines()[1].startswith("  0.000  A ")
+    assert one.splitlines()[1].startswith("  0.000  B ")  # as in the whole trace
 
 
 def test_branches_of_a_forked_call_have_numbers() -> None:
@@ -120,3 +121,35 @@ def test_ascii() -> None:
 def test_nothing() -> None:
     assert ladder([]) == "no SIP message was exchanged"
     assert ladder(CALL, call_id="other") == "no SIP message was exchanged"
+
+
+def test_several_user_agents_and_servers_have_a_line_each() -> None:
+    text = message("OPTIONS sip:h SIP/2.0", "1 OPTIONS")
+    lines = ladder(
+        [
+            TracedMessage(1.0, "out", "ws://one/", text, "sip:a@h"),
+            TracedMessage(2.0, "in", "ws://one/", text, "sip:b@h"),
+            TracedMessage(3.0, "out", "ws://two/", text, "sip:b@h"),
+        ]
+    ).splitlines()
+    assert lines[0].split() == ["time", "sip:a@h", "ws://one/", "ws://two/", "sip:b@h"]
+    first, second, third = (line.partition("  A  ")[2] for line in lines[1:4])
+    places = [index for index, sign in enumerate(first) if sign == "│"]
+    assert len(places) == 4
+    a, one, two, b = places
+    assert "▶" in first[a:one]
+    assert "◀" not in second
+    assert "▶" in second[two:b]
+    assert second[two] == "─"
+    assert "◀" in third[two:b]
+
+
+def test_numbers_and_events() -> None:
+    records = [*CALL[:2], TracedEvent(1000.02, "hold", "", "1", {"originator": "local"}), *CALL[2:]]
+    lines = ladder_lines(Story(records), numbers=True, events=True)
+    texts = [line.text for line in lines]
+    assert texts[1].startswith("  1    0.000  A    │── INVITE")
+    assert "•" in texts[5]
+    assert texts[5].endswith("hold: local")
+    assert lines[5].step is not None
+    assert lines[-1].step is None
