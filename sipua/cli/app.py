@@ -111,6 +111,18 @@ def _show_help(ctx: click.Context) -> None:
     ctx.exit(ExitCode.USAGE)
 
 
+def _named(args: Sequence[str] | None) -> str:
+    """The command that a command line is about, when its options could not even be read."""
+    at = click.Context(app, info_name="sipua")
+    for name in args if args is not None else sys.argv[1:]:
+        group = at.command
+        command = group.get_command(at, name) if isinstance(group, click.Group) else None
+        if command is None:
+            break
+        at = click.Context(command, info_name=name, parent=at)
+    return at.command_path
+
+
 def run(args: Sequence[str] | None = None) -> int:
     """Run the command line `args`; returns the exit code. Errors are one line on standard error."""
     try:
@@ -126,8 +138,8 @@ def run(args: Sequence[str] | None = None) -> int:
         click.echo(error.format_message())
         return ExitCode.USAGE
     except (click.ClickException, Failure) as error:
-        context = getattr(error, "ctx", None) or click.get_current_context(silent=True)
-        path = context.command_path if context is not None else "sipua"
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else _named(args)
         hint = f" ({path} --help shows how)" if isinstance(error, click.UsageError) else ""
         click.echo(f"{path}: {one_line(error)}{hint}", err=True)
         return exit_code(error)

@@ -34,7 +34,6 @@ CONNECT_TIMEOUT = 60.0
 
 
 @click.command("answer", help=HELP)
-@account_options
 @click.option(
     "--timeout",
     type=Seconds(),
@@ -47,6 +46,7 @@ CONNECT_TIMEOUT = 60.0
 @click.option("--reason", metavar="TEXT", help="The words that go with --code, instead of the usual ones.")
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N calls.")
 @click.option("--once", is_flag=True, help="End after one call.")
+@account_options
 def command(
     account: AccountOptions,
     output: OutputOptions,

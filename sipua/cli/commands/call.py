@@ -23,13 +23,13 @@ code 0); one in which something expected did not come is a failure (1).
 
 @click.command("call", help=HELP)
 @click.argument("target")
-@account_options
 @timeout_option("Give up when connecting, or ringing, takes longer.")
 @audio_options
 @task_options
 @click.option("--header", type=Header(), multiple=True, help="Add this header to the call request.")
 @click.option("--anonymous", is_flag=True, help="Do not tell the peer who calls.")
 @click.option("--register", is_flag=True, help="Register first, for servers that want that.")
+@account_options
 def command(
     target: str,
     account: AccountOptions,

@@ -24,13 +24,13 @@ LIMIT = 60_000
 @click.command("message", help=HELP)
 @click.argument("target")
 @click.argument("text", required=False)
-@account_options
 @timeout_option("Give up when connecting, or the answer, takes longer.")
 @click.option(
     "--content-type", default="text/plain", show_default=True, metavar="TYPE", help="What the text is."
 )
 @header_option
 @register_option
+@account_options
 def command(
     target: str,
     text: str | None,

@@ -33,7 +33,6 @@ shows that the target is there: --json has its status.
 
 @click.command("options", help=HELP)
 @click.argument("target", required=False)
-@account_options
 @click.option(
     "--count", type=click.IntRange(1), metavar="N", help="Send so many [default: 1, or until --duration]."
 )
@@ -42,6 +41,7 @@ shows that the target is there: --json has its status.
 @duration_option("Send for so long.")
 @header_option
 @register_option
+@account_options
 def command(
     target: str | None,
     account: AccountOptions,

@@ -31,7 +31,6 @@ embedded one does not.
 
 @click.command("publish", help=HELP)
 @click.argument("state", type=click.Choice(["open", "closed"]))
-@account_options
 @timeout_option("Give up when connecting, or the answer, takes longer.")
 @duration_option("Keep it published for so long.")
 @click.option("--keep", is_flag=True, help="Keep it published until Ctrl-C.")
@@ -53,6 +52,7 @@ embedded one does not.
 )
 @header_option
 @register_option
+@account_options
 def command(
     state: Literal["open", "closed"],
     account: AccountOptions,

@@ -20,7 +20,6 @@ that nobody is there (sipua answer takes them).
 
 
 @click.command("register", help=HELP)
-@account_options
 @timeout_option("Give up when connecting and registering takes longer.")
 @duration_option("Stay registered for so long.")
 @click.option("--keep", is_flag=True, help="Stay registered until Ctrl-C.")
@@ -32,6 +31,7 @@ that nobody is there (sipua answer takes them).
     metavar="SECONDS",
     help="Ask the server to keep each registration for so long.",
 )
+@account_options
 def command(
     account: AccountOptions,
     output: OutputOptions,

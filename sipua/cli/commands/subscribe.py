@@ -18,7 +18,7 @@ from sipua.cli.options import (
     timeout_option,
 )
 from sipua.cli.running import Run, execute
-from sipua.errors import RequestFailed
+from sipua.errors import InvalidHeaderError, RequestFailed
 
 if TYPE_CHECKING:
     from sipua import events
@@ -41,7 +41,6 @@ PACKAGES = {"mwi": "message-summary"}
 @click.command("subscribe", help=HELP)
 @click.argument("package")
 @click.argument("target", required=False)
-@account_options
 @timeout_option("Give up when connecting, or the first notification, takes longer.")
 @duration_option("End after so long.")
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N notifications.")
@@ -59,6 +58,7 @@ PACKAGES = {"mwi": "message-summary"}
 )
 @header_option
 @register_option
+@account_options
 def command(
     package: str,
     target: str | None,
@@ -77,6 +77,13 @@ def command(
     if once and count is not None:
         raise click.UsageError("--once and --count: give one of them")
     event = PACKAGES.get(package, package)
+    from sipua.ua.eventing import read_event
+
+    try:
+        read_event(event)
+    except InvalidHeaderError:
+        known = "presence, dialog, mwi, reg, or the name of another one"
+        raise click.UsageError(f"{package!r}: not an event package; it is {known}") from None
     if target is None and event != "message-summary":
         raise click.UsageError("Missing argument 'TARGET'")
 
