@@ -360,7 +360,7 @@ async def test_disk_that_is_full(seconds: int, tmp_path: Path, monkeypatch: pyte
     write = os.pwrite
 
     def full(file: int, data: bytes, offset: int) -> int:
-        room = 80 + 16_000 * seconds - offset
+        room = 80 + 96_000 * seconds - offset
         if room <= 0 or seconds == 0:
             raise OSError(28, "No space left on device")
         return write(file, data[:room], offset)
