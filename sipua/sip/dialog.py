@@ -234,6 +234,7 @@ class Dialog:
 
         Raises `ParseError`, and changes nothing, when the first route cannot be read.
         """
+        target = _as_request_uri(target)
         request_uri, routes = target, route_set
         if route_set:
             first = Address.parse(route_set[0]).uri

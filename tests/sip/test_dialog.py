@@ -552,3 +552,13 @@ def test_a_dialog_can_be_made_from_its_parts():
     assert request.headers["From"] == "<sip:a@example.com>;tag=l"
     assert request.to_tag == "r"
     assert request.cseq.sequence == 42
+
+
+def test_what_a_contact_must_not_say_is_not_sent() -> None:
+    """RFC 3261 §19.1.1: neither headers nor a method in the Contact of a dialog, nor in a Request-URI."""
+    contact = ("Contact", "<sip:bob@bob.invalid;method=BYE;transport=ws?Replaces=x>")
+    invite = sent_invite()
+    dialog = Dialog.from_uac(invite, response_to(invite, 200, contact), rand=random.Random(1))
+    assert str(dialog.request("BYE").uri) == "sip:bob@bob.invalid;transport=ws"
+    dialog.remote_target = URI.parse("sip:bob@elsewhere.invalid?X=y")
+    over_the_wire(dialog.request("BYE"))
