@@ -49,7 +49,7 @@ CODECS = {
 
 class Sent(NamedTuple):
     arrival: float
-    index: int
+    number: int
     payload: bytes
 
 
@@ -91,7 +91,7 @@ def ours(codec: str, arrivals: list[Sent], ticks: int, phase: float) -> Heard:
         now = tick * TICK + phase
         while waiting and waiting[0].arrival <= now:
             p = waiting.popleft()
-            playout.put(spec.payload_type, p.index & 0xFFFF, p.index * step, False, p.payload, p.arrival)
+            playout.put(spec.payload_type, p.number & 0xFFFF, p.number * step, False, p.payload, p.arrival)
         heard.append(playout.pull(now))
     return Heard(b"".join(heard), decoder.rate, playout.stats)
 
@@ -107,7 +107,7 @@ def plain(codec: str, arrivals: list[Sent], ticks: int, phase: float) -> Heard:
         now = tick * TICK + phase
         while waiting and waiting[0].arrival <= now:
             p = waiting.popleft()
-            packet = RtpPacket(spec.payload_type, 0, p.index & 0xFFFF, p.index * spec.clock_rate // 50)
+            packet = RtpPacket(spec.payload_type, 0, p.number & 0xFFFF, p.number * spec.clock_rate // 50)
             packet._data = p.payload  # type: ignore[attr-defined]
             _, frame = buffer.add(packet)
             if frame is not None:

@@ -24,10 +24,12 @@ _PACE, _FAST_PACE, _FAR = 0.08, 0.04, 0.04
 _LASTING = 3.0
 # A stream that has just begun is put right at once.
 _BEGINNING = 0.5
+# In speech a quiet place is looked for this often.
+_LOOK = 0.06
 # It has lasted although it was right for so long in between.
-_LULL = 1.0
-# Quiet is what is softer by 20 dB than the loudest of the last seconds.
-_QUIET, _FADING = 0.1, 0.99
+_LULL = 2.0
+# Quiet is what is softer by 20 dB than the loudest of the last seconds; that is forgotten by so much in a second.
+_QUIET, _FADING = 0.1, 0.6
 
 
 class Correction:
@@ -61,20 +63,26 @@ class Correction:
     def may_shorten(self, frame: bytes, recent: Iterable[bytes], excess: float, now: float) -> bool:
         """The delay is too long by so many seconds: whether something is left out here, of `frame` to begin with.
 
-        `recent` is what was played before. To be asked for every frame while the delay is too long.
+        `recent` is what was played before. To be asked from `next` on while the delay is too long.
         """
         last, self._last = self._last, now
         if now - last > _LULL:
             self._since = now
             self._loud = max(self._loud, _level(b"".join(recent)))
-        level = _level(frame)
-        self._loud = max(level, self._loud * _FADING)
         # One pull that comes late itself is no reason.
-        if now - last >= 1.5 * FRAME_DURATION:
+        if now - last >= _LOOK + 2 * FRAME_DURATION:
             return False
-        if excess > _FAR or now - self._since > _LASTING or self._beginning(now):
+        if excess > _FAR:
+            # Not only until it is a little.
+            self._since = -math.inf
+        if now - self._since > _LASTING or self._beginning(now):
             return True
-        return level < max(SILENT, _QUIET * self._loud)
+        level = _level(frame)
+        self._loud = max(level, self._loud * _FADING ** (now - last))
+        if level < max(SILENT, _QUIET * self._loud):
+            return True
+        self.next = now + _LOOK
+        return False
 
     def shorten(self, tail: bytes, rate: int, excess: float, now: float) -> bytes:
         """`tail` without some of its samples, if any can be left out; 20 ms and more stay."""
