@@ -7,7 +7,6 @@ branch in use tells what was `heard` and then what was `said`.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from sipua.errors import InvalidStateError
@@ -28,7 +27,7 @@ from sipua.media.interface import (
 from sipua.media.levels import LevelMeter, VoiceTap
 from sipua.media.outlet import Outlet
 from sipua.media.pcm import samples_per_frame, silence
-from sipua.media.recording import Recording, as_recording
+from sipua.media.recording import Recording, all_closed, as_recording
 from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_hold_music, as_source
 from sipua.media.timeline import Timeline
@@ -40,9 +39,6 @@ if TYPE_CHECKING:
     from sipua.errors import MediaError
 
 __all__ = ["AudioTap", "CallAudio"]
-
-# Seconds that the end of a call waits for a disk.
-_DISK_TIMEOUT = 5.0
 
 
 class AudioTap(Protocol):
@@ -215,12 +211,7 @@ class CallAudio(AudioPort):
 
     async def wait_recorded(self) -> None:
         """Wait until all files are complete, unless a disk does not take them. What went wrong has been told."""
-        waiting = [asyncio.ensure_future(recording.wait_closed()) for recording in self._recordings]
-        if waiting:
-            _, late = await asyncio.wait(waiting, timeout=_DISK_TIMEOUT)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+        await all_closed(self._recordings)
 
     def meter(self) -> LevelMeter:
         """A tap that remembers the last tick."""

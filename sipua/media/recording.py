@@ -14,12 +14,12 @@ from sipua.errors import ConfigurationError, InvalidStateError, MediaError, Medi
 from sipua.media.sinks import check_writable, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sipua.media.mixdown import Mixdown
     from sipua.media.timeline import Timeline
 
-__all__ = ["Recording", "RecordingMode", "as_recording"]
+__all__ = ["Recording", "RecordingMode", "all_closed", "as_recording"]
 
 RecordingMode: TypeAlias = Literal["remote", "local", "mixed", "stereo"]
 
@@ -31,6 +31,8 @@ _KINDS = {".wav": "wav", ".ogg": "ogg", ".opus": "ogg", ".mp3": "mp3"}
 _BATCH = 25
 # Ticks that wait for a disk that does not take them: a minute.
 _LIMIT = 3000
+# Seconds that the end of a call waits for a disk.
+_DISK_TIMEOUT = 5.0
 
 
 class Recording:
@@ -229,6 +231,16 @@ def as_recording(value: object) -> Recording:
     if isinstance(value, str | PathLike):
         return Recording(value)
     raise ConfigurationError("record", value, "give a path or a Recording")
+
+
+async def all_closed(recordings: Iterable[Recording]) -> None:
+    """Wait until all files are complete, unless a disk does not take them. What went wrong has been told."""
+    waiting = [asyncio.ensure_future(recording.wait_closed()) for recording in recordings]
+    if waiting:
+        _, late = await asyncio.wait(waiting, timeout=_DISK_TIMEOUT)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 @cache

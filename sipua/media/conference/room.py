@@ -9,18 +9,19 @@ from sipua.emitter import Emitter
 from sipua.errors import InvalidStateError, MediaError
 from sipua.media.conference.member import Member
 from sipua.media.conference.mixer import Mixer
-from sipua.media.conference.sound import RoomSound
+from sipua.media.conference.sound import RoomSound, checked_recording
 from sipua.media.conference.speaker import SpeakerWatch
 from sipua.media.engine.clock import AudioClock, Phase
 from sipua.media.faults import FAULTS, told
-from sipua.media.sinks import as_sink
+from sipua.media.interface import AudioSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from sipua.media.conference.member import Call
-    from sipua.media.interface import AudioReader, AudioSink, AudioSource, Playback, Utterance
+    from sipua.media.interface import AudioReader, AudioSource, Playback, Utterance
+    from sipua.media.recording import Recording
 
 __all__ = ["Conference"]
 
@@ -41,7 +42,8 @@ class Conference(Emitter):
     Events: ``joined`` (`MemberJoined`), ``left`` (`MemberLeft`), ``speaker`` (`SpeakerChanged`), ``media_failed``
     (`MediaFailed`: a source or sink of the conference has failed, and is out of it).
 
-    :param record: where everything that is heard goes: a path that ends in ``.wav`` or ``.ogg``, or a sink.
+    :param record: where everything that is heard goes: a path that ends in ``.wav``, ``.ogg`` or ``.mp3``, a
+        `Recording`, or a sink.
     :param max_members: how many calls can be in it; None: any number.
     :raises MediaFileError: a file that cannot be written.
     :raises ValueError: less than one member.
@@ -50,17 +52,20 @@ class Conference(Emitter):
     event_names = frozenset({"joined", "left", "speaker", "media_failed"})
 
     def __init__(
-        self, *, record: AudioSink | str | Path | None = None, max_members: int | None = None
+        self, *, record: Recording | AudioSink | str | Path | None = None, max_members: int | None = None
     ) -> None:
         super().__init__()
         if max_members is not None and max_members < 1:
             raise ValueError(f"max_members={max_members!r}: must be at least 1")
         self.max_members = max_members
-        self._recording = as_sink(record)
-        if self._recording is not None:
-            check = getattr(self._recording, "check", None)
+        self._record: Recording | AudioSink | None = None
+        if isinstance(record, AudioSink):
+            self._record = record
+            check = getattr(record, "check", None)
             if check is not None:
                 check()
+        elif record is not None:
+            self._record = checked_recording(record)
         self._members: dict[Any, Member] = {}
         self._mixer = Mixer()
         self._speakers: SpeakerWatch[Member] = SpeakerWatch()
@@ -172,6 +177,20 @@ class Conference(Emitter):
             reader.close()
         return reader
 
+    def record(self, recording: Recording | str | Path) -> Recording:
+        """Record everything that is heard here, from now on; threads write it. See `AudioPort.record`.
+
+        :raises MediaFileError: a file that cannot be written.
+        :raises ConfigurationError: a mode other than ``remote``.
+        :raises InvalidStateError: the conference is closed, or the recording was used before.
+        """
+        if self._closed:
+            raise InvalidStateError("record", "closed")
+        made = checked_recording(recording)
+        self._wake()
+        self._sound.record(made)
+        return made
+
     def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
         """Give everything that is heard here to `sink` too.
 
@@ -198,12 +217,14 @@ class Conference(Emitter):
             return
         self._clock = AudioClock.running()
         self._clock.add(Phase.MIX, self._tick)
-        recording, self._recording = self._recording, None
-        if recording is not None:
-            try:
-                self._sound.add_sink(recording)
-            except MediaError as error:
-                self._tell_error(error)
+        record, self._record = self._record, None
+        try:
+            if isinstance(record, AudioSink):
+                self._sound.add_sink(record)
+            elif record is not None:
+                self._sound.record(record)
+        except MediaError as error:
+            self._tell_error(error)
 
     def _sleep(self) -> None:
         if self._clock is not None:
@@ -250,10 +271,15 @@ class Conference(Emitter):
         self._sleep()
         self._sound.close()
 
+    async def wait_closed(self) -> None:
+        """Close it, and wait until what was recorded is complete, some seconds at most."""
+        self.close()
+        await self._sound.wait_recorded()
+
     async def __aenter__(self) -> Self:
         if self._closed:
             raise InvalidStateError("enter", "closed")
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self.close()
+        await self.wait_closed()

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from sipua.errors import ConfigurationError, MediaError
 from sipua.media.conference.mixer import RATES
 from sipua.media.conference.voice import Voice
 from sipua.media.inlet import Inlet, PcmReader
 from sipua.media.outlet import Outlet
 from sipua.media.pcm import SAMPLE_BYTES, silence
+from sipua.media.recording import Recording, all_closed, as_recording
 from sipua.media.sinks import as_sink, check_apart
 from sipua.media.sources import as_source
+from sipua.media.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sipua.errors import MediaError
     from sipua.media.interface import AudioReader, AudioSink, AudioSource, Playback
 
-__all__ = ["RoomSound", "checked_source"]
+__all__ = ["RoomSound", "checked_recording", "checked_source"]
 
 
 def checked_source(value: AudioSource | str | Path) -> AudioSource:
@@ -30,6 +32,15 @@ def checked_source(value: AudioSource | str | Path) -> AudioSource:
         raise TypeError("play needs a source or a path")
     source.check()
     return source
+
+
+def checked_recording(value: Recording | str | Path) -> Recording:
+    """The recording that `value` means. There is one side only. MediaFileError: a file that cannot be written."""
+    recording = as_recording(value)
+    if recording.mode != "remote":
+        raise ConfigurationError("record", recording, 'a conference has one side: give mode="remote"')
+    recording.check()
+    return recording
 
 
 def _now() -> float:
@@ -43,7 +54,9 @@ class RoomSound:
         self.voice = Voice(gated=False)
         self._outlet = Outlet(on_error, clock=_now)
         self.written = self._outlet.written
+        self._on_error = on_error
         self._everything = Inlet(on_error, _now)
+        self._recordings: list[Recording] = []
         self._members = Inlet(on_error, _now)
 
     @property
@@ -54,13 +67,19 @@ class RoomSound:
     @property
     def busy(self) -> bool:
         """Whether anything is said, or anybody listens."""
-        return bool(self._everything) or bool(self._members) or self.saying
+        return bool(self._everything) or bool(self._members) or self.saying or self._recorded
+
+    @property
+    def _recorded(self) -> bool:
+        return any(not recording.stopped for recording in self._recordings)
 
     def play(self, value: AudioSource | str | Path) -> Playback:
         """Say this, in the place of what was played before."""
         source = checked_source(value)
         for sink in self._everything.sinks:
             check_apart(source, sink)
+        for recording in self._recordings:
+            check_apart(source, recording if not recording.closed else None)
         return self._outlet.play(source)
 
     def clear(self) -> float:
@@ -75,6 +94,12 @@ class RoomSound:
         check_apart(self._outlet.source, sink)
         self._everything.add(sink)
         return sink
+
+    def record(self, recording: Recording) -> None:
+        """Record everything from now on."""
+        check_apart(self._outlet.source, recording)
+        recording.start(Timeline(_now), self._on_error)
+        self._recordings = [other for other in self._recordings if not other.closed] + [recording]
 
     def remove_sink(self, sink: AudioSink) -> None:
         """Take it off and close it."""
@@ -102,6 +127,8 @@ class RoomSound:
         """All that was heard in this tick."""
         if self._everything:
             self._everything.push(everything, rate)
+        for recording in self._recordings:
+            recording.tick(everything, rate, b"", rate)
         if self._members:
             self._members.push(self.voice.mixed, rate)
 
@@ -110,3 +137,9 @@ class RoomSound:
         self._outlet.close()
         self._everything.close()
         self._members.close()
+        for recording in self._recordings:
+            recording.stop()
+
+    async def wait_recorded(self) -> None:
+        """Wait until all files are complete, some seconds at most."""
+        await all_closed(self._recordings)

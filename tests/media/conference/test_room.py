@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,15 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua import Conference, events
-from sipua.errors import InvalidStateError, MediaError, MediaFileError
+from sipua.errors import ConfigurationError, InvalidStateError, MediaError, MediaFileError
 from sipua.media.analysis import detect_tones, level
 from sipua.media.engine.clock import AudioClock
+from sipua.media.files import decode_file
 from sipua.media.interface import AudioSource, PcmStream
 from sipua.media.pcm import samples_per_frame
+from sipua.media.recording import Recording
 from sipua.media.sinks import WavFile
 from sipua.media.sources import Silence, Tone
 from sipua.testing import run_simulated
-from tests.media.calls import Heard
+from tests.media.calls import SPEECH, Heard
 from tests.media.conference.lines import Line, tone
 from tests.stateful import stateful
 
@@ -341,6 +344,40 @@ async def test_recording_of_the_mix(tmp_path: Path) -> None:
             room.add_sink(heard)
     with pytest.raises(MediaFileError):
         Conference(record=tmp_path / "none" / "x.wav")
+
+
+async def test_a_recording_that_threads_write(tmp_path: Path) -> None:
+    a, b = Line(tone(440.0)), Line(tone(700.0), 48000)
+    with ending(a, b):
+        async with Conference(record=tmp_path / "room.wav") as room:
+            room.join(a)
+            room.join(b)
+            await asyncio.sleep(1)
+            part = room.record(tmp_path / "part.ogg")
+            playback = room.play(shutil.copy(SPEECH, tmp_path / "speech.wav"))
+            with pytest.raises(MediaFileError, match="to another one"):
+                room.record(tmp_path / "speech.wav")
+            playback.stop()
+            await asyncio.sleep(1)
+            part.stop()
+            with pytest.raises(ConfigurationError, match="one side"):
+                room.record(Recording(tmp_path / "x.wav", "stereo"))
+        with pytest.raises(InvalidStateError):
+            room.record(tmp_path / "x.wav")
+    for path, seconds in ((tmp_path / "room.wav", 2.0), (tmp_path / "part.ogg", 1.0)):
+        pcm = decode_file(path, 48000)
+        assert len(pcm) / 96000 == pytest.approx(seconds, abs=0.1)
+        assert set(detect_tones(pcm[-48000:], PITCHES, rate=48000)) == {440.0, 700.0}
+
+
+async def test_who_is_alone_with_a_recording_that_has_ended_sleeps(tmp_path: Path) -> None:
+    async with Conference() as room:
+        recording = room.record(tmp_path / "x.wav")
+        await asyncio.sleep(0.5)
+        assert AudioClock.running().ticking
+        recording.stop()
+        await asyncio.sleep(0.1)
+        assert not AudioClock.running().ticking
 
 
 async def test_a_program_takes_part() -> None:
