@@ -16,6 +16,8 @@ __all__ = ["IN_TIME_MS", "Load", "find"]
 IN_TIME_MS = 20.0
 # In each step so many more calls.
 GROWTH = 1.12
+# Seconds after which the connections are up and the delays have settled.
+SETTLING = 4.0
 # What is late once may be the machine; what is late so often is too much.
 TRIES = 2
 
@@ -40,6 +42,7 @@ async def find(
     load: Callable[[int], Awaitable[Load]],
     start: int,
     budget: float,
+    settling: float = SETTLING,
 ) -> dict[str, float]:
     """Open `start` calls, then more and more, until they are late, or `budget` seconds have passed.
 
@@ -52,7 +55,7 @@ async def find(
         await open_calls(wanted - calls)
         calls = wanted
         for _ in range(TRIES):
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(settling)
             found = await load(calls)
             if found.in_time:
                 break

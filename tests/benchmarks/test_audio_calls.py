@@ -93,7 +93,7 @@ async def test_calls_are_added_until_they_are_late() -> None:
     async def load(calls: int) -> Load:
         return Load(calls, calls / 100, 30.0 if calls > 60 else 5.0, 1.0)
 
-    found = await find(more, load, 40, 1000.0)
+    found = await find(more, load, 40, 1000.0, 0.0)
     assert (found["calls"], found["late"]) == (56, sum(opened)) == (56, 63)
     assert opened == [40, 5, 5, 6, 7]
 
@@ -105,5 +105,5 @@ async def test_the_search_ends_in_time() -> None:
     async def load(calls: int) -> Load:
         return Load(calls, 0.1, 1.0, 1.0)
 
-    found = await find(more, load, 10, 0.0)
+    found = await find(more, load, 10, 0.0, 0.0)
     assert (found["calls"], found["late"]) == (0, 0)
