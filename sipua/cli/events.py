@@ -119,6 +119,15 @@ EVENTS: dict[str, Event] = {
         met="boolean",
         seconds=("number", "since the answer"),
     ),
+    "step": _event(
+        "a step of a script is over",
+        call=_CALL,
+        line=("integer", "of the script, from 1"),
+        step="string",
+        verdict=("string", "passed, failed or skipped"),
+        seconds="number",
+        message=("string?", "why it failed"),
+    ),
     # calls of the phone
     "hold": _event("a side has put the other on hold", call=_CALL, originator=_ORIGINATOR),
     "unhold": _event("and takes it off again", call=_CALL, originator=_ORIGINATOR),

@@ -12,9 +12,10 @@ from sipua.cli.audio import AudioOptions, audio_options
 from sipua.cli.calls import hang_up, talk
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
 from sipua.cli.options import OutputOptions, Seconds
-from sipua.cli.recordings import StereoRecording
+from sipua.cli.recordings import Recording, StereoRecording
 from sipua.cli.report import Board, Report
 from sipua.cli.running import Run, execute
+from sipua.cli.scripts import Scripting, ScriptOptions, script_options
 from sipua.errors import CallFailed, SipuaError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ CONNECT_TIMEOUT = 60.0
     help="Give up when connecting takes longer [default: 60], and when no call comes for so long.",
 )
 @audio_options
+@script_options
 @click.option(
     "--code", type=click.IntRange(300, 699), metavar="STATUS", help="Refuse calls: 486 busy, 603 declined …"
 )
@@ -52,6 +54,7 @@ def command(
     output: OutputOptions,
     timeout: float | None,
     audio: AudioOptions,
+    scripting: ScriptOptions,
     code: int | None,
     reason: str | None,
     count: int | None,
@@ -62,10 +65,15 @@ def command(
         raise click.UsageError("--once and --count: give one of them")
     if reason is not None and code is None:
         raise click.UsageError("--reason: goes with --code")
+    if code is not None and scripting.script is not None:
+        raise click.UsageError("--code: does not go with --script, which has the step refuse")
+    script = scripting.load("incoming", **vars(audio))
 
     async def work(run: Run) -> int:
         audio.check()
         answering = Answering(run, audio, code=code, reason=reason, count=1 if once else count)
+        if script is not None:
+            answering.scripted = Scripting(script, scripting, run.output)
         connect = CONNECT_TIMEOUT if timeout is None else timeout
         try:
             ua = run.new_user_agent(account, timeout=connect, register=True)
@@ -76,6 +84,8 @@ def command(
         finally:
             # Leaving the user agent has ended the calls.
             await answering.finish()
+            if answering.scripted is not None:
+                answering.scripted.report()
         return answering.code
 
     return execute(output, work)
@@ -88,6 +98,8 @@ class Answering:
         self, run: Run, audio: AudioOptions, *, code: int | None, reason: str | None, count: int | None
     ) -> None:
         self.code = ExitCode.OK
+        self.scripted: Scripting | None = None
+        """What each call follows; None: the options."""
         self._run = run
         self._audio = audio
         self._refusal = code
@@ -142,6 +154,9 @@ class Answering:
             stereo = self._audio.stereo_recording(number)
             ends = [recording.finish, stereo.finish]
             self._run.at_abort += ends
+            if self.scripted is not None:
+                await self._follow(self.scripted, call, number, recording)
+                return
             call.answer(**self._audio.media_options(recording))
             async with call:
                 stereo.begin(call)
@@ -155,13 +170,30 @@ class Answering:
             self._run.output.event("warning", text, call=number, message=text)
             if not call.is_ended():
                 call.terminate(status_code=500)
-        if recording is not None:
-            await stereo.finished()
-            for end in ends:
-                self._run.at_abort.remove(end)
-            for made in (recording, stereo):
-                report.tell_recording(made)
-                self._note(made.code)
+        finally:
+            if recording is not None:
+                await stereo.finished()
+                for end in ends:
+                    self._run.at_abort.remove(end)
+                for made in (recording, stereo):
+                    report.tell_recording(made)
+                    self._note(made.code)
+
+    async def _follow(self, scripted: Scripting, call: RTCSession, number: int, recording: Recording) -> None:
+        options = self._audio.media_options(recording)
+        try:
+            await scripted.run(
+                call,
+                number,
+                timeout=CONNECT_TIMEOUT,
+                duration=self._audio.duration,
+                answer_options=options,
+            )
+        except Failure as error:
+            self._note(error.code)
+            self._run.output.log(str(error))
+        finally:
+            hang_up(call)
 
     def _note(self, code: ExitCode) -> None:
         if self.code is ExitCode.OK:

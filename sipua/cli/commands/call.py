@@ -7,9 +7,11 @@ import click
 from sipua.cli.account import AccountOptions, account_options
 from sipua.cli.audio import AudioOptions, audio_options
 from sipua.cli.calls import hang_up, refused, talk
+from sipua.cli.exits import ExitCode
 from sipua.cli.options import Header, OutputOptions, timeout_option
 from sipua.cli.report import Board, Report
 from sipua.cli.running import Run, execute
+from sipua.cli.scripts import Scripting, ScriptOptions, script_options
 from sipua.cli.tasks import TaskOptions, task_options
 from sipua.errors import CallFailed
 
@@ -26,6 +28,7 @@ code 0); one in which something expected did not come is a failure (1).
 @timeout_option("Give up when connecting, or ringing, takes longer.")
 @audio_options
 @task_options
+@script_options
 @click.option("--header", type=Header(), multiple=True, help="Add this header to the call request.")
 @click.option("--anonymous", is_flag=True, help="Do not tell the peer who calls.")
 @click.option("--register", is_flag=True, help="Register first, for servers that want that.")
@@ -37,17 +40,21 @@ def command(
     timeout: float,
     audio: AudioOptions,
     tasks: TaskOptions,
+    scripting: ScriptOptions,
     header: tuple[str, ...],
     anonymous: bool,
     register: bool,
 ) -> int:
     """Check what can be checked, then call."""
+    script = scripting.load("outgoing", **vars(audio), **vars(tasks))
 
     async def work(run: Run) -> int:
         audio.check()
         recording, stereo = audio.recording(), audio.stereo_recording()
+        scripted = Scripting(script, scripting, run.output) if script is not None else None
         run.at_abort += [recording.finish, stereo.finish]
         report: Report | None = None
+        code = ExitCode.OK
         try:
             ua = run.new_user_agent(account, timeout=timeout, register=register)
             for whom in filter(None, (target, tasks.transfer)):
@@ -59,17 +66,25 @@ def command(
                     anonymous=anonymous,
                     no_answer_timeout=timeout,
                     **audio.media_options(recording),
-                    **tasks.media_options(),
+                    **(script.media_options if script is not None else tasks.media_options()),
                 )
                 report = Report(run.output, Board(run.output), call)
                 try:
-                    await call.wait_confirmed()
+                    if scripted is not None:
+                        await scripted.run(
+                            call, timeout=timeout, duration=audio.duration, dtmf_by=tasks.dtmf_by
+                        )
+                        hang_up(call)  # how it ended is what the script expects, or does not care about
+                    else:
+                        await call.wait_confirmed()
+                        stereo.begin(call)
+                        await talk(call, audio, run.output, tasks=tasks)
+                        code = hang_up(call)
                 except CallFailed as error:
                     raise refused(call, error) from None
-                stereo.begin(call)
-                await talk(call, audio, run.output, tasks=tasks)
-                code = hang_up(call)
         finally:
+            if scripted is not None:
+                scripted.report()
             await stereo.finished()
             if report is not None:
                 report.tell_recording(recording)
