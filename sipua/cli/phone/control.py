@@ -128,6 +128,7 @@ async def run_stdio(phone: Phone, output: Output, descriptor: int) -> None:
     controller.begin()
 
     async def converse() -> None:
+        await phone.settled()
         async for line in read_lines(descriptor):
             controller.take(line)
             await asyncio.sleep(0)  # it begins now

@@ -37,6 +37,11 @@ class Line:
             ua.on(name, getattr(self, f"_{name}"))
 
     @property
+    def is_settling(self) -> bool:
+        """Whether it is not known yet how the first attempt to connect and register ends."""
+        return self.state in ("connecting", "connected")
+
+    @property
     def uri(self) -> str:
         """Our address."""
         return str(self.ua.configuration.uri)

@@ -33,6 +33,9 @@ __all__ = ["Phone"]
 #: Calls at the same time; a further one finds us busy.
 MOST_CALLS = 16
 
+#: Seconds that commands from a pipe wait for the accounts, at most.
+SETTLING = 10.0
+
 
 class Phone:
     """A phone with one or several accounts.
@@ -82,6 +85,14 @@ class Phone:
             line.prefix = f"{line.name}: " if len(self.lines) > 1 else ""
             line.ua.on("new_rtc_session", lambda event, line=line: self._on_session(line, event))
             line.ua.on("new_message", lambda event, line=line: self.messages.receive(line, event))
+
+    async def settled(self) -> None:
+        """Wait until every account is registered, refused or unreachable; some seconds at most."""
+        deadline = asyncio.get_running_loop().time() + SETTLING
+        while any(line.is_settling for line in self.lines) and not self.quitting.is_set():
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(0.02)
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -163,6 +174,16 @@ class Phone:
         there = ", ".join(str(call.number) for call in self.calls) or "none"
         raise Failure(f"no call {number}; there are: {there}", ExitCode.USAGE)
 
+    def talking(self, number: int | None = None) -> PhoneCall:
+        """The same, of a call that is answered.
+
+        :raises Failure: there is none, or it is not answered yet.
+        """
+        call = self.call(number)
+        if not call.is_up:
+            raise Failure(f"call {call.number} is not answered yet", ExitCode.USAGE)
+        return call
+
     def waiting(self, number: int | None = None) -> PhoneCall:
         """The call of this number, or the first that waits for our answer.
 
@@ -236,9 +257,7 @@ class Phone:
 
     def mute(self, number: int | None = None, *, muted: bool | None = None) -> None:
         """Keep the peer from hearing us, or not any more; None: the other way round."""
-        call = self.call(number)
-        if not call.is_up:
-            raise Failure(f"call {call.number} is not answered yet", ExitCode.USAGE)
+        call = self.talking(number)
         wanted = not self.desk.is_muted(call) if muted is None else muted
         self.desk.mute(call, wanted)
 
@@ -247,17 +266,17 @@ class Phone:
 
         :raises ValueError: a character that is no tone.
         """
-        call = self.call(number)
+        call = self.talking(number)
         sending = call.session.send_dtmf(digits)
         self.spawn(_wait(sending), call)
 
     async def hold(self, number: int | None = None) -> None:
         """Put the peer on hold; returns when it has agreed."""
-        await self.desk.hold(self.call(number))
+        await self.desk.hold(self.talking(number))
 
     async def resume(self, number: int | None = None) -> None:
         """Talk to the peer again; other calls are held. Returns when it has agreed."""
-        call = self.call(number)
+        call = self.talking(number)
         self.desk.hold_others(call)
         self._select(call)
         await self.desk.resume(call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any
 
 from sipua.cli.phone.commands import COMMANDS, REFUSALS, perform, refusal
@@ -47,6 +48,8 @@ def _tell(output: Output, news: News) -> None:
 
 async def _converse(phone: Phone, output: Output, descriptor: int) -> None:
     tasks: set[asyncio.Task[None]] = set()
+    if not os.isatty(descriptor):
+        await phone.settled()
     async for line in read_lines(descriptor):
         if not line.strip() or line.lstrip().startswith("#"):
             continue

@@ -32,9 +32,7 @@ class Recordings:
         """
         from sipua.media.recording import Recording
 
-        call = self._phone.call(number)
-        if not call.is_up:
-            raise Failure(f"call {call.number} is not answered yet", ExitCode.USAGE)
+        call = self._phone.talking(number)
         if call.is_recorded and call.recording is not None:
             raise Failure(f"call {call.number} is being recorded to {call.recording.path}", ExitCode.USAGE)
         file = Path(path).expanduser() if path else self._new_path(call)

@@ -26,7 +26,7 @@ class Transfers:
 
         :raises InvalidTargetError: not a target.
         """
-        call = self._phone.call(number)
+        call = self._phone.talking(number)
         to = self._phone.book.target_of(target)
         self._transfer(call, str(call.line.ua.normalize_target(to)), target=to)
 
@@ -35,12 +35,9 @@ class Transfers:
 
         :raises Failure: no such calls.
         """
-        call, consultation = self._phone.call(number), self._phone.call(other)
+        call, consultation = self._phone.talking(number), self._phone.talking(other)
         if call is consultation:
             raise Failure("the other call has to be another one", ExitCode.USAGE)
-        for one in (call, consultation):
-            if not one.is_up:
-                raise Failure(f"call {one.number} is not answered yet", ExitCode.USAGE)
         self._transfer(call, consultation.remote, replaces=consultation.session)
 
     def _transfer(self, call: PhoneCall, shown: str, **how: Any) -> None:

@@ -1,0 +1,179 @@
+"""The pages below the calls: log, history, contacts, messages, trace, figures, accounts."""
+
+from __future__ import annotations
+
+import datetime
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import OptionList, RichLog, Static, TabbedContent, TabPane
+from textual.widgets.option_list import Option
+
+from sipua.cli.phone.screen.figures import account_line, statistics_text
+from sipua.cli.phone.screen.keys import PAGES
+from sipua.cli.report import clock
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.widget import Widget
+
+    from sipua.cli.phone.bulletin import News
+    from sipua.cli.phone.line import Line
+    from sipua.cli.phone.phone import Phone
+
+__all__ = ["Pages"]
+
+#: SIP messages that are kept.
+TRACED = 500
+
+_STYLES = {
+    "confirmed": "green",
+    "registered": "green",
+    "message": "bold",
+    "call": "bold",
+    "failed": "red",
+    "registration_failed": "red",
+    "disconnected": "yellow",
+    "warning": "yellow",
+}
+
+
+def _content(page: str) -> Widget:
+    if page in ("events", "messages"):
+        return RichLog(wrap=True, max_lines=2000, min_width=20)
+    return VerticalScroll(Static()) if page == "stats" else OptionList()
+
+
+class Pages(Vertical):
+    """All pages; `show` brings those up to date whose content is not a log."""
+
+    def __init__(self, phone: Phone) -> None:
+        super().__init__(id="pages")
+        self._phone = phone
+        self._traced: deque[tuple[str, str]] = deque(maxlen=TRACED)
+        self._shown: dict[str, Any] = {}
+
+    def compose(self) -> ComposeResult:
+        """A pane for each page."""
+        titles = {name: f"{key} {title}" for name, key, title, _ in PAGES}
+        with TabbedContent(initial="events"):
+            for name, title in titles.items():
+                with TabPane(title, id=name):
+                    yield _content(name)
+
+    @property
+    def active(self) -> str:
+        """The page that is shown."""
+        return self.query_one(TabbedContent).active
+
+    def options(self, page: str) -> OptionList:
+        """The list of a page."""
+        return self.query_one(f"#{page} OptionList", OptionList)
+
+    def focus_page(self, page: str) -> None:
+        """Show it, and let its content have the keys."""
+        self.query_one(TabbedContent).active = page
+        self.query_one(f"#{page}").query("RichLog, OptionList, VerticalScroll").first().focus()
+
+    def highlighted(self, page: str) -> int | None:
+        """The index of the line that is highlighted."""
+        return self.options(page).highlighted
+
+    # --- logs ---------------------------------------------------------------------------------------------
+
+    def log_line(self, text: str, style: str = "") -> None:
+        """A line of the log, with its time."""
+        line = Text.assemble((f"{datetime.datetime.now():%H:%M:%S} ", "dim"), (text, style))
+        self.query_one("#events RichLog", RichLog).write(line)
+
+    def tell(self, news: News) -> None:
+        """Something happened."""
+        if news.text is not None:
+            self.log_line(news.text, _STYLES.get(news.name, ""))
+        if news.name == "sip":
+            self._trace(news)
+
+    def _trace(self, news: News) -> None:
+        message, way = news.fields["message"], "←" if news.fields["direction"] == "in" else "→"
+        first = message.partition("\n")[0].strip().removesuffix(" SIP/2.0").removeprefix("SIP/2.0 ")
+        sequence = next((line for line in message.splitlines() if line.lower().startswith("cseq:")), "")
+        what = sequence.partition(":")[2].strip() if way == "←" or message.startswith("SIP/") else ""
+        title = f"{datetime.datetime.now():%H:%M:%S.%f}"[:-3]
+        self._traced.append((f"{title} {way} {first}", message))
+        options = self.options("trace")
+        at_end = options.highlighted in (None, options.option_count - 1)
+        if options.option_count >= TRACED:
+            options.remove_option_at_index(0)
+        options.add_option(
+            Option(Text.assemble((title, "dim"), f" {way} {first}", (f"  {what}" if what else "", "dim")))
+        )
+        if at_end:
+            options.highlighted = options.option_count - 1
+
+    def traced(self, index: int) -> tuple[str, str]:
+        """Title and text of a SIP message."""
+        return self._traced[index]
+
+    # --- lists --------------------------------------------------------------------------------------------
+
+    def show(self, chosen: Line | None) -> None:
+        """As everything is now; `chosen` is the account that calls go out from."""
+        book = self._phone.book
+        if self._changed("history", (len(book.history), book.history[-1:], tuple(book.contacts))):
+            self._fill("history", [self._history_line(entry) for entry in reversed(book.history)])
+        if self._changed("contacts", tuple(book.contacts)):
+            lines = [Text.assemble((f"{c.name:24} ", "bold"), c.target) for c in book.contacts]
+            self._fill("contacts", lines, keep=True)
+        lines = [account_line(line, chosen=line is chosen) for line in self._phone.lines]
+        if self._changed("lines", [str(line) for line in lines]):
+            self._fill("lines", lines, keep=True)
+        messages = self._phone.messages.all
+        if self._changed("messages", [(message.time, message.state) for message in messages]):
+            self._write_messages()
+        if self.active == "stats":
+            self.query_one("#stats Static", Static).update(statistics_text(self._phone.selected))
+
+    def _changed(self, page: str, content: Any) -> bool:
+        """Whether it is not what is shown; what is shown at first is nothing."""
+        if page in self._shown and self._shown[page] == content:
+            return False
+        self._shown[page] = content
+        return True
+
+    def _fill(self, page: str, lines: list[Text], *, keep: bool = False) -> None:
+        options = self.options(page)
+        before = options.highlighted
+        options.clear_options()
+        options.add_options([Option(line) for line in lines])
+        if lines:
+            options.highlighted = min(before or 0, len(lines) - 1) if keep else 0
+
+    def _history_line(self, entry: Any) -> Text:
+        when = datetime.datetime.fromisoformat(entry.time).astimezone()
+        day = "%H:%M:%S" if when.date() == datetime.datetime.now().astimezone().date() else "%Y-%m-%d %H:%M"
+        way = "←" if entry.direction == "incoming" else "→"
+        name = self._phone.book.name_of(entry.remote)
+        style = "red" if entry.outcome == "missed" else "" if entry.outcome == "answered" else "yellow"
+        return Text.assemble(
+            (f"{when:{day}} ", "dim"),
+            f"{way} {name + '  ' if name else ''}{entry.remote}  ",
+            (entry.outcome, style),
+            f"  {clock(entry.seconds)}" if entry.seconds else "",
+        )
+
+    def _write_messages(self) -> None:
+        log = self.query_one("#messages RichLog", RichLog)
+        log.clear()
+        for message in self._phone.messages.all:
+            came = message.direction == "incoming"
+            state = f"  ({message.state})" if message.state not in ("", "sent") else ""
+            log.write(
+                Text.assemble(
+                    (f"{message.time:%H:%M} ", "dim"),
+                    (f"{'←' if came else '→'} {message.remote}: ", "bold" if came else ""),
+                    message.body,
+                    (state, "yellow"),
+                )
+            )
