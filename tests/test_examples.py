@@ -374,7 +374,12 @@ async def voicebot(url: str, directory: Path) -> Ran:
 
 def check_voicebot(ran: Ran) -> None:
     assert ran.out.startswith("sip:bob@localhost calls\nheard 2.")
-    assert "interrupted with " in ran.out
+    heard = [float(seconds) for seconds in re.findall(r"^heard ([\d.]+) s$", ran.out, re.M)]
+    said = re.findall(r"^said ([\d.]+) of ([\d.]+) s$", ran.out, re.M)
+    whole, broken_off = [(float(part), float(all_)) for part, all_ in said[:2]]
+    assert whole == (heard[0], heard[0])
+    assert 0 < broken_off[0] < broken_off[1]
+    assert broken_off[1] == heard[1]
     assert ran.out.endswith("call over\nbye\n")
     match = correlate(sentence()[::2], load(ran.directory / "heard.wav"), rate=8000)
     assert match.correlation > 0.8
