@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 RATES = {"pcmu": 8000, "opus": 48000}
 NAMES = {"pcmu": "PCMU", "opus": "opus"}
 FREQUENCY = 400.0
+# A tick that begins within so many seconds is on time.
+ON_TIME = 0.001
 # Calls that are there before memory is looked at: what is loaded once is no call's memory.
 FIRST_CALLS = 2
 
@@ -46,7 +48,7 @@ class Agent(ABC):
         self.late: list[float] = []
         """Seconds by which packets left late, since `begin`."""
         self.own: list[float] = []
-        """The same without what the process waited for a processor meanwhile: none but its own work."""
+        """The same without what the process waited for a processor since it was last on time: its own work."""
 
     @abstractmethod
     async def offer(self) -> str: ...
@@ -137,15 +139,19 @@ class OurAgent(Agent):
     def begin(self) -> None:
         super().begin()
         self._clock, self._time = AudioClock.running(), asyncio.get_running_loop().time
-        self._waited = self._waits.seconds()
+        self._waited = self._excused = self._waits.seconds()
         # Last of all in the last phase: when every packet of the tick has left.
         self._clock.remove(Phase.SEND, self._looked)
         self._clock.add(Phase.SEND, self._looked)
 
     def _looked(self, now: float, missed: int) -> None:
-        late, waited = self._time() - self._clock.due + missed * TICK, self._waits.seconds()
+        due, waited = self._clock.due - missed * TICK, self._waits.seconds()
+        if now - due < ON_TIME:
+            # Whatever it waited for before has been made up for.
+            self._excused = self._waited
+        late = self._time() - due
         self.late.append(late)
-        self.own.append(max(0.0, late - (waited - self._waited)))
+        self.own.append(max(0.0, late - (waited - self._excused)))
         self._waited = waited
 
 

@@ -4,7 +4,7 @@ Two processes, each on its own core, have N calls over loopback (ICE, DTLS-SRTP,
 sipua's media, then by plain aiortc. What is shown is the side that made the calls. Every call's sound is heard:
 decoded, and given to somebody who counts it. CPU time is per second of one call, both ways; memory is that of the
 calls after the first two; a packet is late by what passed between the moment it was due and the end of its tick,
-and "own" leaves out what the process waited for a processor meanwhile.
+and "own" leaves out what the process waited for a processor since it was last on time.
 
 With --capacity calls are added instead until they are late: 1 % of packets by 20 ms or more.
 """
