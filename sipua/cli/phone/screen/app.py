@@ -20,11 +20,10 @@ from sipua.cli.phone.screen.keys import KEYS, PAGES, help_text, keys_text
 from sipua.cli.phone.screen.pages import Pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
-    from textual.events import Key
 
     from sipua.cli.phone.bulletin import News
     from sipua.cli.phone.line import Line
@@ -36,24 +35,35 @@ __all__ = ["PhoneApp", "run_screen"]
 REFRESH = 0.2
 
 
+def _bindings() -> Iterator[tuple[str, str]]:
+    for key in KEYS:
+        if key.action:
+            yield key.key, key.action
+    for name, function_key, _, _ in PAGES:
+        yield function_key.lower(), f"page('{name}')"
+    for digit in "0123456789*#+":
+        yield _NAMES.get(digit, digit), f"digit('{digit}')"
+    yield from (("y", "accept_transfer"), ("x", "refuse_transfer"), ("slash", "dial"))
+    yield from (("delete", "forget"), ("escape", "calls"))
+
+
+#: What textual calls these.
+_NAMES = {"*": "asterisk", "#": "number_sign", "+": "plus"}
+
+#: What may be done while somebody types.
+_WHILE_TYPING = ("page", "calls", "end")
+
+
 class PhoneApp(App[None]):
     """Shows a phone, and starts and stops it."""
 
     CSS_PATH = "phone.tcss"
     ENABLE_COMMAND_PALETTE = False
     TITLE = "sipua phone"
+    # With priority, so that each key has done its work before the next one is looked at; see `check_action`.
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(key.key, key.action, key.word, show=False) for key in KEYS if key.action),
-        *(
-            Binding(key.lower(), f"page('{name}')", title, show=False, priority=True)
-            for name, key, title, _ in PAGES
-        ),
-        Binding("y", "accept_transfer", "follow a transfer", show=False),
-        Binding("x", "refuse_transfer", "do not", show=False),
-        Binding("slash", "dial", "dial", show=False),
-        Binding("delete", "forget", "forget a contact", show=False),
-        Binding("escape", "calls", "back to the calls", show=False),
-        Binding("ctrl+c,ctrl+q", "leave", "quit", show=False, priority=True),
+        *(Binding(key, action, show=False, priority=True) for key, action in _bindings()),
+        Binding("ctrl+c,ctrl+q", "end", show=False, priority=True),
     ]
 
     def __init__(self, phone: Phone) -> None:
@@ -77,13 +87,24 @@ class PhoneApp(App[None]):
         yield Static(id="keys")
 
     def on_mount(self) -> None:
-        """Begin: the phone connects once there is somebody to see it."""
+        """Begin when there is a layout: the phone connects once there is somebody to see it."""
+        self.query_one(Calls).focus()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
         self.phone.bulletin.on_log = lambda text: self.query_one(Pages).log_line(text, "dim")
         self.phone.bulletin.listen(self._tell)
         self.set_interval(REFRESH, self._refresh)
-        self.query_one(Calls).focus()
         self.phone.start()
         self._refresh()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys are the phone's unless a window is open or somebody types."""
+        if action in _ACTIONS:
+            if len(self.screen_stack) > 1:
+                return False
+            return action in _WHILE_TYPING or not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
 
     # --- what is shown ------------------------------------------------------------------------------------
 
@@ -155,8 +176,7 @@ class PhoneApp(App[None]):
 
     def action_page(self, page: str) -> None:
         """To a page."""
-        if len(self.screen_stack) == 1:
-            self.query_one(Pages).focus_page(page)
+        self.query_one(Pages).focus_page(page)
 
     def action_answer(self) -> None:
         """Take a call."""
@@ -303,14 +323,9 @@ class PhoneApp(App[None]):
             self.action_calls()
         return done
 
-    def on_key(self, event: Key) -> None:
+    def action_digit(self, digit: str) -> None:
         """A digit is sent in the selected call, or else begins a number."""
-        if len(self.screen_stack) > 1 or isinstance(self.focused, Input):
-            return
-        if event.character is None or event.character not in "0123456789*#+":
-            return
-        event.stop()
-        call, digit = self.phone.selected, event.character
+        call = self.phone.selected
         if call is not None and call.is_up and digit != "+":
             self._do(lambda: self.phone.send_digits(digit, call.number))
         else:
@@ -320,6 +335,10 @@ class PhoneApp(App[None]):
 
     def action_leave(self) -> None:
         """End the phone; the second time at once."""
+        self.action_end()
+
+    def action_end(self) -> None:
+        """The same, also from a window or while somebody types."""
         if self._leaving is not None:
             self.exit()
             return
@@ -336,6 +355,9 @@ class PhoneApp(App[None]):
             await self.phone.stop()
         finally:
             self.exit()
+
+
+_ACTIONS = frozenset(action.partition("(")[0] for _, action in _bindings())
 
 
 async def _register(line: Line) -> None:

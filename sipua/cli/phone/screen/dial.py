@@ -40,7 +40,10 @@ class DialField(Input):
 
     def __init__(self, phone: Phone) -> None:
         super().__init__(
-            placeholder="number, name, contact or SIP address", suggester=BookSuggester(phone), id="dial"
+            placeholder="number, name, contact or SIP address",
+            suggester=BookSuggester(phone),
+            id="dial",
+            select_on_focus=False,
         )
         self._phone = phone
         self._at = 0

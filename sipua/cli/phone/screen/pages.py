@@ -42,7 +42,7 @@ _STYLES = {
 
 def _content(page: str) -> Widget:
     if page in ("events", "messages"):
-        return RichLog(wrap=True, max_lines=2000, min_width=20)
+        return RichLog(wrap=True, max_lines=2000)
     return VerticalScroll(Static()) if page == "stats" else OptionList()
 
 
@@ -81,12 +81,17 @@ class Pages(Vertical):
         """The index of the line that is highlighted."""
         return self.options(page).highlighted
 
+    @property
+    def _width(self) -> int:
+        """Of a line. A log that is not shown has none of its own."""
+        return max(20, self.size.width - 3)
+
     # --- logs ---------------------------------------------------------------------------------------------
 
     def log_line(self, text: str, style: str = "") -> None:
         """A line of the log, with its time."""
         line = Text.assemble((f"{datetime.datetime.now():%H:%M:%S} ", "dim"), (text, style))
-        self.query_one("#events RichLog", RichLog).write(line)
+        self.query_one("#events RichLog", RichLog).write(line, width=self._width)
 
     def tell(self, news: News) -> None:
         """Something happened."""
@@ -175,5 +180,6 @@ class Pages(Vertical):
                     (f"{'←' if came else '→'} {message.remote}: ", "bold" if came else ""),
                     message.body,
                     (state, "yellow"),
-                )
+                ),
+                width=self._width,
             )
