@@ -184,7 +184,8 @@ async def test_subscribe_once_to_our_mailbox() -> None:
     assert "messages are waiting (voice-message 2 new, 1 old)\n" in done.out
 
 
-async def test_subscribe_refused_and_unanswered() -> None:
+async def test_subscribe_refused_and_unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipua.cli.running.GOODBYE_TIMEOUT", 0.2)
     async with server() as s, bob(s):
         refused = await sipua("subscribe", "dialog", "nobody", *account(s))
     assert refused.code == ExitCode.REJECTED
