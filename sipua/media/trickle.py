@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fragment_of", "has_news", "mark", "trickles"]
 
+
 def trickles(text: str) -> bool:
     """Whether a description says ``a=ice-options:trickle`` (:rfc:`8838#section-3`)."""
     return any("trickle" in line.split(":", 1)[1].split() for line in _OPTIONS.findall(text))
