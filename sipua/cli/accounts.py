@@ -47,10 +47,11 @@ class AccountOptions:
         if self.expires is not None:
             options["register_expires"] = self.expires
         if self.ice_servers:
-            options["media_options"] = {"ice_servers": self._ice_servers()}
+            options["media_options"] = {"ice_servers": self.ice_server_list()}
         return options
 
-    def _ice_servers(self) -> list[Any]:
+    def ice_server_list(self) -> list[Any]:
+        """STUN and TURN servers as media takes them: URLs, and `IceServer` where credentials belong to it."""
         from sipua.media.interface import IceServer
 
         relays = [url for url in self.ice_servers if url.startswith("turn")]
@@ -131,7 +132,7 @@ def fault(account: AccountOptions) -> tuple[str, str] | None:
         if account.ice_servers:
             from sipua.media.gathering import parse_servers
 
-            parse_servers(account._ice_servers())
+            parse_servers(account.ice_server_list())
     except ConfigurationError as error:
         return _KEYS.get(error.key, error.key), f"{error.value}: {reason_of(error)}"
     return None

@@ -25,6 +25,7 @@ COMMANDS = {
     "subscribe": "Be told of presence, calls or waiting messages of somebody.",
     "publish": "Tell a server our presence.",
     "devices": "List microphones and speakers.",
+    "doctor": "Examine account, server and network; say what is wrong.",
     "trace": "Look at a trace: ladder, page for a browser, packets.",
     "config": "Accounts and settings.",
     "serve": "Run the embedded server, for tests and demonstrations.",

@@ -230,6 +230,19 @@ EVENTS: dict[str, Event] = {
         server="string",
         message="string",
     ),
+    # diagnosis
+    "check": _event(
+        "one check of `sipua doctor`",
+        check=("string", "name, TCP, TLS, WebSocket, register, STUN, TURN, candidates, call, or proxy"),
+        target="string",
+        state=("string", "ok, warning, failed or skipped"),
+        detail="string",
+        remedy=("string?", "what to do; null: nothing"),
+        seconds=("number?", "null: it took none"),
+    ),
+    "diagnosis": _event(
+        "the result of all checks", failed="integer", warnings="integer", exit_code="integer"
+    ),
     # traces
     "traced_message": _event(
         "a SIP message of a trace",

@@ -1,0 +1,188 @@
+"""Whether a STUN or TURN server answers, and what it says: for diagnosis, not for calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from aioice import stun, turn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sipua.media.gathering import Server
+
+__all__ = ["Fault", "IceServerError", "Reached", "reach"]
+
+Fault = Literal["name", "network", "silence", "tls", "no credentials", "credentials", "refusal", "nonsense"]
+
+
+class IceServerError(Exception):
+    """The server is of no use: it cannot be reached, or it refuses.
+
+    `code` is that of its STUN error, if it sent one.
+    """
+
+    def __init__(self, fault: Fault, detail: str, code: int | None = None) -> None:
+        super().__init__(detail)
+        self.fault = fault
+        self.detail = detail
+        self.code = code
+
+
+class Reached(NamedTuple):
+    """What a server said. Addresses are those of an IP address and a port."""
+
+    server: tuple[str, int]
+    mapped: tuple[str, int]
+    """Ours, as the server sees it."""
+    relayed: tuple[str, int] | None
+    """What a TURN server gave us; None for STUN."""
+
+
+async def reach(server: Server, timeout: float) -> Reached:
+    """Ask a STUN server for our address (:rfc:`8489`), or a TURN server for an allocation (:rfc:`8656`).
+
+    The allocation is given back.
+
+    :param timeout: seconds.
+    :raises IceServerError: it did not work; `IceServerError.fault` says why.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            address = await _resolve(*server.address)
+            return await (_ask_stun(address) if server.scheme == "stun" else _allocate(server, address))
+    except stun.TransactionFailed as error:
+        raise _refusal(server, error) from None
+    except (TimeoutError, stun.TransactionTimeout):
+        raise IceServerError("silence", f"no answer within {timeout:g} s") from None
+    except ssl.SSLError as error:
+        detail = getattr(error, "verify_message", None) or error.reason or str(error)
+        raise IceServerError("tls", str(detail)) from None
+    except OSError as error:
+        raise IceServerError("network", error.strerror or str(error)) from None
+
+
+async def _resolve(host: str, port: int) -> tuple[str, int]:
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+    except socket.gaierror as error:
+        raise IceServerError("name", error.strerror or str(error)) from None
+    ip, number = found[0][4][:2]
+    return str(ip), int(number)
+
+
+def _refusal(server: Server, error: stun.TransactionFailed) -> IceServerError:
+    code, reason = error.response.attributes.get("ERROR-CODE", (0, "no reason"))
+    detail = f"{code} {reason}".strip()
+    if code == 401:
+        given = server.username is not None and server.credential is not None
+        return IceServerError("credentials" if given else "no credentials", detail, code)
+    return IceServerError("refusal", detail, code)
+
+
+# --- STUN -------------------------------------------------------------------------------------------------
+
+
+class _Binding(asyncio.DatagramProtocol):
+    """Sends requests and hands on responses to them."""
+
+    transport: asyncio.DatagramTransport
+
+    def __init__(self) -> None:
+        self.transaction: stun.Transaction | None = None
+        self.number = b""
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        try:
+            message = stun.parse_message(data)
+        except ValueError:
+            return
+        if message.transaction_id == self.number and self.transaction is not None:
+            self.transaction.response_received(message, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        if not self.broken.done():
+            self.broken.set_exception(exc)
+
+    def send_stun(self, message: stun.Message, addr: tuple[str, int]) -> None:
+        self.transport.sendto(bytes(message))
+
+
+async def _ask_stun(address: tuple[str, int]) -> Reached:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.create_datagram_endpoint(_Binding, remote_addr=address)
+    try:
+        request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+        protocol.number = request.transaction_id
+        protocol.transaction = stun.Transaction(request, address, protocol)
+        answer = asyncio.ensure_future(protocol.transaction.run())
+        async with _cancelled_at_end(answer, protocol.broken):
+            either: set[asyncio.Future[Any]] = {answer, protocol.broken}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if protocol.broken.done() and not answer.done():
+                await protocol.broken
+            response, _ = await answer
+    finally:
+        transport.close()
+    mapped = response.attributes.get("XOR-MAPPED-ADDRESS") or response.attributes.get("MAPPED-ADDRESS")
+    if mapped is None:
+        raise IceServerError("nonsense", "its answer does not say which address we have")
+    return Reached(address, mapped, None)
+
+
+@contextlib.asynccontextmanager
+async def _cancelled_at_end(*futures: asyncio.Future[Any]) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        for future in futures:
+            future.cancel()
+        await asyncio.gather(*futures, return_exceptions=True)
+
+
+# --- TURN -------------------------------------------------------------------------------------------------
+
+
+#: Seconds for giving an allocation back; the server forgets it by itself when that is lost.
+_GOODBYE = 2.0
+
+
+class _Relay(asyncio.DatagramProtocol):
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone.set()
+
+
+async def _allocate(server: Server, address: tuple[str, int]) -> Reached:
+    # By name, where the certificate has to fit; an address is as good otherwise.
+    where = server.address if server.scheme == "turns" else address
+    try:
+        transport, relay = await turn.create_turn_endpoint(
+            _Relay,
+            server_addr=where,
+            username=server.username,
+            password=server.credential,
+            ssl=server.scheme == "turns",
+            transport=server.transport,
+        )
+    except ConnectionError as error:
+        if error.errno is None:  # what aioice says of an answer that lacks something
+            raise IceServerError("nonsense", str(error)) from None
+        raise
+    relayed = transport.get_extra_info("sockname")
+    mapped = transport.get_extra_info("related_address")
+    transport.close()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(relay.gone.wait(), _GOODBYE)
+    return Reached(address, mapped, relayed)

@@ -1,0 +1,342 @@
+"""``sipua doctor`` against set-ups that are broken in one way each, over real sockets on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as serve_websocket
+
+from sipua.cli.doctor import echo
+from sipua.cli.exits import ExitCode
+from sipua.media import SignallingOnlyMedia
+from sipua.server import Server
+from sipua.session import RTCSession
+from sipua.ua import UA
+from tests.cli.commands import LOOPBACK, Result, account, server, sipua
+from tests.cli.doctor.relay import PASSWORD, USER, Relay, relay
+from tests.transport.conftest import Certificates, certificates  # noqa: F401 - a fixture
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.realtime
+
+WHO = ("--uri", "sip:alice@localhost", "--password", "secret")
+
+
+@pytest.fixture(autouse=True)
+def _log_of_the_server_is_not_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("sipua.server"), "propagate", False)
+
+
+@pytest.fixture(autouse=True)
+def _short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(echo, "LENGTH", 1.4)
+
+
+async def doctor(*args: str) -> Result:
+    return await sipua("doctor", "--loopback", *args, "--json")
+
+
+def check(done: Result, name: str) -> dict[str, Any]:
+    (found,) = [event for event in done.all("check") if event["check"] == name]
+    return found
+
+
+def wrong(done: Result, name: str) -> tuple[str, str]:
+    """What is wrong by this check, and the remedy; what comes before it is well."""
+    checks = done.all("check")
+    names = [event["check"] for event in checks]
+    assert [event["state"] for event in checks[: names.index(name)]] == ["ok"] * names.index(name)
+    found = check(done, name)
+    assert found["state"] == "failed", found
+    assert done.code == done.event("diagnosis")["exit_code"] != 0
+    assert found["remedy"]
+    return found["detail"], found["remedy"]
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# --- nothing wrong ----------------------------------------------------------------------------------------
+
+
+async def test_all_is_well() -> None:
+    async with server() as s, relay() as (_, where):
+        servers = ("--ice-server", f"stun:{where}", "--ice-server", f"turn:{where}")
+        done = await doctor(
+            *account(s), *servers, "--ice-user", USER, "--ice-password", PASSWORD, "--call", "600"
+        )
+        assert s.registrations() == {}
+    assert [(event["check"], event["state"]) for event in done.all("check")] == [
+        ("name", "ok"),
+        ("TCP", "ok"),
+        ("WebSocket", "ok"),
+        ("register", "ok"),
+        ("STUN", "ok"),
+        ("TURN", "ok"),
+        ("candidates", "ok"),
+        ("call", "ok"),
+    ]
+    assert check(done, "candidates")["detail"] == "1 own, 1 by STUN, 1 by TURN"
+    assert check(done, "call")["detail"].startswith("the echo is there: opus/48000, ")
+    assert all(event["seconds"] is not None for event in done.all("check"))
+    assert done.code == ExitCode.OK
+    assert done.event("diagnosis")["failed"] == 0
+
+
+async def test_for_people() -> None:
+    async with server() as s:
+        done = await sipua("doctor", "--loopback", *account(s, password="wrong"))
+    lines = done.out.splitlines()
+    assert [line.split()[:2] for line in lines[:4]] == [
+        ["✓", "name"],
+        ["✓", "TCP"],
+        ["✓", "WebSocket"],
+        ["✗", "register"],
+    ]
+    assert lines[4].lstrip().startswith("→ check the password")
+    assert lines[5].startswith("! candidates")
+    assert lines[-1] == "1 thing is wrong; begin with the first one"
+    assert (done.code, done.err) == (ExitCode.UNAUTHORISED, "")
+
+
+async def test_usage() -> None:
+    done = await sipua("doctor", "--uri", "nonsense", "--server", "ws://localhost/")
+    assert done.code == ExitCode.USAGE
+    assert done.err.count("\n") == 1
+
+
+# --- the way to the server --------------------------------------------------------------------------------
+
+
+async def test_unknown_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = asyncio.BaseEventLoop.getaddrinfo
+
+    async def unknown(loop: Any, host: Any, *args: Any, **options: Any) -> Any:
+        if host == "sip.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return await real(loop, host, *args, **options)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", unknown)
+    done = await doctor(*WHO, "--server", "wss://sip.invalid/ws")
+    detail, remedy = wrong(done, "name")
+    assert detail == "the name is not known (Name or service not known)"
+    assert "check the spelling in --server" in remedy
+    assert check(done, "register")["state"] == "skipped"
+    assert done.code == ExitCode.FAILED
+
+
+async def test_closed_port() -> None:
+    done = await doctor(*WHO, "--server", f"ws://127.0.0.1:{closed_port()}/", "--call", "600")
+    detail, remedy = wrong(done, "TCP")
+    assert detail == "connection refused"
+    assert "is the server running" in remedy
+    assert check(done, "call")["state"] == "skipped"
+
+
+@contextlib.asynccontextmanager
+async def tls_server(certificates: Certificates, name: str) -> AsyncIterator[str]:  # noqa: F811
+    async def handler(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    context = certificates.server(name)
+    async with serve_websocket(handler, "127.0.0.1", 0, ssl=context) as listening:
+        yield f"wss://localhost:{next(iter(listening.sockets)).getsockname()[1]}/"
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "to_do"),
+    [
+        ("expired", "the certificate expired on ", "renew it on the server"),
+        ("future", "the certificate is not valid before ", "check the clock"),
+        ("self", "the certificate of localhost is self-signed: nobody vouches for it", "give --ca-file"),
+        (
+            "other",
+            "the certificate is for sip.example.com, and not for localhost",
+            "use that name in --server",
+        ),
+    ],
+)
+async def test_certificates(certificates: Certificates, name: str, said: str, to_do: str) -> None:  # noqa: F811
+    async with tls_server(certificates, name) as url:
+        done = await doctor(*WHO, "--server", url, "--ca-file", certificates.ca_file)
+    detail, remedy = wrong(done, "TLS")
+    assert detail.startswith(said)
+    assert to_do in remedy
+
+
+async def test_authority_that_is_not_known(certificates: Certificates) -> None:  # noqa: F811
+    async with tls_server(certificates, "localhost") as url:
+        done = await doctor(*WHO, "--server", url)
+        insecure = await doctor(*WHO, "--server", url, "--insecure")
+        trusted = await doctor(*WHO, "--server", url, "--ca-file", certificates.ca_file)
+    detail, remedy = wrong(done, "TLS")
+    assert detail == "the certificate is signed by Test CA, which is not trusted here"
+    assert "--ca-file with the certificate of Test CA" in remedy
+    assert check(insecure, "TLS")["state"] == "warning"
+    # It is valid for a day: that is told, too.
+    assert check(trusted, "TLS")["state"] == "warning"
+    assert "certificate valid until" in check(trusted, "TLS")["detail"]
+
+
+async def test_no_tls_at_that_port() -> None:
+    async with server() as s:
+        done = await doctor(*WHO, "--server", s.url.replace("ws://", "wss://"))
+    detail, remedy = wrong(done, "TLS")
+    assert "does not speak TLS" in detail or "hung up during the handshake" in detail
+    assert "ws://" in remedy
+
+
+async def test_web_server_that_has_no_websocket() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        done = await doctor(*WHO, "--server", f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/")
+    detail, remedy = wrong(done, "WebSocket")
+    assert detail == "the server answered HTTP 404 Not Found"
+    assert "Asterisk has /ws" in remedy
+
+
+async def test_websocket_without_the_sub_protocol() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with serve_websocket(handler, "127.0.0.1", 0) as listening:
+        done = await doctor(
+            *WHO, "--server", f"ws://127.0.0.1:{next(iter(listening.sockets)).getsockname()[1]}/"
+        )
+    detail, remedy = wrong(done, "WebSocket")
+    assert detail == "a WebSocket, but its server does not speak the sub-protocol sip"
+    assert "path" in remedy
+
+
+# --- registration -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("password", "said", "to_do"),
+    [
+        (("--password", "wrong"), "the server does not take the password of alice", "check the password"),
+        ((), "the server wants a password", "--password-prompt"),
+    ],
+)
+async def test_password(password: tuple[str, ...], said: str, to_do: str) -> None:
+    async with server() as s:
+        done = await doctor("--uri", "sip:alice@localhost", *password, "--server", s.url)
+    detail, remedy = wrong(done, "register")
+    assert detail.startswith(said)
+    assert to_do in remedy
+    assert done.code == ExitCode.UNAUTHORISED
+
+
+async def test_server_that_says_nothing() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        async for _ in connection:
+            pass
+
+    async with serve_websocket(handler, "127.0.0.1", 0, subprotocols=["sip"]) as listening:  # type: ignore[list-item]
+        url = f"ws://127.0.0.1:{next(iter(listening.sockets)).getsockname()[1]}/"
+        done = await doctor(*WHO, "--server", url, "--timeout", "0.5")
+    detail, _ = wrong(done, "register")
+    assert "no end within 0.5 s" in detail or "no answer to REGISTER" in detail
+    assert done.code == ExitCode.TIMEOUT
+
+
+# --- STUN and TURN ----------------------------------------------------------------------------------------
+
+
+async def test_dead_stun_server() -> None:
+    async with server() as s, relay(lambda: Relay(mute=True)) as (_, where):
+        done = await doctor(*account(s), "--ice-server", f"stun:{where}", "--timeout", "0.6")
+    detail, remedy = wrong(done, "STUN")
+    assert detail == "no answer within 0.6 s"
+    assert "firewall" in remedy
+    assert done.code == ExitCode.TIMEOUT
+
+
+async def test_turn_server_that_does_not_take_the_password() -> None:
+    async with server() as s, relay() as (_, where):
+        turn = ("--ice-server", f"turn:{where}")
+        done = await doctor(*account(s), *turn, "--ice-user", USER, "--ice-password", "wrong")
+        without = await doctor(*account(s), *turn)
+    detail, remedy = wrong(done, "TURN")
+    assert detail == "it does not take user name and password (401 Unauthorized)"
+    assert "--ice-password" in remedy
+    assert done.code == ExitCode.UNAUTHORISED
+    assert check(done, "candidates")["state"] == "warning"
+    assert "none by TURN" in check(done, "candidates")["detail"]
+    detail, _ = wrong(without, "TURN")
+    assert detail == "it wants user name and password (401 Unauthorized)"
+
+
+async def test_turn_server_that_is_full() -> None:
+    async with server() as s, relay(lambda: Relay((486, "Allocation Quota Reached"))) as (_, where):
+        done = await doctor(
+            *account(s), "--ice-server", f"turn:{where}", "--ice-user", "a", "--ice-password", "b"
+        )
+    detail, remedy = wrong(done, "TURN")
+    assert detail == "it refuses: 486 Allocation Quota Reached"
+    assert "too many allocations" in remedy
+    assert done.code == ExitCode.REJECTED
+
+
+# --- the call ---------------------------------------------------------------------------------------------
+
+
+async def test_echo_that_is_not_there() -> None:
+    async with server() as s:
+        done = await doctor(*account(s), "--call", "nobody")
+    assert check(done, "call")["detail"] == "not answered: 404 Not Found"
+    assert check(done, "call")["remedy"] == "check the target of --call"
+    assert done.code == ExitCode.REJECTED
+
+
+@contextlib.asynccontextmanager
+async def bob(s: Server, answer: Any) -> AsyncIterator[None]:
+    ua = UA("sip:bob@localhost", sockets=s.url, password="secret", media_options=LOOPBACK)
+    ua.on("new_rtc_session", lambda event: answer(event.session))
+    async with ua:
+        yield
+
+
+async def test_echo_that_refuses() -> None:
+    def refuse(call: RTCSession) -> None:
+        call.terminate(status_code=486)
+
+    async with server() as s, bob(s, refuse):
+        done = await doctor(*account(s), "--call", "bob")
+    assert check(done, "call")["detail"] == "not answered: 486 Busy Here"
+    assert done.code == ExitCode.BUSY
+
+
+async def test_no_echo_but_silence() -> None:
+    async with server() as s, bob(s, lambda call: call.answer()):
+        done = await doctor(*account(s), "--call", "bob")
+    assert check(done, "call")["state"] == "warning"
+    assert "only silence" in check(done, "call")["detail"]
+    assert done.code == ExitCode.OK
+
+
+async def test_sound_that_does_not_get_through() -> None:
+    async with server() as s:
+        nowhere = UA("sip:bob@localhost", sockets=s.url, password="secret", media=SignallingOnlyMedia)
+        nowhere.on("new_rtc_session", lambda event: event.session.answer())
+        async with nowhere:
+            done = await doctor(*account(s), "--call", "bob")
+    fault = check(done, "call")
+    assert fault["state"] == "failed"
+    assert done.code == ExitCode.FAILED
