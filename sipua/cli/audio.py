@@ -10,7 +10,7 @@ import click
 
 from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.options import FILE, Codec, duration_option, gather
-from sipua.cli.recordings import Recording, StereoRecording, numbered
+from sipua.cli.recordings import Recorded, numbered
 from sipua.errors import MediaError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sipua.media.devices import Speaker
     from sipua.media.interface import AudioSource
+    from sipua.media.recording import RecordingMode
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -104,46 +105,38 @@ class AudioOptions:
 
         return Speaker(_device(self.speaker))
 
-    def recording(self, number: int = 1) -> Recording:
-        """Where to record the call of this number: with several, each has a file of its own.
+    def recording(self, number: int = 1) -> Recorded:
+        """Where to record the peer in the call of this number: with several, each has a file of its own.
 
         :raises MediaFileError: a file that cannot be written, or is the one that is played.
         """
-        from sipua.media.sinks import as_sink, check_apart, check_writable
+        return self._recorded(self.record, "remote", number)
 
-        path = numbered(self.record, number) if self.record is not None else None
-        sink = as_sink(path)
-        if path is not None:
-            check_writable(path.expanduser())
-            check_apart(self.source(), sink)
-        return Recording(sink, path.expanduser() if path is not None else None)
+    def stereo_recording(self, number: int = 1) -> Recorded:
+        """The same for both sides of the call, the peer left."""
+        return self._recorded(self.record_stereo, "stereo", number)
 
-    def stereo_recording(self, number: int = 1) -> StereoRecording:
-        """Where to record both sides of the call of this number.
-
-        :raises MediaFileError: a file that cannot be written, or is the one that is played.
-        """
-        if self.record_stereo is None:
-            return StereoRecording(None)
+    def _recorded(self, path: Path | None, mode: RecordingMode, number: int) -> Recorded:
+        if path is None:
+            return Recorded(None)
         from sipua.media.recording import Recording
         from sipua.media.sinks import check_apart
 
-        path = numbered(self.record_stereo, number).expanduser()
-        recording = Recording(path, "stereo")
+        recording = Recording(numbered(path, number), mode)
         recording.check()
         check_apart(self.source(), recording)
-        return StereoRecording(path)
+        return Recorded(recording)
 
     @property
     def plays_to_an_end(self) -> bool:
         """Whether there is something to be heard that comes to an end."""
         return (self.play is not None and not self.loop) or self.say is not None
 
-    def media_options(self, recording: Recording) -> dict[str, Any]:
+    def media_options(self, recording: Recorded) -> dict[str, Any]:
         """For `UA.call` and `RTCSession.answer`."""
         options: dict[str, Any] = {"echo": self.echo}
-        if recording.sink is not None:
-            options["record"] = recording.sink
+        if recording.recording is not None:
+            options["record"] = recording.recording
         if self.codec:
             options["codecs"] = self.codec
         if self.loopback:

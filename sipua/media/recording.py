@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from os import PathLike
@@ -105,6 +106,11 @@ class Recording:
         """Whether the file is complete, or given up."""
         return self._closed.is_set()
 
+    @property
+    def error(self) -> MediaError | None:
+        """What ended it, if that was neither `stop` nor the end of the call; it has been told."""
+        return self._error
+
     def stop(self) -> None:
         """End it. What is left is written meanwhile: see `wait_closed`. Idempotent."""
         if self._ending:
@@ -123,6 +129,20 @@ class Recording:
         if self._error is not None:
             raise self._error
 
+    def finish(self, timeout: float = 1.0) -> None:
+        """End it, and block until the file is complete, `timeout` seconds at most. For a sudden end of the process."""
+        self.stop()
+        job = self._job
+        if job is None or self._file is None:
+            return
+        deadline = time.monotonic() + timeout
+        with contextlib.suppress(Exception):  # it is told, if anybody still listens
+            job.result(timeout)
+            if not self._file.closed:
+                batch, self._waiting = self._waiting, []
+                last = _threads().submit(self._file.write, batch, last=True)
+                last.result(max(0.0, deadline - time.monotonic()))
+
     # --- the call's end -----------------------------------------------------------------------------------
 
     def start(
@@ -139,14 +159,17 @@ class Recording:
 
         if self._file is not None or self._ending:
             raise InvalidStateError("record", "stopped" if self._ending else "recording")
-        self.check()
         self._loop = asyncio.get_running_loop()
         self._timeline = timeline
         self._on_error, self._on_end = on_error, on_end
         try:
+            self.check()
             self._file = Mixdown(self.path, _KINDS[self.path.suffix.lower()], self.mode, self._rate)
-        except OSError as error:
-            raise self._failed(error) from None
+        except (OSError, MediaError) as error:
+            self._ending = True
+            self._error = error if isinstance(error, MediaError) else self._failed(error)
+            self._closed.set()
+            raise self._error from None
 
     def tick(self, heard: bytes, heard_rate: int, said: bytes, said_rate: int) -> None:
         """20 ms of both sides."""

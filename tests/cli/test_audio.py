@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import shutil
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 
 from sipua.cli.audio import AudioOptions
 from sipua.cli.exits import ExitCode
+from sipua.cli.recordings import Recorded
 from sipua.errors import MediaFileError
 from sipua.media.sources import AudioFile, Tone
+from sipua.media.timeline import Timeline
 
 SPEECH = Path(__file__).parents[2] / "examples" / "audio" / "speech.wav"
 
@@ -68,7 +72,7 @@ def test_each_call_has_a_recording_of_its_own(tmp_path: Path) -> None:
         tmp_path / "a.b-2.wav",
         tmp_path / "a.b-3.wav",
     ]
-    assert options().recording().sink is None
+    assert options().recording().recording is None
 
 
 @pytest.mark.parametrize("link", [None, "symlink_to", "hardlink_to"])
@@ -93,33 +97,50 @@ def test_nor_by_a_later_call(tmp_path: Path) -> None:
         given.recording(2)
 
 
-def test_errors_of_a_recording_are_noted(tmp_path: Path) -> None:
+@pytest.mark.realtime
+async def test_errors_of_a_recording_are_noted(tmp_path: Path) -> None:
     file = tmp_path / "x.wav"
     file.symlink_to("/dev/full")
-    recording = options(record=file).recording()
-    assert recording.code == ExitCode.OK
-    assert recording.sink is not None
+    made = options(record=file).recording()
+    assert made.code == ExitCode.OK
+    assert made.recording is not None
     with pytest.raises(MediaFileError, match="no space left on device; nothing was recorded") as caught:
-        recording.sink.open()
-    assert recording.error is caught.value
-    assert recording.code == ExitCode.FAILED
+        start(made)
+    assert made.error is caught.value
+    assert made.code == ExitCode.FAILED
+    await made.finished()
 
 
-def test_recording_is_made_when_something_was_written(tmp_path: Path) -> None:
+@pytest.mark.realtime
+@pytest.mark.parametrize("sudden", [True, False])
+async def test_recording_is_made_when_something_was_written(sudden: bool, tmp_path: Path) -> None:
     file = tmp_path / "x.wav"
     file.write_bytes(b"of yesterday")
-    recording = options(record=file).recording()
-    assert not recording.made
-    assert recording.sink is not None
-    recording.sink.open()
-    recording.sink.write(bytes(16000), 8000)
-    recording.finish()
-    recording.finish()
-    assert recording.made
-    assert recording.seconds == 1.0
+    made = options(record=file).recording()
+    assert not made.made
+    start(made)
+    assert made.recording is not None
+    for _ in range(60):
+        made.recording.tick(bytes(320), 8000, bytes(320), 8000)
+    if sudden:
+        made.finish()
+    else:
+        await made.finished()
+    with wave.open(str(file)) as written:
+        assert written.getnframes() == 60 * 160
+    made.finish()
+    await made.finished()
+    assert made.made
+    assert made.seconds == pytest.approx(1.2)
     none = options().recording()
     none.finish()
+    await none.finished()
     assert not none.made
+
+
+def start(made: Recorded) -> None:
+    assert made.recording is not None
+    made.recording.start(Timeline(asyncio.get_running_loop().time), lambda error: None)
 
 
 def test_media_options(tmp_path: Path) -> None:
@@ -127,7 +148,7 @@ def test_media_options(tmp_path: Path) -> None:
     recording = given.recording()
     assert given.media_options(recording) == {
         "echo": True,
-        "record": recording.sink,
+        "record": recording.recording,
         "codecs": ("PCMU",),
         "ice_host_addresses": ("127.0.0.1",),
     }

@@ -12,7 +12,7 @@ from sipua.cli.audio import AudioOptions, audio_options
 from sipua.cli.calls import hang_up, talk
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
 from sipua.cli.options import OutputOptions, Seconds
-from sipua.cli.recordings import Recording, StereoRecording
+from sipua.cli.recordings import Recorded
 from sipua.cli.report import Board, Report
 from sipua.cli.running import Run, execute
 from sipua.cli.scripts import Scripting, ScriptOptions, script_options
@@ -144,7 +144,7 @@ class Answering:
 
     async def _handle(self, call: RTCSession, number: int) -> None:
         report = Report(self._run.output, self._board, call, number)
-        recording, stereo = None, StereoRecording(None)
+        recording = stereo = Recorded(None)
         ends: list[Callable[[], None]] = []
         try:
             if self._refusal is not None:
@@ -171,15 +171,14 @@ class Answering:
             if not call.is_ended():
                 call.terminate(status_code=500)
         finally:
-            if recording is not None:
-                await stereo.finished()
-                for end in ends:
-                    self._run.at_abort.remove(end)
-                for made in (recording, stereo):
-                    report.tell_recording(made)
-                    self._note(made.code)
+            for made in (recording, stereo):
+                await made.finished()
+                report.tell_recording(made)
+                self._note(made.code)
+            for end in ends:
+                self._run.at_abort.remove(end)
 
-    async def _follow(self, scripted: Scripting, call: RTCSession, number: int, recording: Recording) -> None:
+    async def _follow(self, scripted: Scripting, call: RTCSession, number: int, recording: Recorded) -> None:
         options = self._audio.media_options(recording)
         try:
             await scripted.run(

@@ -85,6 +85,7 @@ def command(
         finally:
             if scripted is not None:
                 scripted.report()
+            await recording.finished()
             await stereo.finished()
             if report is not None:
                 report.tell_recording(recording)
