@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import App
 from textual.binding import Binding
 from textual.containers import Horizontal
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList
 
 from sipua.cli.phone.commands import REFUSALS, refusal
 from sipua.cli.phone.screen.calls import Calls
@@ -18,6 +18,7 @@ from sipua.cli.phone.screen.dialogs import Ask, Keypad, Show, TransferTo
 from sipua.cli.phone.screen.figures import accounts_text
 from sipua.cli.phone.screen.keys import KEYS, PAGES, help_text, keys_text
 from sipua.cli.phone.screen.pages import Pages
+from sipua.cli.phone.screen.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -77,14 +78,14 @@ class PhoneApp(App[None]):
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
-        yield Static(id="accounts")
+        yield Shown(id="accounts")
         yield Calls(self.phone)
         yield Pages(self.phone)
-        yield Static(id="news")
+        yield Shown(id="news")
         with Horizontal(id="dialling"):
-            yield Static(id="from")
+            yield Shown(id="from")
             yield DialField(self.phone)
-        yield Static(id="keys")
+        yield Shown(id="keys")
 
     def on_mount(self) -> None:
         """Begin when there is a layout: the phone connects once there is somebody to see it."""
@@ -124,11 +125,11 @@ class PhoneApp(App[None]):
         width = self.size.width - 2
         screen.query_one(Calls).show()
         screen.query_one(Pages).show(self._from)
-        screen.query_one("#accounts", Static).update(accounts_text(self.phone, width))
-        screen.query_one("#news", Static).update(self._news)
-        screen.query_one("#from", Static).update(Text(f"{self._from.name} calls:", no_wrap=True))
+        screen.query_one("#accounts", Shown).show_text(accounts_text(self.phone, width))
+        screen.query_one("#news", Shown).show_text(self._news)
+        screen.query_one("#from", Shown).show_text(Text(f"{self._from.name} calls:", no_wrap=True))
         dialling = isinstance(self.focused, DialField)
-        screen.query_one("#keys", Static).update(keys_text(self.phone, width, dialling=dialling))
+        screen.query_one("#keys", Shown).show_text(keys_text(self.phone, width, dialling=dialling))
         self._ring()
         if self.phone.quitting.is_set():
             self._leave()

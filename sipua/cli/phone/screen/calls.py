@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.binding import Binding
-from textual.widgets import Static
 
 from sipua.cli.phone.screen.figures import call_text
+from sipua.cli.phone.screen.shown import Shown
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Calls"]
 
 
-class Calls(Static, can_focus=True):
+class Calls(Shown, can_focus=True):
     """Two lines for each call. Up and down select."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,11 +37,11 @@ class Calls(Static, can_focus=True):
         phone, width = self._phone, max(20, self.content_size.width)
         calls = phone.calls
         if not calls:
-            self.update(Text("no call; d dials", "dim"))
+            self.show_text(Text("no call; d dials", "dim"))
             return
         first = self._first()
         shown = calls[first : first + self._room]
-        self.update(
+        self.show_text(
             Text("\n").join(
                 call_text(call, selected=call is phone.selected, muted=phone.desk.is_muted(call), width=width)
                 for call in shown

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import OptionList, RichLog, Static, TabbedContent, TabPane
+from textual.widgets import OptionList, RichLog, TabbedContent, TabPane
 from textual.widgets.option_list import Option
 
 from sipua.cli.phone.screen.figures import account_line, statistics_text
 from sipua.cli.phone.screen.keys import PAGES
+from sipua.cli.phone.screen.shown import Shown
 from sipua.cli.report import clock
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ _STYLES = {
 def _content(page: str) -> Widget:
     if page in ("events", "messages"):
         return RichLog(wrap=True, max_lines=2000)
-    return VerticalScroll(Static()) if page == "stats" else OptionList()
+    return VerticalScroll(Shown()) if page == "stats" else OptionList()
 
 
 class Pages(Vertical):
@@ -137,8 +139,9 @@ class Pages(Vertical):
         messages = self._phone.messages.all
         if self._changed("messages", [(message.time, message.state) for message in messages]):
             self._write_messages()
-        if self.active == "stats":
-            self.query_one("#stats Static", Static).update(statistics_text(self._phone.selected))
+        second = (int(time.monotonic()), self._phone.selected)
+        if self.active == "stats" and self._changed("stats", second):
+            self.query_one("#stats Shown", Shown).show_text(statistics_text(self._phone.selected))
 
     def _changed(self, page: str, content: Any) -> bool:
         """Whether it is not what is shown; what is shown at first is nothing."""
