@@ -67,9 +67,11 @@ class AudioSender:
 
     def set_codec(self, codec: CodecSpec, encoder: AudioEncoder) -> None:
         """Go on with this codec: same SSRC, next sequence number."""
+        # What waited for the rest of its packet is not sent, but its time has passed.
+        self.timestamp = (self.timestamp + self.waiting) & 0xFFFFFFFF
+        self._pending.clear()
         self.codec, self._encoder = codec, encoder
         self.rate = encoder.rate
-        self._pending.clear()
         self._set_sizes(encoder.clock_rate, codec.ptime)
         self._silence = silence(samples_per_frame(self.rate))
         self._silent_payload = None

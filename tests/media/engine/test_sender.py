@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -101,6 +102,16 @@ def test_the_numbers_go_on_over_a_change_of_codec() -> None:
     assert steps([p[2] for p in packets], 1 << 16) == [1, 1]
     assert steps([p[3] for p in packets], 1 << 32) == [160, 960]
     assert len({p[4] for p in packets}) == 1
+
+
+def test_time_goes_on_over_a_change_in_the_middle_of_a_packet() -> None:
+    made, wire, _ = sender(replace(PCMU, ptime=60))
+    for _ in range(5):
+        made.send(LOUD)
+    made.set_codec(PCMU, make_encoder(PCMU))
+    made.send(LOUD)
+    assert steps([p[3] for p in wire.packets], 1 << 32) == [5 * 160]
+    assert steps([p[2] for p in wire.packets], 1 << 16) == [1]
 
 
 def test_hold_sends_nothing_and_time_goes_on() -> None:
