@@ -6,11 +6,20 @@ import asyncio
 import contextlib
 import io
 import json
-from typing import Any, NamedTuple
+import sys
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sipua.cli.app import run
+from sipua.cli.exits import ExitCode
+from sipua.media.analysis import correlate
 from sipua.server import Server
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SPEECH = Path(__file__).parents[2] / "examples" / "audio" / "speech.wav"
 LOOPBACK = {"ice_host_addresses": ("127.0.0.1",)}
 
 
@@ -58,3 +67,42 @@ async def waiting(s: Server, user: str) -> None:
     async with asyncio.timeout(10):
         while user not in s.registrations():  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def child(*args: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the command in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sipua", *args),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def line_with(process: asyncio.subprocess.Process, text: str) -> str:
+    """The next line of its output with this in it."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if text in line.decode():
+            return line.decode()
+    raise AssertionError(f"ended without {text!r}")
+
+
+def speech(path: Path, seconds: float) -> Path:
+    """The beginning of the speech, as a file of its own."""
+    with wave.open(str(SPEECH)) as whole, wave.open(str(path), "wb") as file:
+        file.setparams(whole.getparams())
+        file.writeframes(whole.readframes(int(seconds * whole.getframerate())))
+    return path
+
+
+def check_recording(done: Result, played: Path, recording: Path) -> None:
+    assert done.code == ExitCode.OK, done
+    assert correlate(played, recording).correlation > 0.9

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,3 +46,8 @@ def _events_are_those_of_the_table(
     checked(PlainOutput)
     yield
     assert not found
+
+
+@pytest.fixture(autouse=True)
+def _log_of_the_server_is_not_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("sipua.server"), "propagate", False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,11 +34,6 @@ if TYPE_CHECKING:
     from sipua.server import Server
 
 pytestmark = pytest.mark.realtime
-
-
-@pytest.fixture(autouse=True)
-def _log_of_the_server_is_not_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging.getLogger("sipua.server"), "propagate", False)
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import sys
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.realtime
 
 NOBODY = ("--uri", "sip:alice@localhost", "--server", "ws://127.0.0.1:1/")
-
-
-@pytest.fixture(autouse=True)
-def _log_of_the_server_is_not_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging.getLogger("sipua.server"), "propagate", False)
 
 
 def write(path: Path, text: str) -> str:

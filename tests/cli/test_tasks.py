@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
     from sipua.server import Server
 
 realtime = pytest.mark.realtime
-
-
-@pytest.fixture(autouse=True)
-def _log_of_the_server_is_not_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging.getLogger("sipua.server"), "propagate", False)
 
 
 @contextlib.asynccontextmanager

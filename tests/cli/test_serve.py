@@ -1,0 +1,46 @@
+"""``sipua serve``."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from sipua.cli.exits import ExitCode
+from tests.cli.commands import (
+    child,
+    line_with,
+    server,
+    sipua,
+)
+
+pytestmark = pytest.mark.realtime
+
+
+async def test_serve(tmp_path: Path) -> None:
+    accounts = tmp_path / "accounts"
+    accounts.write_text("# people\nalice:secret\n")
+    async with child("serve", "--accounts", str(accounts), "--port", "0", "--loopback", "--json") as process:
+        listening = json.loads(await line_with(process, "listening"))
+        (url,) = listening["urls"]
+        args = ("--uri", "sip:alice@localhost", "--password", "secret", "--server", url)
+        assert (await sipua("register", *args)).code == ExitCode.OK
+        assert (await sipua("call", "610", *args)).code == ExitCode.BUSY
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == ExitCode.OK
+
+
+async def test_serve_for_a_while_and_where_it_cannot() -> None:
+    async with server() as s:
+        port = s.url.rsplit(":", 1)[1].rstrip("/")
+        taken = await sipua("serve", "--account", "a:b", "--port", port)
+        assert taken.code == ExitCode.FAILED
+        assert "cannot listen there" in taken.err
+        assert taken.err.count("\n") == 1
+    done = await sipua("serve", "--account", "a:b", "--port", "0", "--duration", "0.1")
+    assert done.code == ExitCode.OK
+    assert "600  echo" in done.out
+    done = await sipua("serve", "--account", "a:b", "--port", "0", "--duration", "0.1", "--no-apps")
+    assert done.out.count("\n") == 1
