@@ -311,21 +311,14 @@ class Phone:
         session.on("progress", ringing)
         session.on("new_dtmf", digit)
         session.on("refer", lambda event: self.transfers.asked(call, event))
+        session.on("replaces", lambda event: self.transfers.replaced(call, event))
         for name in ("accepted", "confirmed", "hold", "unhold"):
             session.on(name, lambda event: self.desk.arrange())
-        for name in ("hold", "unhold"):
-            session.on(name, lambda event, name=name: self._tell_hold(call, name, event))
         for name in ("muted", "unmuted"):
             session.on(name, lambda event, name=name: self._tell_mute(call, name == "muted"))
         session.on("media_failed", lambda event: self._on_media_failed(call, event.error))
         session.on("ended", over)
         session.on("failed", over)
-
-    def _tell_hold(self, call: PhoneCall, name: str, event: events.Hold) -> None:
-        who = "on hold" if event.originator == "local" else "the peer holds us"
-        if name == "unhold":
-            who = "resumed" if event.originator == "local" else "the peer is back"
-        call.tell(name, who, originator=event.originator)
 
     def _tell_mute(self, call: PhoneCall, muted: bool) -> None:
         call.tell("mute", "muted" if muted else "not muted any more", muted=muted)

@@ -102,3 +102,10 @@ class Transfers:
             target=to,
             referred_by=str(by.uri) if by is not None else None,
         )
+
+    def replaced(self, call: PhoneCall, event: events.Replaces) -> None:
+        """Whom `call` is with has transferred it: the new call takes its place (:rfc:`3891`)."""
+        session = event.accept(**self._phone.media_options)
+        for new in self._phone.calls:
+            if new.session is session and call is self._phone.selected:
+                self._phone.select(new.number)
