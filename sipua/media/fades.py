@@ -97,14 +97,25 @@ class Gain:
 
     def __init__(self, decibels: float = 0.0) -> None:
         self.decibels = decibels
-        self._decibels = decibels
+        self._present = decibels
         self._factor = ratio(decibels)
+
+    @property
+    def decibels(self) -> float:
+        """What it is, or glides to. ValueError: not from -120 to 40."""
+        return self._wanted
+
+    @decibels.setter
+    def decibels(self, decibels: float) -> None:
+        if not -120 <= decibels <= 40:
+            raise ValueError(f"gain={decibels!r}: must be from -120 to 40 dB")
+        self._wanted = decibels
 
     def __call__(self, pcm: bytes) -> bytes:
         """The next chunk. At 0 dB it is the same object."""
-        if self.decibels == self._decibels:
+        if self._wanted == self._present:
             return pcm if self._factor == 1.0 or not pcm else amplify(pcm, self._factor)
-        before, self._decibels = self._factor, self.decibels
-        self._factor = ratio(self.decibels)
+        before, self._present = self._factor, self._wanted
+        self._factor = ratio(self._wanted)
         samples = _floats(pcm)
         return _pcm(samples * np.linspace(before, self._factor, len(samples), dtype=np.float32))

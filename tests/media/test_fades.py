@@ -85,3 +85,11 @@ def test_gain() -> None:
     assert gain(sound) is sound
     assert gain(b"") == b""
     assert amplify(b"\xff\x7f\x00\x80", 4.0) == b"\xff\x7f\x00\x80"
+
+
+@pytest.mark.parametrize("decibels", [-121, 41, float("nan"), float("inf")])
+def test_a_gain_that_cannot_be_is_refused_at_once(decibels: float) -> None:
+    gain = Gain(-6.0)
+    with pytest.raises(ValueError, match="gain=.*must be from -120 to 40 dB"):
+        gain.decibels = decibels
+    assert gain.decibels == -6.0
