@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sipua import __version__
-from sipua.cli import main
+from sipua.cli import PACKAGES, main
 from sipua.cli.app import COMMANDS, run
 from sipua.cli.exits import ExitCode
 
@@ -168,8 +168,11 @@ def test_recording_of_before_is_kept_when_nothing_was_recorded(
     assert file.read_bytes() == b"precious"
 
 
-def test_without_click_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "click", None)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_without_its_packages_one_line_says_what_to_install(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(SystemExit) as exit_:
         main(["--help"])
     assert str(exit_.value.code).endswith('pip install "sipua-webrtc[cli]"')
@@ -177,10 +180,10 @@ def test_without_click_one_line_says_what_to_install(monkeypatch: pytest.MonkeyP
 
 def test_start_is_light_and_quick() -> None:
     script = (
-        "import sys\nfrom sipua.cli import main\n"
+        "import sys\nfrom sipua.cli import PACKAGES, main\n"
         "try: main(['--help'])\n"
         "except SystemExit as exit: assert exit.code == 0\n"
-        "heavy = {'aiortc', 'av', 'numpy', 'websockets', 'rich', 'cryptography'} & set(sys.modules)\n"
+        "heavy = {'aiortc', 'av', 'numpy', 'websockets', 'rich', 'cryptography', 'tomlkit', 'platformdirs'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     took = []
