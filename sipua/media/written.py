@@ -79,14 +79,14 @@ class WriteQueue:
 
     async def write(self, pcm: bytes, rate: int) -> QueuedUtterance:
         """Queue it all, waiting for room as often as it takes."""
-        _check_pcm(pcm, rate)
+        pcm = _checked_pcm(pcm, rate)
         utterance = QueuedUtterance(duration(pcm, rate))
         epoch = self._epoch
         step = rate // 5 * SAMPLE_BYTES  # 0.2 s
         try:
             async with self._order:
                 for start in range(0, len(pcm), step):
-                    chunk = bytes(pcm[start : start + step])
+                    chunk = pcm[start : start + step]
                     while self.seconds + duration(chunk, rate) > self.limit and epoch == self._epoch:
                         await self._wait()
                     if self._closed or epoch != self._epoch:
@@ -201,8 +201,15 @@ class WriteQueue:
         await self._changed.wait()
 
 
-def _check_pcm(pcm: bytes, rate: int) -> None:
+def _checked_pcm(pcm: bytes, rate: int) -> bytes:
+    if not isinstance(pcm, bytes | bytearray | memoryview):
+        # Arrays have lengths in other units, and floats are no samples.
+        raise TypeError(
+            f"PCM must be bytes, not {type(pcm).__name__}; of an array of 16 bit integers: tobytes()"
+        )
+    pcm = bytes(pcm)
     if rate not in PCM_RATES:
         raise ValueError(f"rate={rate!r}: must be one of {', '.join(map(str, PCM_RATES))} Hz")
     if len(pcm) % SAMPLE_BYTES:
         raise ValueError(f"{len(pcm)} bytes of PCM hold half a sample; samples are 16 bit")
+    return pcm

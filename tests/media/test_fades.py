@@ -90,6 +90,6 @@ def test_gain() -> None:
 @pytest.mark.parametrize("decibels", [-121, 41, float("nan"), float("inf")])
 def test_a_gain_that_cannot_be_is_refused_at_once(decibels: float) -> None:
     gain = Gain(-6.0)
-    with pytest.raises(ValueError, match="gain=.*must be from -120 to 40 dB"):
+    with pytest.raises(ValueError, match=r"gain=.*must be from -120 to 40 dB"):
         gain.decibels = decibels
     assert gain.decibels == -6.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from sipua.errors import InvalidStateError, MediaError, MediaFileError
@@ -254,7 +255,20 @@ async def test_what_is_no_pcm() -> None:
         await queue.write(b"abc", 8000)
     with pytest.raises(ValueError, match="11025"):
         await queue.write(b"", 11025)
+    for array in (np.zeros(160, "<i2"), np.zeros(160), [0, 1]):
+        with pytest.raises(TypeError, match="PCM must be bytes, not"):
+            await queue.write(array, 8000)  # type: ignore[arg-type]
     assert not queue
+
+
+async def test_pcm_in_any_buffer() -> None:
+    queue = WriteQueue()
+    whole = np.arange(160, dtype="<i2")
+    for pcm in (memoryview(whole), bytearray(whole.tobytes())):
+        utterance = await queue.write(pcm, 8000)  # type: ignore[arg-type]
+        assert utterance.seconds == pytest.approx(0.02)
+        pcm[:2] = pcm[2:4]  # what becomes of it later does not matter
+    assert queue.take(320, 8000) == b"".join(2 * [np.arange(160, dtype="<i2").tobytes()])
 
 
 async def test_a_waiting_writer_learns_that_the_call_is_over() -> None:
