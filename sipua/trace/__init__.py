@@ -7,9 +7,10 @@
         …
     write_page(read_trace("call.trace").records, "call.html")
 
-One call of several: `records_of_call`. docs/trace.md has the format of the file.
+A file for each call: `CallTraces`. One call of several: `records_of_call`. docs/trace.md has the format of the file.
 """
 
+from sipua.trace.folder import CallTraces
 from sipua.trace.page import make_page, write_page
 from sipua.trace.pcap import write_pcap
 from sipua.trace.reading import TraceError, TraceFile, read_trace
@@ -18,6 +19,7 @@ from sipua.trace.records import Record, TracedEvent, TracedMessage, TracedStats
 from sipua.trace.story import Story, records_of_call
 
 __all__ = [
+    "CallTraces",
     "Record",
     "Story",
     "Trace",

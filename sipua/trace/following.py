@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import enum
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sipua.events import Connected, NewRTCSession
+from sipua.sip.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sipua.session import RTCSession
-    from sipua.trace.recorder import Trace
     from sipua.ua import UA
 
-__all__ = ["CALL_EVENTS", "UA_EVENTS", "follow_user_agent"]
+__all__ = ["CALL_EVENTS", "UA_EVENTS", "Recorder", "follow_user_agent"]
 
 UA_EVENTS = ("connecting", "connected", "disconnected", "registered", "unregistered", "registration_failed")
 
@@ -24,9 +26,29 @@ CALL_EVENTS = (
 )
 
 
-def follow_user_agent(trace: Trace, ua: UA) -> None:
+class Recorder(Protocol):
+    """Takes what a user agent does: a `Trace`, or `CallTraces`."""
+
+    peer: str
+
+    def add(self, direction: str, data: str | bytes, *, peer: str | None = None, agent: str = "") -> None:
+        """Take a SIP message."""
+
+    def add_event(
+        self, name: str, details: Mapping[str, Any], *, agent: str = "", call: str | None = None
+    ) -> None:
+        """Take an event."""
+
+    def sample(self, call: RTCSession, agent: str = "") -> None:
+        """Begin to take the figures of this call's media."""
+
+    def sample_last(self, call: RTCSession, agent: str = "") -> None:
+        """The call has ended."""
+
+
+def follow_user_agent(trace: Recorder, ua: UA) -> None:
     """Put all that `ua` does from now on into `trace`."""
-    agent = str(ua.configuration.uri)
+    agent = redact(str(ua.configuration.uri))
     server = trace.peer or (ua.configuration.sockets[0].url if ua.configuration.sockets else "")
 
     def tell(name: str, payload: object) -> None:
@@ -44,7 +66,7 @@ def follow_user_agent(trace: Trace, ua: UA) -> None:
     ua.on("new_rtc_session", begin)
 
 
-def _follow_call(trace: Trace, call: RTCSession, agent: str, originator: str) -> None:
+def _follow_call(trace: Recorder, call: RTCSession, agent: str, originator: str) -> None:
     call_id = call.request.call_id
     who = {"originator": originator, "remote": str(call.remote_identity.uri)}
     trace.add_event("call", who, agent=agent, call=call_id)

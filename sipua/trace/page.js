@@ -48,10 +48,15 @@ function drawCalls() {
 // --- ladder ---------------------------------------------------------------------------------------------------------
 
 const LEFT = 112, HEIGHT = 34, HEAD = 34, NOTES = 200;
+// More rows than this make browsers slow.
+const MOST_ROWS = 3000;
 
 function drawLadder() {
-  const steps = data.steps.map((step, index) => ({ ...step, index }))
+  const all = data.steps.map((step, index) => ({ ...step, index }))
     .filter((step) => wanted(step) && ("n" in step || byId("events").checked));
+  const steps = all.slice(0, MOST_ROWS);
+  byId("more").textContent = all.length > steps.length
+    ? `the first ${steps.length} of ${all.length} steps: choose a dialog above to see the others` : "";
   const used = [...new Set(steps.flatMap((step) => ("n" in step ? [step.from, step.to] : [step.lane])))].sort((a, b) => a - b);
   const room = byId("ladder").clientWidth - LEFT - 60 - NOTES;
   const gap = Math.min(430, Math.max(230, room / Math.max(1, used.length - 1)));

@@ -16,7 +16,7 @@ from sipua._version import __version__
 from sipua.trace.descriptions import compare
 from sipua.trace.files import create
 from sipua.trace.records import TracedStats
-from sipua.trace.series import plots_of
+from sipua.trace.series import figure_at, plots_of
 from sipua.trace.story import EventStep, MessageStep, Story
 
 if TYPE_CHECKING:
@@ -180,8 +180,7 @@ def _figures(story: Story) -> list[dict[str, Any]]:
             }
             for plot in plots_of(kept)
         ]
-        audio = samples[-1].stats.get("audio") or {}
-        codec = (audio.get("sent") or {}).get("codec") if isinstance(audio, dict) else None
+        codec = figure_at(samples[-1].stats, "audio", "sent", "codec")
         letter = call.letter if call is not None else call_id
         figures.append({"call": letter, "agent": agent, "codec": codec, "plots": plots})
     return figures

@@ -1,4 +1,4 @@
-"""Writing traces: of user agents with all their calls, or a file for each call."""
+"""Writing traces of user agents with all their calls."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class Trace:
         self, name: str, details: Mapping[str, Any], *, agent: str = "", call: str | None = None
     ) -> None:
         """Take an event; the details are plain values."""
-        self._take(TracedEvent(self._clock(), name, agent, call, details))
+        clean = {key: redact(value) if isinstance(value, str) else value for key, value in details.items()}
+        self._take(TracedEvent(self._clock(), name, agent, call, clean))
 
     def sample(self, call: RTCSession, agent: str = "") -> None:
         """Begin to take the figures of this call's media, until it has ended."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from sipua.trace.records import TracedStats
 
-__all__ = ["Curve", "Plot", "plots_of"]
+__all__ = ["Curve", "Plot", "figure_at", "plots_of"]
 
 Point = tuple[float, float | None]
 """A time (seconds since 1970) and a value; None: it is not known, or there is none."""
@@ -51,9 +51,9 @@ def plots_of(samples: Iterable[TracedStats]) -> list[Plot]:
             "Jitter",
             "ms",
             (
-                curve("heard here", lambda a: _ms(_at(a, "received", "jitter"))),
-                curve("at the peer", lambda a: _ms(_at(a, "remote_received", "jitter"))),
-                curve("jitter buffer", lambda a: _ms(_at(a, "received", "buffer_delay"))),
+                curve("heard here", lambda a: _ms(figure_at(a, "received", "jitter"))),
+                curve("at the peer", lambda a: _ms(figure_at(a, "remote_received", "jitter"))),
+                curve("jitter buffer", lambda a: _ms(figure_at(a, "received", "buffer_delay"))),
             ),
         ),
         Plot(
@@ -61,20 +61,20 @@ def plots_of(samples: Iterable[TracedStats]) -> list[Plot]:
             "%",
             (
                 Curve("heard here", _losses([(time, figures) for time, figures, _ in audio])),
-                curve("at the peer", lambda a: _percent(_at(a, "remote_received", "fraction_lost"))),
+                curve("at the peer", lambda a: _percent(figure_at(a, "remote_received", "fraction_lost"))),
             ),
         ),
         Plot(
             "Round trip",
             "ms",
-            (curve("by RTCP", lambda a: _ms(_at(a, "remote_received", "round_trip", "last"))),),
+            (curve("by RTCP", lambda a: _ms(figure_at(a, "remote_received", "round_trip", "last"))),),
         ),
         Plot(
             "Level",
             "dBov",
             (
-                curve("heard", lambda a: _at(a, "received", "level")),
-                curve("said", lambda a: _at(a, "sent", "level")),
+                curve("heard", lambda a: figure_at(a, "received", "level")),
+                curve("said", lambda a: figure_at(a, "sent", "level")),
             ),
             low=-127.0,
             high=0.0,
@@ -93,7 +93,8 @@ def _has_values(curve: Curve) -> bool:
     return any(value is not None for _, value in curve.points)
 
 
-def _at(figures: object, *path: str) -> object:
+def figure_at(figures: object, *path: str) -> object:
+    """What is at these names of nested dicts; None: nothing."""
     for name in path:
         figures = figures.get(name) if isinstance(figures, dict) else None
     return figures
@@ -120,10 +121,10 @@ def _losses(samples: list[tuple[float, Mapping[str, Any]]]) -> tuple[Point, ...]
     points: list[Point] = []
     before: tuple[object, float, float] | None = None
     for time, figures in samples:
-        lost, packets = (_number(_at(figures, "received", name)) for name in ("lost", "packets"))
+        lost, packets = (_number(figure_at(figures, "received", name)) for name in ("lost", "packets"))
         if lost is None or packets is None:
             continue
-        leg = _at(figures, "id")
+        leg = figure_at(figures, "id")
         value = None
         if before is not None and before[0] == leg:
             gone, came = max(0.0, lost - before[1]), packets - before[2]
