@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from sipua.media.analysis import level, load
 from sipua.media.interface import AudioSink
 from sipua.media.pcm import SAMPLE_BYTES
 from sipua.media.sources import Tone
-from sipua.testing import steady
+from sipua.testing import STALL, steady
 from tests.interop.browser_calls import registered
 
 if TYPE_CHECKING:
@@ -27,15 +28,25 @@ PITCH = 400.0
 
 
 class Continuity(AudioSink):
-    """Looks at each tenth of a second: is it the tone, at the level of the first, and without a click?"""
+    """Looks at each tenth of a second: is it the tone, at the level of the first, and without a click?
+
+    What comes in the second after this process could not run is not looked at: no program is to blame for that.
+    """
 
     def __init__(self) -> None:
         self.pieces = 0
         self.bad: list[int] = []
+        self.excused = 0
+        self._excused_until = 0
+        self._last = time.monotonic()
         self._pending = bytearray()
         self._loudness: float | None = None
 
     def write(self, pcm: bytes, rate: int) -> None:
+        now = time.monotonic()
+        if now - self._last > STALL:
+            self._excused_until = self.pieces + 10
+        self._last = now
         self._pending += pcm
         size = rate // 10 * SAMPLE_BYTES
         while len(self._pending) >= size:
@@ -48,6 +59,8 @@ class Continuity(AudioSink):
             # The first whole piece of the tone; what comes before is the way there.
             if self.pieces > 10 and loudness > -30:
                 self._loudness = loudness
+        elif self.pieces < self._excused_until:
+            self.excused += 1
         elif abs(loudness - self._loudness) > 1.0 or _rest(load(piece), rate) > 0.1:
             self.bad.append(self.pieces)
         self.pieces += 1
@@ -78,7 +91,9 @@ async def test_a_long_call_is_clean(asterisk: AsteriskPeer, codec: str) -> None:
             audio = call.stats().audio
         assert audio is not None
         received, sent = audio.received, audio.sent
-        print(f"{codec}: {ear.pieces} pieces, bad: {ear.bad[:20]}, {received}, {audio.remote_received}")
+        print(
+            f"{codec}: {ear.pieces} pieces, bad: {ear.bad[:20]}, excused: {ear.excused}, {received}, {audio.remote_received}"
+        )
         assert ear.heard
         assert ear.pieces == pytest.approx(10 * SECONDS, abs=5)
         assert sent.packets == pytest.approx(50 * SECONDS, rel=0.01, abs=10)
@@ -87,8 +102,9 @@ async def test_a_long_call_is_clean(asterisk: AsteriskPeer, codec: str) -> None:
         assert audio.remote_received is not None
         assert audio.remote_received.lost == 0
         assert received.buffer_delay < 0.1
-        # A busy machine holds up either end now and then, which is heard; an hour has room for that.
+        # A busy machine holds up the server, too, now and then; an hour has room for that.
         assert len(ear.bad) <= SECONDS // 600, ear.bad
+        assert ear.excused < 0.1 * ear.pieces
 
     await steady(talk)
     await asterisk.idle()
