@@ -86,6 +86,14 @@ class AudioOptions:
             return Microphone(_device(self.mic))
         return Tone(self.tone) if self.tone is not None else None
 
+    async def prepare(self) -> None:
+        """Check, and let be made what takes a while, before anybody is called.
+
+        :raises MediaError: the voice does not work; and what `check` raises.
+        """
+        self.check()
+        await self.opened_source()  # a voice says the same text a second time at once
+
     async def opened_source(self) -> AudioSource | None:
         """The same, with what has to be said.
 

@@ -70,7 +70,7 @@ def command(
     script = scripting.load("incoming", **vars(audio))
 
     async def work(run: Run) -> int:
-        audio.check()
+        await audio.prepare()
         answering = Answering(run, audio, code=code, reason=reason, count=1 if once else count)
         if script is not None:
             answering.scripted = Scripting(script, scripting, run.output)

@@ -49,7 +49,7 @@ def command(
     script = scripting.load("outgoing", **vars(audio), **vars(tasks))
 
     async def work(run: Run) -> int:
-        audio.check()
+        await audio.prepare()
         recording, stereo = audio.recording(), audio.stereo_recording()
         scripted = Scripting(script, scripting, run.output) if script is not None else None
         run.at_abort += [recording.finish, stereo.finish]
