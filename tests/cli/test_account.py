@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipua.cli.account import AccountOptions, account_options, complete_account, load_account
+from sipua.cli.accounts import fault
 from sipua.cli.app import run
 from sipua.cli.exits import ExitCode
 from sipua.cli.options import OutputOptions
-from sipua.cli.settings import load_settings
+from sipua.cli.settings import ACCOUNT, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -231,6 +234,18 @@ def test_values_that_no_user_agent_takes(
     number = list(lines).index(line.split()[0]) + 2
     assert err.startswith(f"sipua register: {config}:{number}: {complaint}")
     assert err.count("\n") == 1
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_whatever_an_account_says_it_is_taken_or_its_key_is_named(
+    uri: str, server: str, ice: str, name: str
+) -> None:
+    for account in (
+        AccountOptions(uri=uri, server=(server,), ice_servers=(ice,), display_name=name),
+        AccountOptions(uri=f"sip:{uri}", server=(f"ws://{server}",), ice_servers=(f"turn:{ice}",)),
+    ):
+        found = fault(account)
+        assert found is None or found[0] in ACCOUNT
 
 
 def test_no_account_at_all(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

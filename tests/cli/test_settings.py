@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.exits import ExitCode, Failure, one_line
 from sipua.cli.settings import find_line, load_settings, parse_settings, settings_path
 from sipua.cli.settings_file import (
     TEMPLATE,
@@ -107,6 +107,21 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert tmp_path in settings_path().parents
     monkeypatch.setenv("SIPUA_CONFIG", "~/x.toml")
     assert settings_path() == tmp_path / "x.toml"
+
+
+@given(st.data())
+def test_whatever_the_file_says_it_is_read_or_refused_in_one_line(data: st.DataObject) -> None:
+    """Anything at all, and good files in which something was overwritten."""
+    text = data.draw(st.text())
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(GOOD))] * 2)))
+    for given_text in (text, GOOD[:start] + text + GOOD[end:]):
+        try:
+            settings = parse_settings(given_text, PATH)
+        except Failure as failure:
+            assert one_line(failure).startswith(f"{PATH}:")  # noqa: PT017 - it need not fail
+        else:
+            for name in settings.accounts:
+                assert settings.account(name)["uri"]
 
 
 def test_find_line() -> None:
