@@ -110,6 +110,15 @@ def first(session: RTCSession, kind: Literal["offer", "answer"]) -> None:
         heard(session, kind, media.remote_description, media.options.direction)
 
 
+def end_music(session: RTCSession) -> None:
+    """Music of its own is for one hold, unless that goes on."""
+    renegotiation, media = session._renegotiation, session._media
+    if renegotiation.music is not None and not renegotiation.local_hold:
+        (before,), renegotiation.music = renegotiation.music, None
+        if media is not None:
+            media.audio.hold_music = before
+
+
 def agreed(session: RTCSession, *, hold: bool) -> None:
     """The peer has accepted that we hold it, or that we do not any more."""
     renegotiation = session._renegotiation
@@ -117,4 +126,5 @@ def agreed(session: RTCSession, *, hold: bool) -> None:
         renegotiation.local_hold = hold
         if session._media is not None:
             session._media.audio.held = hold
+        end_music(session)
         session.emit("hold" if hold else "unhold", events.Hold("local"))

@@ -8,13 +8,15 @@ from sipua.errors import InvalidStateError
 from sipua.media.interface import DIRECTIONS
 from sipua.session.early import early_dialog
 from sipua.session.headers import header_list
+from sipua.session.hold import end_music
 from sipua.session.reoffer import Reoffer
 from sipua.session.states import State
 
 if TYPE_CHECKING:
     import asyncio
+    from pathlib import Path
 
-    from sipua.media.interface import Direction
+    from sipua.media.interface import AudioSource, Direction
     from sipua.session.renegotiation import VideoWish
     from sipua.session.session import RTCSession
 
@@ -56,6 +58,25 @@ def ask(
     )
     session._renegotiation.add(reoffer)
     return reoffer.done
+
+
+def hold(
+    session: RTCSession, music: AudioSource | str | Path | None, *, use_update: bool, extra_headers: Any
+) -> asyncio.Future[None]:
+    """What `RTCSession.hold` does."""
+    renegotiation = session._renegotiation
+    if music is not None:
+        before = renegotiation.music or (session.audio.hold_music,)
+        session.audio.hold_music = music
+        renegotiation.music = before
+    try:
+        done = ask(session, "hold", hold=True, use_update=use_update, extra_headers=extra_headers)
+    except Exception:
+        end_music(session)
+        raise
+    if music is not None:
+        done.add_done_callback(lambda _: end_music(session))
+    return done
 
 
 def _may_update(session: RTCSession) -> bool:

@@ -24,7 +24,7 @@ from sipua.session.states import State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sipua.media.interface import Direction
+    from sipua.media.interface import AudioSource, Direction
     from sipua.session.reinvite import IncomingReinvite
     from sipua.session.reoffer import Reoffer
     from sipua.session.session import RTCSession
@@ -106,6 +106,7 @@ class Renegotiation:
         "heard",
         "incoming",
         "local_hold",
+        "music",
         "phase",
         "remote_hold",
         "unanswered",
@@ -128,6 +129,8 @@ class Renegotiation:
         """The same of video; None: what the media's options say."""
         self.local_hold = False
         self.remote_hold = False
+        self.music: tuple[AudioSource | None] | None = None
+        """Music on hold as it was before a hold that has its own; None: there is no such hold."""
         self.heard = False
         """Whether a description of the peer was looked at for what it says of hold."""
 

@@ -420,9 +420,7 @@ class RTCSession(Identities, Mailbox, Emitter):
         :raises InvalidStateError: the call was not answered, or is over.
         :raises MediaFileError: music that cannot be played.
         """
-        if hold_music is not None:
-            self.audio.hold_music = hold_music
-        return renegotiate.ask(self, "hold", hold=True, use_update=use_update, extra_headers=extra_headers)
+        return renegotiate.hold(self, hold_music, use_update=use_update, extra_headers=extra_headers)
 
     def unhold(self, *, use_update: bool = False, extra_headers: Any = ()) -> asyncio.Future[None]:
         """End `hold`; see there."""

@@ -10,6 +10,7 @@ import pytest
 
 from sipua import InvalidHeaderError, InvalidStateError, RequestFailed, RequestTimeout, RTCSession
 from sipua.errors import MediaNegotiationError
+from sipua.media.sources import Tone
 from sipua.session.reoffer import ANSWER_LIMIT, TRIES
 from tests.session.calls import ALLOW, SDP_TYPE, call_in, call_out, directed, direction_of
 from tests.wire import ANSWER, OFFER, Log, Wire, user_agent
@@ -141,6 +142,36 @@ async def test_bad_arguments_are_named() -> None:
             call.hold(extra_headers=["CSeq: 1 BYE"])
         await wire.settle()
         assert wire.nothing_sent()
+
+
+async def test_music_of_its_own_is_for_one_hold() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call, _ = await call_out(wire, ua)
+        usual, other, third = Tone(440), Tone(550), Tone(660)
+        call.audio.hold_music = usual
+        for code in (200, 488):
+            held = call.hold(hold_music=other)
+            assert call.audio.hold_music is other
+            reply = await wire.request("INVITE")
+            wire.reply(reply, code, sdp=directed(ANSWER, "recvonly") if code == 200 else "")
+            await wire.request("ACK")
+            if code == 200:
+                await held
+                assert call.audio.hold_music is other
+                await call.hold(hold_music=third)  # another one in the same hold
+                assert call.audio.hold_music is third
+                resumed = call.unhold()
+                wire.reply(await wire.request("INVITE"), 200, sdp=ANSWER)
+                await wire.request("ACK")
+                await resumed
+            else:
+                with pytest.raises(RequestFailed):
+                    await held
+            assert call.audio.hold_music is usual
+        with pytest.raises(InvalidHeaderError):
+            call.hold(hold_music=other, extra_headers=["CSeq: 1 BYE"])
+        assert call.audio.hold_music is usual
 
 
 @pytest.mark.parametrize("code", [403, 408, 415, 480, 486, 488, 500, 503, 603])
