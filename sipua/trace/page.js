@@ -49,7 +49,7 @@ function drawCalls() {
 
 const LEFT = 112, HEIGHT = 34, HEAD = 34, NOTES = 200;
 // More rows than this make browsers slow.
-const MOST_ROWS = 3000;
+const MOST_ROWS = 3000, MOST_FIGURES = 12;
 
 function drawLadder() {
   const all = data.steps.map((step, index) => ({ ...step, index }))
@@ -168,7 +168,9 @@ const W = 460, H = 170, BOX = { left: 46, right: 10, top: 8, bottom: 22 };
 
 function drawFigures() {
   const shown = data.figures.filter((group) => wanted(group) && group.plots.length);
-  byId("figures").replaceChildren(...shown.flatMap((group) => {
+  const rest = shown.length > MOST_FIGURES
+    ? [make("p", { class: "hint" }, `and ${shown.length - MOST_FIGURES} more: choose a dialog above to see its figures`)] : [];
+  byId("figures").replaceChildren(...shown.slice(0, MOST_FIGURES).flatMap((group) => {
     const times = group.plots.flatMap((plot) => plot.curves.flatMap((curve) => curve.points.map((point) => point[0])));
     const call = data.calls.find((one) => one.letter === group.call);
     const span = [Math.min(...times), Math.max(...times)];
@@ -176,7 +178,7 @@ function drawFigures() {
     const who = [group.agent, group.codec, call && call.title].filter(Boolean).join(", ");
     return [make("h2", {}, `Media of ${group.call}: ${who}`),
       make("div", { class: "plots" }, ...group.plots.map((plot) => drawPlot(plot, span, call ? call.start : 0)))];
-  }));
+  }), ...rest);
 }
 
 function ticks(low, high, count) {

@@ -20,7 +20,7 @@ from sipua.trace.series import figure_at, plots_of
 from sipua.trace.story import EventStep, MessageStep, Story
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sipua.trace.descriptions import Description
     from sipua.trace.records import Record
@@ -68,6 +68,7 @@ def make_page(records: Iterable[Record], *, title: str = "", note: str = "") -> 
 
 def page_data(story: Story) -> dict[str, Any]:
     """All that page.js draws; times in seconds since the start."""
+    lanes = {lane: index for index, lane in enumerate(story.lanes)}
     steps: list[MessageStep | EventStep] = sorted(
         [*story.messages, *story.events], key=lambda step: step.time
     )
@@ -76,8 +77,8 @@ def page_data(story: Story) -> dict[str, Any]:
     return {
         "start": story.start,
         "lanes": story.lanes,
-        "calls": [_call(call, story) for call in story.calls.values()],
-        "steps": [_step(step, story) for step in steps],
+        "calls": _calls(story),
+        "steps": [_step(step, story.start, lanes) for step in steps],
         "descriptions": [
             _description(found, call, agent, message_places)
             for call in story.calls.values()
@@ -88,40 +89,42 @@ def page_data(story: Story) -> dict[str, Any]:
     }
 
 
-def _call(call: Call, story: Story) -> dict[str, Any]:
-    times = [step.time - story.start for step in story.messages if step.call is call]
+def _calls(story: Story) -> list[dict[str, Any]]:
+    messages: dict[str, list[MessageStep]] = {}
+    for message in story.messages:
+        if message.call is not None:
+            messages.setdefault(message.call.call_id, []).append(message)
+    # How each ended, as far as the trace tells: the last event that says it, or else the last final response.
+    ends = {e.call.call_id: e.text for e in story.events if e.call and e.event.name in ("ended", "failed")}
+    return [
+        _call(call, messages[call.call_id], story.start, ends.get(call.call_id))
+        for call in story.calls.values()
+    ]
+
+
+def _call(call: Call, messages: list[MessageStep], start: float, end: str | None) -> dict[str, Any]:
+    final = [message.label for message in messages if message.kind in ("success", "redirection", "failure")]
     return {
         "letter": call.letter,
         "id": call.call_id,
         "title": call.title,
         "method": call.method,
-        "start": times[0],
-        "end": times[-1],
-        "messages": len(times),
-        "outcome": _outcome(call, story),
+        "start": messages[0].time - start,
+        "end": messages[-1].time - start,
+        "messages": len(messages),
+        "outcome": end or (final[-1] if final else ""),
     }
 
 
-def _outcome(call: Call, story: Story) -> str:
-    """How it ended, as far as the trace tells: the last event that says it, or the last final response."""
-    for step in reversed(story.events):
-        if step.call is call and step.event.name in ("ended", "failed"):
-            return step.text
-    for message in reversed(story.messages):
-        if message.call is call and message.kind in ("success", "redirection", "failure"):
-            return message.label
-    return ""
-
-
-def _step(step: MessageStep | EventStep, story: Story) -> dict[str, Any]:
-    common = {"t": round(step.time - story.start, 6), "call": step.call.letter if step.call else ""}
+def _step(step: MessageStep | EventStep, start: float, lanes: Mapping[str, int]) -> dict[str, Any]:
+    common = {"t": round(step.time - start, 6), "call": step.call.letter if step.call else ""}
     if isinstance(step, EventStep):
-        return {**common, "lane": story.lanes.index(step.lane), "text": step.text, "name": step.event.name}
+        return {**common, "lane": lanes[step.lane], "text": step.text, "name": step.event.name}
     return {
         **common,
         "n": step.number,
-        "from": story.lanes.index(step.source),
-        "to": story.lanes.index(step.target),
+        "from": lanes[step.source],
+        "to": lanes[step.target],
         "label": step.label,
         "notes": ", ".join(step.notes),
         "kind": step.kind,

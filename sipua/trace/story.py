@@ -169,9 +169,8 @@ class Story:
 
     def _add_event(self, event: TracedEvent) -> None:
         call = self.calls.get(event.call) if event.call is not None else None
-        said = ", ".join(
-            _detail(name, value) for name, value in event.details.items() if value not in (None, "")
-        )
+        values = (_detail(name, value) for name, value in event.details.items() if value not in (None, ""))
+        said = ", ".join(dict.fromkeys(values))  # a cause often says what the status says
         text = f"{event.name.replace('_', ' ')}{f': {said}' if said else ''}"
         self.events.append(EventStep(event.time, event.agent or US, text, event, call))
 
