@@ -443,7 +443,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class MediaFailed:
-    """One step of the media negotiation failed; the session handles it, this tells about it."""
+    """A step of the negotiation, a source, a sink or a recording failed. It has been dealt with: this tells of it."""
 
     error: Exception
 

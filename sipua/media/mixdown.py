@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sipua.media.recording import RecordingMode, Tick
 
 __all__ = ["Mixdown"]
+
+# Ticks, of 20 ms, or of a second where time is missing.
+_AT_ONCE = 50
 
 
 class Mixdown:
@@ -47,7 +50,8 @@ class Mixdown:
         """Append them; after the `last` the file is complete."""
         try:
             for rates, group in groupby(ticks, key=lambda tick: (tick[1], tick[3])):
-                self._append(list(group), *rates)
+                while some := list(islice(group, _AT_ONCE)):
+                    self._append(some, *rates)
             if last:
                 self._put(*(side.flush() for side in self._sides))
         except BaseException:

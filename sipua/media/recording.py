@@ -193,11 +193,13 @@ class Recording:
         return fade_out(pcm, rate) if self._paused else fade_in(pcm, rate)
 
     def _fill(self, seconds: float, heard_rate: int, said_rate: int) -> None:
-        while seconds > 0:
-            part = min(seconds, 1.0)
-            seconds -= part
-            heard, said = bytes(2 * int(part * heard_rate)), bytes(2 * int(part * said_rate))
-            self._add((heard, heard_rate, said, said_rate), part / 0.02)
+        second = bytes(2 * heard_rate), heard_rate, bytes(2 * said_rate), said_rate
+        # One object for all of a long one: the process may have been stopped for hours.
+        for _ in range(int(seconds)):
+            self._add(second, 50)
+        rest = seconds % 1.0
+        heard, said = bytes(2 * int(rest * heard_rate)), bytes(2 * int(rest * said_rate))
+        self._add((heard, heard_rate, said, said_rate), rest / 0.02)
 
     def _add(self, tick: Tick, ticks: float) -> None:
         self._waiting.append(tick)
