@@ -15,6 +15,7 @@ from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.phone.commands import COMMANDS, REFUSALS, perform, refusal
 from sipua.cli.phone.lines import read_lines
 from sipua.cli.phone.parsing import parse_object
+from sipua.cli.phone.plain import until_quit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,14 +135,4 @@ async def run_stdio(phone: Phone, output: Output, descriptor: int) -> None:
             await asyncio.sleep(0)  # it begins now
         await controller.finish()
 
-    conversation = asyncio.ensure_future(converse())
-    quitting = asyncio.ensure_future(phone.quitting.wait())
-    try:
-        await asyncio.wait((conversation, quitting), return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.sleep(0)  # the reply to quit
-        if conversation.done():
-            conversation.result()
-    finally:
-        conversation.cancel()
-        quitting.cancel()
-        await asyncio.gather(conversation, quitting, return_exceptions=True)
+    await until_quit(phone, converse())

@@ -12,71 +12,96 @@ from sipua.cli.phone.parsing import help_text, parse_line
 from sipua.cli.report import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from sipua.cli.output import Output
     from sipua.cli.phone.bulletin import News
     from sipua.cli.phone.phone import Phone
 
-__all__ = ["run_plain"]
+__all__ = ["Conversation", "flat", "run_plain", "until_quit"]
 
 
 async def run_plain(phone: Phone, output: Output, descriptor: int) -> None:
-    """Take commands from `descriptor` until ``quit``. When it ends, wait until the calls are over.
+    """Take commands from `descriptor` until ``quit``. When it ends, wait until the calls are over."""
+    conversation = Conversation(phone, output)
+    conversation.begin()
+
+    async def converse() -> None:
+        if not os.isatty(descriptor):
+            await phone.settled()
+        async for line in read_lines(descriptor):
+            await conversation.take(line)
+        await conversation.finish()
+
+    await until_quit(phone, converse())
+
+
+class Conversation:
+    """Commands as lines of text, and what happens as lines of text.
 
     Commands begin in the order of their lines and do not wait for each other, except for ``wait``.
     """
-    # To the very end: how calls end is told after this has returned.
-    phone.bulletin.listen(lambda news: _tell(output, news))
-    output.text("sipua phone: type help for the commands, quit to end")
-    conversation = asyncio.ensure_future(_converse(phone, output, descriptor))
+
+    def __init__(self, phone: Phone, output: Output) -> None:
+        self._phone = phone
+        self._output = output
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self) -> None:
+        """Tell everything from now on, to the very end: calls may end after the last command."""
+        self._phone.bulletin.listen(self._tell)
+        self._output.text("sipua phone: type help for the commands, quit to end")
+
+    def _tell(self, news: News) -> None:
+        if news.text is not None:
+            self._output.event(news.name, news.text, **news.fields)
+
+    async def take(self, line: str) -> None:
+        """One line: a command, or nothing, or a comment after ``#``."""
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            return
+        if words[0].lower() in ("help", "?"):
+            self._output.text(help_text(COMMANDS))
+            return
+        task = asyncio.ensure_future(self._perform(line))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.sleep(0)  # it begins now
+        if words[0].lower() == "wait":
+            await task
+
+    async def finish(self) -> None:
+        """Wait until all commands are done and all calls are over."""
+        await asyncio.gather(*self._tasks)
+        while self._phone.calls:
+            await self._phone.calls[0].session.wait_ended()
+
+    async def _perform(self, line: str) -> None:
+        try:
+            command, arguments = parse_line(COMMANDS, line)
+            result = await perform(self._phone, command, arguments)
+        except REFUSALS as error:
+            self._output.text(f"! {refusal(error)}")
+            return
+        show = _SHOWN.get(command.name)
+        if show is not None:
+            self._output.text("\n".join(show(result)) or "none")
+
+
+async def until_quit(phone: Phone, conversation: Coroutine[Any, Any, None]) -> None:
+    """Run a conversation until it is over, or the phone shall end."""
+    talking = asyncio.ensure_future(conversation)
     quitting = asyncio.ensure_future(phone.quitting.wait())
     try:
-        await asyncio.wait((conversation, quitting), return_when=asyncio.FIRST_COMPLETED)
-        if conversation.done():
-            conversation.result()
+        await asyncio.wait((talking, quitting), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0)  # the reply to the command that ended it
+        if talking.done():
+            talking.result()
     finally:
-        conversation.cancel()
+        talking.cancel()
         quitting.cancel()
-        await asyncio.gather(conversation, quitting, return_exceptions=True)
-
-
-def _tell(output: Output, news: News) -> None:
-    if news.text is not None:
-        output.event(news.name, news.text, **news.fields)
-
-
-async def _converse(phone: Phone, output: Output, descriptor: int) -> None:
-    tasks: set[asyncio.Task[None]] = set()
-    if not os.isatty(descriptor):
-        await phone.settled()
-    async for line in read_lines(descriptor):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        if line.strip().lower() in ("help", "?"):
-            output.text(help_text(COMMANDS))
-            continue
-        task = asyncio.ensure_future(_perform(phone, output, line))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        await asyncio.sleep(0)  # it begins now
-        if line.split()[0].lower() == "wait":
-            await task
-    await asyncio.gather(*tasks)
-    while phone.calls:
-        await phone.calls[0].session.wait_ended()
-
-
-async def _perform(phone: Phone, output: Output, line: str) -> None:
-    try:
-        command, arguments = parse_line(COMMANDS, line)
-        result = await perform(phone, command, arguments)
-    except REFUSALS as error:
-        output.text(f"! {refusal(error)}")
-        return
-    show = _SHOWN.get(command.name)
-    if show is not None:
-        output.text("\n".join(show(result)) or "none")
+        await asyncio.gather(talking, quitting, return_exceptions=True)
 
 
 # --- what commands show -----------------------------------------------------------------------------------

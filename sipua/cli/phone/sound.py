@@ -62,24 +62,13 @@ class Sound:
         """
         word, _, rest = what.strip().partition(" ")
         detail = rest.strip() or None
-        if word == "speaker":
-            self.change(speaker=detail)
-            if self._speaker is None:
-                raise Failure(f"speaker: {self.problem}")
-        elif word == "quiet" and detail is None:
-            self.change(speaker=False)
-        elif word == "silence" and detail is None:
-            self.change(play=None, tone=None, microphone=False)
-        elif word == "microphone":
-            self.change(play=None, tone=None, microphone=detail)
-            if self._microphone is None:
-                raise Failure(f"microphone: {self.problem}")
-        elif word == "tone" and detail is not None:
-            self.change(play=None, tone=_hertz(detail), microphone=False)
-        elif word == "file" and detail is not None:
-            self.change(play=Path(detail).expanduser(), tone=None, microphone=False)
-        else:
-            raise Failure(f"sound: {what!r} is none of {_CHOICES}", ExitCode.USAGE)
+        before = self.options
+        self.change(**_changes(word, detail, what))
+        missing = {"microphone": self._microphone, "speaker": self._speaker}.get(word, "") is None
+        if missing:
+            why = self.problem
+            self.change(**vars(before))
+            raise Failure(f"{word}: {why}")
 
     def lose(self, source: bool) -> None:
         """The microphone, or else the speaker, does not work any more: do without."""
@@ -160,6 +149,23 @@ class Sound:
 
 
 _CHOICES = "microphone [NAME], file PATH, tone HZ, silence, speaker [NAME], quiet"
+
+
+def _changes(word: str, detail: str | None, what: str) -> dict[str, Device | Path | float | None]:
+    """The options that a choice means."""
+    if word == "speaker":
+        return {"speaker": detail}
+    if word == "quiet" and detail is None:
+        return {"speaker": False}
+    if word == "silence" and detail is None:
+        return {"play": None, "tone": None, "microphone": False}
+    if word == "microphone":
+        return {"play": None, "tone": None, "microphone": detail}
+    if word == "tone" and detail is not None:
+        return {"play": None, "tone": _hertz(detail), "microphone": False}
+    if word == "file" and detail is not None:
+        return {"play": Path(detail).expanduser(), "tone": None, "microphone": False}
+    raise Failure(f"sound: {what!r} is none of {_CHOICES}", ExitCode.USAGE)
 
 
 def _hertz(text: str) -> float:
