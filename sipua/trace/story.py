@@ -114,6 +114,8 @@ class Story:
                 self._add_message(record)
             elif isinstance(record, TracedEvent):
                 agents.setdefault(record.agent or US)
+        for record in self.records:  # now that all calls are known: some events come before the first message
+            if isinstance(record, TracedEvent):
                 self._add_event(record)
         ours = [*agents]
         # Between them, so that the arrows of two that talk by one server do not cross each other's lines.

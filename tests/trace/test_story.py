@@ -26,6 +26,13 @@ def test_letters_go_on_after_z() -> None:
     assert [call.letter for call in story.calls.values()][24:] == ["Y", "Z", "A'", "B'"]
 
 
+def test_events_before_the_first_message_belong_to_their_call() -> None:
+    first = TracedEvent(99.0, "connecting", ALICE, "call-1")
+    (call,) = {step.call for step in Story([first, *CALL]).events}
+    assert call is not None
+    assert call.letter == "A"
+
+
 def test_records_of_one_call() -> None:
     other = traced(100.0, "in", sip(INVITE, "1 INVITE", call_id="call-2"))
     assert records_of_call([other, *CALL], "call-1") == CALL

@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 import urllib.request
+from asyncio import open_connection
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -36,12 +37,14 @@ async def check_connection(examination: Examination, account: AccountOptions, ur
     if (proxy := _proxy(server, host, secure=secure)) is not None:
         examination.note("proxy", proxy, ok("the connection goes through it; it looks up the name"))
     else:
-        way = _Way(host, port)
+        way = _Way(host, port, examination.timeout)
         if not await examination.check("name", host, way.find()):
             return False
         if not await examination.check("TCP", f"{host} port {port}", way.connect()):
             return False
-        if secure and not await examination.check("TLS", host, _handshake(server, host, port)):
+        if secure and not await examination.check(
+            "TLS", host, _handshake(server, host, port, examination.timeout)
+        ):
             return False
     return await examination.check("WebSocket", server.url, _upgrade(server))
 
@@ -62,9 +65,10 @@ def _proxy(server: WebSocketInterface, host: str, *, secure: bool) -> str | None
 class _Way:
     """The addresses of a host, and whether there are connections to them."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, timeout: float) -> None:
         self._host = host
         self._port = port
+        self._timeout = timeout
         self._addresses: list[str] = []
 
     async def find(self) -> Finding:
@@ -89,8 +93,9 @@ class _Way:
         faults: dict[str, OSError] = {}
         for address in self._addresses:
             try:
-                _, writer = await asyncio.open_connection(address, self._port)
-            except OSError as error:
+                async with asyncio.timeout(self._timeout / len(self._addresses)):
+                    _, writer = await open_connection(address, self._port)
+            except OSError as error:  # TimeoutError is one
                 faults[address] = error
             else:
                 writer.close()
@@ -113,6 +118,9 @@ class _Way:
         )
         if any(isinstance(error, ConnectionRefusedError) for error in faults.values()):
             remedy = "nothing listens there: is the server running, and is it this port? A firewall may refuse, too"
+        elif any(isinstance(error, TimeoutError) for error in faults.values()):
+            remedy = "a firewall on the way drops it, or the machine is off: check address and port, and ask its owner"
+            return Wrong(which, remedy, ExitCode.TIMEOUT)
         else:
             remedy = "check the network of this machine, the address, and firewalls on the way"
         return Wrong(which, remedy)
@@ -125,11 +133,15 @@ def _is_loopback(address: str) -> bool:
 # --- TLS --------------------------------------------------------------------------------------------------
 
 
-async def _handshake(server: WebSocketInterface, host: str, port: int) -> Finding:
+async def _handshake(server: WebSocketInterface, host: str, port: int, timeout: float) -> Finding:
     context = server.tls()
     assert context is not None
     try:
-        facts, version = await _connect(context, host, port)
+        async with asyncio.timeout(timeout):
+            facts, version = await _connect(context, host, port)
+    except TimeoutError:
+        remedy = "is it a TLS port? If not, the URL begins with ws://"
+        raise Wrong(f"no answer to the handshake within {timeout:g} s", remedy, ExitCode.TIMEOUT) from None
     except ssl.SSLCertVerificationError as error:
         untrusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         untrusting.check_hostname = False
@@ -153,7 +165,7 @@ async def _handshake(server: WebSocketInterface, host: str, port: int) -> Findin
 async def _connect(context: ssl.SSLContext, host: str, port: int) -> tuple[CertificateFacts, str]:
     from sipua.cli.doctor.certificates import read_certificate
 
-    _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+    _, writer = await open_connection(host, port, ssl=context, server_hostname=host)
     try:
         connection = writer.get_extra_info("ssl_object")
         return read_certificate(connection.getpeercert(binary_form=True)), connection.version()

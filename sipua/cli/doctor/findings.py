@@ -51,7 +51,9 @@ def warning(detail: str, remedy: str) -> Finding:
 
 def in_words(error: OSError) -> str:
     """What the system says, without its numbers."""
-    return os.strerror(error.errno).lower() if error.errno else str(error) or "it hung up"
+    if error.errno:
+        return os.strerror(error.errno).lower()
+    return str(error) or ("no answer" if isinstance(error, TimeoutError) else "it hung up")
 
 
 def for_commands(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -51,19 +52,20 @@ async def check_registration(run: Run, account: AccountOptions, url: str, timeou
     ua.on("registered", lambda event: granted.append(event.expires))
     began = time.monotonic()
     try:
-        await _register(ua, account)
+        await _register(ua, account, timeout)
         return _granted(account, granted[0], time.monotonic() - began)
     finally:
         await ua.stop(min(timeout, 2.0))
 
 
-async def _register(ua: UA, account: AccountOptions) -> None:
+async def _register(ua: UA, account: AccountOptions, timeout: float) -> None:
     ua.start()
     try:
-        await ua.ready()
+        async with asyncio.timeout(timeout):
+            await ua.ready()
     except RegistrationUnauthorized as error:
         raise _unauthorised(account, error) from None
-    except RequestTimeout:
+    except (RequestTimeout, TimeoutError):
         why = "the WebSocket is up, but no answer to REGISTER came"
         raise Wrong(why, "is there a SIP server behind it? Look into its log", ExitCode.TIMEOUT) from None
     except RegistrationFailed as error:

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 
-from sipua.cli.doctor import echo
+from sipua.cli.doctor import connection, echo
 from sipua.cli.exits import ExitCode
 from sipua.media import SignallingOnlyMedia
 from sipua.server import Server
@@ -144,6 +144,48 @@ async def test_closed_port() -> None:
     assert check(done, "call")["state"] == "skipped"
 
 
+async def test_firewall_that_drops(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*args: Any, **options: Any) -> Any:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(connection, "open_connection", never)
+    done = await doctor(*WHO, "--server", "ws://127.0.0.1/", "--timeout", "0.2")
+    detail, remedy = wrong(done, "TCP")
+    assert detail == "no answer"
+    assert remedy.startswith("a firewall on the way drops it")
+    assert done.code == ExitCode.TIMEOUT
+
+
+async def test_server_that_waits_for_something_else_than_tls() -> None:
+    async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(wait, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        done = await doctor(*WHO, "--server", f"wss://127.0.0.1:{port}/", "--timeout", "0.3")
+        plain = await doctor(*WHO, "--server", f"ws://127.0.0.1:{port}/", "--timeout", "0.3")
+    detail, remedy = wrong(done, "TLS")
+    assert detail == "no answer to the handshake within 0.3 s"
+    assert "ws://" in remedy
+    detail, remedy = wrong(plain, "WebSocket")
+    assert detail == "no answer within 0.3 s (connected, but no answer to the WebSocket upgrade)"
+    assert remedy == "is it a WebSocket server, and does it still work?"
+    assert plain.code == ExitCode.TIMEOUT
+
+
+async def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "no_proxy", "NO_PROXY", "all_proxy", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", f"http://user:secret@127.0.0.1:{closed_port()}")
+    done = await doctor(*WHO, "--server", "wss://sip.example.com/ws")
+    detail, _ = wrong(done, "WebSocket")
+    assert check(done, "proxy")["target"].startswith("127.0.0.1:")
+    assert "through the proxy" in detail or "through the proxy" in check(done, "WebSocket")["remedy"]
+    assert "secret" not in done.out
+
+
 @contextlib.asynccontextmanager
 async def tls_server(certificates: Certificates, name: str) -> AsyncIterator[str]:  # noqa: F811
     async def handler(connection: ServerConnection) -> None:
@@ -251,8 +293,9 @@ async def test_server_that_says_nothing() -> None:
     async with serve_websocket(handler, "127.0.0.1", 0, subprotocols=["sip"]) as listening:  # type: ignore[list-item]
         url = f"ws://127.0.0.1:{next(iter(listening.sockets)).getsockname()[1]}/"
         done = await doctor(*WHO, "--server", url, "--timeout", "0.5")
-    detail, _ = wrong(done, "register")
-    assert "no end within 0.5 s" in detail or "no answer to REGISTER" in detail
+    detail, remedy = wrong(done, "register")
+    assert detail == "the WebSocket is up, but no answer to REGISTER came"
+    assert "is there a SIP server behind it?" in remedy
     assert done.code == ExitCode.TIMEOUT
 
 
