@@ -20,6 +20,7 @@ function make(name, attributes = {}, ...children) {
 
 const seconds = (t) => t.toFixed(3);
 const shortened = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
+const firstShown = () => data.steps.find((step) => wanted(step) && ("n" in step || byId("events").checked))?.t ?? 0;
 const wanted = (step) => state.call === null || step.call === state.call;
 
 // --- calls ----------------------------------------------------------------------------------------------------------
@@ -71,7 +72,7 @@ function drawLadder() {
       make("title", {}, data.lanes[lane])));
     svg.append(make("line", { class: "lane", x1: x, x2: x, y1: 0, y2: height }));
   }
-  const start = steps.length ? steps[0].t : 0;
+  const start = firstShown();
   steps.forEach((step, row) => svg.append(drawStep(step, row * HEIGHT, place, width, start)));
   byId("ladder").replaceChildren(head, svg);
 }
@@ -125,7 +126,7 @@ function drawDetail() {
   const step = data.steps[state.step];
   const described = data.descriptions.find((description) => description.step === state.step);
   const parts = [make("h2", {}, `${step.n}. ${step.label}`),
-    make("p", { class: "hint" }, `${data.lanes[step.from]} → ${data.lanes[step.to]}, ${seconds(step.t)} s, ` +
+    make("p", { class: "hint" }, `${data.lanes[step.from]} → ${data.lanes[step.to]}, ${seconds(step.t - firstShown())} s, ` +
       new Date((data.start + step.t) * 1000).toISOString())];
   if (described) parts.push(viewTabs(described));
   parts.push(state.view === "message" || !described ? wholeMessage(step) : difference(described, Number(state.view)));
