@@ -1,0 +1,336 @@
+"""The screen, by textual's pilot on simulated time: what is shown, and what keys do."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from textual.widgets import Input
+
+from sipua.cli.phone.bulletin import News
+from sipua.cli.phone.screen.app import PhoneApp
+from sipua.cli.phone.screen.dialogs import Ask, Keypad, Show, TransferTo
+from sipua.cli.phone.screen.keys import KEYS, PAGES
+from sipua.cli.phone.screen.shown import Shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from textual.pilot import Pilot
+
+    from sipua.cli.phone.phone import Phone
+
+
+@asynccontextmanager
+async def shown(
+    phone: Phone, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[PhoneApp, Pilot[None]]]:
+    app = PhoneApp(phone)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield app, pilot
+
+
+def screen(app: PhoneApp) -> str:
+    """What a person sees, line by line."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def until(condition: Any) -> None:
+    for _ in range(250):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("not within the time")
+
+
+async def dialled(app: PhoneApp, pilot: Pilot[None], target: str) -> None:
+    await pilot.press("d", *target, "enter")
+    await until(lambda: app.phone.calls and app.phone.calls[-1].is_up)
+    app._refresh()
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 16)])
+async def test_everything_is_on_the_screen(size: tuple[int, int], make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        shown(alice, size) as (app, pilot),
+    ):
+        app._refresh()
+        await pilot.pause()
+        text = screen(app)
+        assert "● alice  sip:alice@example.com  registered" in text
+        assert "♪ silence" in text
+        assert "no call; d dials" in text
+        assert "alice calls:" in text
+        words = " ".join(text.split())
+        for key in KEYS:
+            assert f"{key.shown} {key.word}" in words
+        if size[0] >= 80:
+            assert all(f"{key} {title}" in text for _, key, title, _ in PAGES)
+
+
+async def test_a_call_with_keys(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, told),
+        make_phone(server, "bob", auto_answer=True) as (bob, _b),
+        shown(alice) as (app, pilot),
+    ):
+        await dialled(app, pilot, "bob")
+        assert "▶ 1 → sip:bob@example.com" in screen(app)
+        assert "connected  00:0" in screen(app)
+        await pilot.press("m")
+        assert alice.calls[0].muted
+        app._refresh()
+        await pilot.pause()
+        assert " muted " in screen(app)
+        await pilot.press("o")
+        await until(lambda: alice.calls[0].state == "held")
+        await pilot.press("o")
+        await until(lambda: alice.calls[0].state == "connected")
+        await pilot.press("h")
+        await until(lambda: not alice.calls)
+        await pilot.press("f2")
+        app._refresh()
+        await pilot.pause()
+        assert "→ sip:bob@example.com  answered" in screen(app)
+        await pilot.press("enter")
+        await until(lambda: alice.calls and alice.calls[0].is_up)
+        await until(lambda: bob.calls)
+        bob.hang_up()
+        await until(lambda: not alice.calls)
+        assert told.named("warning") == []
+
+
+async def test_calls_that_come_in(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        make_phone(server, "bob") as (bob, _b),
+        shown(alice) as (app, pilot),
+    ):
+        bob.dial("alice")
+        await until(lambda: alice.calls)
+        app._refresh()
+        await pilot.pause()
+        assert "INCOMING CALL" in screen(app)
+        assert "to alice: a answers, h refuses" in screen(app)
+        await pilot.press("h")
+        await until(lambda: not bob.calls)
+        assert alice.book.history[0].outcome == "declined"
+        bob.dial("alice")
+        await until(lambda: alice.calls)
+        await pilot.press("a")
+        await until(lambda: bob.calls[0].is_up)
+        bob.transfers.blind("600")
+        await until(lambda: alice.calls[0].refer is not None)
+        app._refresh()
+        await pilot.pause()
+        assert "asks you to call sip:600@example.com: y yes, x no" in screen(app)
+        await pilot.press("x")
+        assert alice.calls[0].refer is None
+
+
+async def test_conference_and_transfer(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, told),
+        make_phone(server, "bob", auto_answer=True),
+        make_phone(server, "carol", auto_answer=True),
+        shown(alice) as (app, pilot),
+    ):
+        await pilot.press("t", "k", "o")
+        assert told.lines[-1] == "there is no call"
+        await dialled(app, pilot, "bob")
+        await dialled(app, pilot, "carol")
+        await until(lambda: [call.state for call in alice.calls] == ["held", "connected"])
+        await pilot.press("c")
+        assert [call.state for call in alice.calls] == ["conference"] * 2
+        await pilot.press("c")
+        await until(lambda: [call.state for call in alice.calls] == ["held", "connected"])
+        await pilot.press("up")
+        assert alice.selected is alice.calls[0]
+        await pilot.press("t")
+        assert isinstance(app.screen, TransferTo)
+        assert "2  sip:carol@example.com" in screen(app)
+        await pilot.press("tab", "enter")
+        await until(lambda: told.named("transfer"))
+        assert told.named("transfer")[0]["target"] == "sip:carol@example.com"
+        await pilot.press("t", *"dave", "enter")
+        assert told.named("transfer")[-1]["target"] == "sip:dave@example.com"
+
+
+async def test_the_keypad(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, told),
+        make_phone(server, "bob", auto_answer=True),
+        shown(alice) as (app, pilot),
+    ):
+        await dialled(app, pilot, "bob")
+        await pilot.press("7", "k")
+        assert isinstance(app.screen, Keypad)
+        await pilot.press("1", "a", "asterisk", "number_sign")
+        await pilot.pause()
+        assert "1A*#" in screen(app)
+        await pilot.press("escape")
+        await until(lambda: "".join(event["tone"] for event in told.named("dtmf")) == "71A*#")
+
+
+async def test_the_dial_field(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, told),
+        shown(alice) as (app, pilot),
+    ):
+        alice.book.add("Robert", "sip:bob@example.com")
+        await pilot.press("6", "0", "0")
+        dial = app.query_one("#dial", Input)
+        assert dial.value == "600"
+        await pilot.press("escape")
+        await pilot.press("d")
+        dial.value = ""
+        await pilot.press("r", "o")
+        await pilot.pause(0.1)
+        await pilot.press("right")
+        assert dial.value == "Robert"
+        await pilot.press("enter")
+        assert dial.value == ""
+        await until(lambda: alice.book.history)  # nobody is there
+        assert alice.book.history[0].remote == "sip:bob@example.com"
+        await pilot.press("d", "up")
+        assert dial.value == "sip:bob@example.com"
+        await pilot.press("down")
+        assert dial.value == ""
+        await pilot.press(*"no", "space", *"uri", "enter")
+        assert dial.value == "no uri"  # to be mended
+        assert "no uri" in told.lines[-1]
+        await pilot.press("q")  # is a letter here
+        assert dial.value == "no uriq"
+
+
+async def test_messages_and_contacts(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        make_phone(server, "bob") as (bob, _b),
+        shown(alice) as (app, pilot),
+    ):
+        await pilot.press("s")
+        assert isinstance(app.screen, Ask)
+        await pilot.press(*"bob", "enter", *"hello", "enter")
+        await until(lambda: bob.messages.all)
+        bob.messages.send("alice", "[bold]and you?")
+        await until(lambda: len(alice.messages.all) == 2)
+        await pilot.press("f4")
+        app._refresh()
+        await pilot.pause()
+        assert "← sip:bob@example.com: [bold]and you?" in screen(app)
+        await pilot.press("escape", "n", *"Robert", "tab")
+        app.screen.query_one("#field1", Input).value = "bob"
+        await pilot.press("enter")
+        assert [contact.target for contact in alice.book.contacts] == ["bob"]
+        await pilot.press("f3")
+        app._refresh()
+        await pilot.pause()
+        assert "Robert" in screen(app)
+        await pilot.press("delete")
+        assert alice.book.contacts == []
+
+
+async def test_trace_figures_accounts_and_help(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice", "carol") as (alice, _),
+        make_phone(server, "bob", auto_answer=True),
+        shown(alice) as (app, pilot),
+    ):
+        message = "OPTIONS sip:bob@example.com SIP/2.0\r\nCSeq: 1 OPTIONS\r\nX: [red]\r\n\r\n"
+        alice.bulletin.event("sip", direction="out", server="ws://x", message=message)
+        await pilot.press("f5")
+        await pilot.pause()
+        assert "→ OPTIONS sip:bob@example.com" in screen(app)
+        await pilot.press("enter")
+        assert isinstance(app.screen, Show)
+        await pilot.pause()
+        assert "X: [red]" in screen(app)
+        await pilot.press("escape", "f7", "down", "enter")
+        await pilot.pause()
+        assert "carol calls:" in screen(app)
+        assert "○ " not in screen(app)
+        await dialled(app, pilot, "bob")
+        assert alice.calls[0].line.name == "carol"
+        await pilot.press("f6")
+        await until(lambda: "call 1  sip:bob@example.com" in screen(app))
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert "end all calls, then the phone" in screen(app)
+
+
+async def test_many_calls_on_a_small_screen(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        make_phone(server, "bob") as (bob, _b),
+        shown(bob) as (app, pilot),
+    ):
+        for _ in range(8):
+            alice.dial("bob")
+        await until(lambda: len(bob.calls) == 8)
+        app._refresh()
+        await pilot.pause()
+        assert screen(app).count("INCOMING CALL") == 3
+        assert "5 more: ↑ ↓" in screen(app)
+        await pilot.press(*["down"] * 7)
+        app._refresh()
+        await pilot.pause()
+        assert "▶ 8 ← " in screen(app)
+        assert all(key.word in screen(app) for key in KEYS)
+
+
+async def test_q_ends_calls_and_then_the_screen(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        make_phone(server, "bob", auto_answer=True) as (bob, told),
+    ):
+        app = PhoneApp(alice)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            await dialled(app, pilot, "bob")
+            await pilot.press("q")
+            await until(lambda: not app.is_running)
+        await until(lambda: not bob.calls)
+        assert told.named("ended")[0]["originator"] == "remote"
+        assert not alice.lines[0].ua.is_connected()
+
+
+async def test_the_model_may_end_it(make_phone: Any, make_server: Any) -> None:
+    async with make_server() as server, make_phone(server, "alice") as (alice, _):
+        app = PhoneApp(alice)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            alice.quit()
+            await until(lambda: not app.is_running)
+
+
+async def test_what_has_not_changed_is_not_drawn(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        shown(alice) as (app, pilot),
+    ):
+        app._refresh()
+        await pilot.pause()
+        before = {widget: widget._now for widget in app.query(Shown)}
+        app._refresh()
+        assert {widget: widget._now for widget in app.query(Shown)} == before
+        alice.bulletin.event(*("warning", "something"), message="something")
+        app._refresh()
+        assert str(app.query_one("#news", Shown)._now) == "something"
+        assert News("warning", "something").text == "something"
