@@ -85,7 +85,10 @@ OUTPUT = (
 )
 TRACE = (
     click.option(
-        "--trace", type=FILE, metavar="FILE", help="Write every SIP message to FILE, without credentials."
+        "--trace",
+        type=FILE,
+        metavar="FILE",
+        help="Write SIP messages, events and media statistics to FILE, without credentials (see sipua trace).",
     ),
 )
 
@@ -93,6 +96,11 @@ TRACE = (
 def output_options(function: F) -> F:
     """Add ``--json`` and ``-v``; the function gets them as `output`."""
     return gather(function, OutputOptions, "output", OUTPUT)
+
+
+def traced_output_options(function: F) -> F:
+    """The same and ``--trace``."""
+    return gather(function, OutputOptions, "output", (*OUTPUT, *TRACE))
 
 
 def gather(

@@ -37,6 +37,9 @@ CONNECT_TIMEOUT = 10.0
 #: waited for any more: even a slow one says 100 Trying in that time.
 GOODBYE_TIMEOUT, MUTE_AFTER = 5.0, 2.0
 
+#: A trace of more messages than this is not drawn at the end.
+LONGEST_LADDER = 200
+
 Work = Callable[["Run"], Coroutine[Any, Any, int]]
 
 
@@ -139,6 +142,10 @@ class Run:
         from sipua.trace.ladder import ASCII, UNICODE, ladder
 
         self.output.close()
+        if len(trace.messages) > LONGEST_LADDER:
+            path = self.options.trace
+            self.output.text(f"{len(trace.messages)} SIP messages or more: sipua trace {path} shows them")
+            return
         self.output.text(ladder(trace.messages, glyphs=UNICODE if self.output.unicode else ASCII))
 
     def _trace_broken(self, error: OSError) -> None:

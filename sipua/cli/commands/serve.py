@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sipua.cli.exits import ExitCode, Failure, one_line
-from sipua.cli.options import FILE, OutputOptions, duration_option, output_options
+from sipua.cli.options import FILE, OutputOptions, duration_option, traced_output_options
 from sipua.cli.running import Run, execute
 from sipua.errors import ConfigurationError
 
@@ -72,7 +72,7 @@ class AccountType(click.ParamType[tuple[str, str]]):
 @click.option("--no-apps", is_flag=True, help="No call apps.")
 @click.option("--loopback", is_flag=True, help="Media of the call apps on 127.0.0.1 only.")
 @duration_option("End after so long.")
-@output_options
+@traced_output_options
 def command(
     account: tuple[tuple[str, str], ...],
     accounts: Path | None,
@@ -104,6 +104,8 @@ def command(
             apps=not no_apps,
             media_options={"ice_host_addresses": ("127.0.0.1",)} if loopback else None,
         )
+        if (trace := run.trace) is not None:
+            server.trace(lambda way, peer, data: trace.add(way, data, peer=peer, agent="server"))
         async with server:
             _tell(run, server, apps=not no_apps)
             try:
