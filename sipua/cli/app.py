@@ -28,6 +28,8 @@ COMMANDS = {
     "doctor": "Examine account, server and network; say what is wrong.",
     "trace": "Look at a trace: ladder, page for a browser, packets.",
     "config": "Accounts and settings.",
+    "phone": "A phone at the terminal, or for programs.",
+    "load": "Make many calls, measure them, write a report.",
     "serve": "Run the embedded server, for tests and demonstrations.",
     "completion": "Print what a shell needs to complete command lines.",
 }

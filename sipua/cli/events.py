@@ -45,6 +45,19 @@ _ORIGINATOR = ("string", "local, remote or system")
 _STATUS: dict[str, str | tuple[str, str]] = {"status": "integer?", "reason": "string?"}
 _PHONE = ("string=", "its name, in `sipua phone`")
 
+_LOAD: dict[str, str | tuple[str, str]] = {
+    "seconds": ("number", "since the first call was due"),
+    "started": "integer",
+    "answered": "integer",
+    "passed": ("integer", "calls that went as they should"),
+    "failed": "integer",
+    "missed": ("integer", "calls that were due and not made, as there were as many as may be"),
+    "active": ("integer", "calls at this moment"),
+    "setup_p50": ("number?", "seconds from the INVITE to the answer"),
+    "setup_p90": "number?",
+    "setup_p99": "number?",
+}
+
 EVENTS: dict[str, Event] = {
     # connection and registration
     "connecting": _event("an attempt begins", url="string", attempt=("integer", "from 1"), account=_PHONE),
@@ -118,6 +131,15 @@ EVENTS: dict[str, Event] = {
         what="string",
         met="boolean",
         seconds=("number", "since the answer"),
+    ),
+    "load": _event("a load test, once a second, and at its end", **_LOAD),
+    "load_result": _event(
+        "what came of a load test",
+        **_LOAD,
+        passed_thresholds="boolean",
+        broken=("array", "the thresholds that were not kept"),
+        causes=("object", "why calls failed, and how many for each reason"),
+        reports=("array", "the files that were written"),
     ),
     "step": _event(
         "a step of a script is over",

@@ -78,6 +78,8 @@ _OPTIONS = {
     "audio": "--play",
     "record": "--record",
     "codecs": "--codec",
+    "ramp": "--ramp",
+    "fail_if": "--fail-if",
     "accounts": "--account",
     "certificate": "--tls-cert",
     "private_key": "--tls-key",

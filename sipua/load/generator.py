@@ -47,9 +47,14 @@ class Generator:
 
     def _agent(self) -> UA:
         from sipua.media import SignallingOnlyMedia
+        from sipua.media.interface import IceServer
         from sipua.ua import UA
 
         options: dict[str, Any] = {**self.plan.options, "register": self.plan.register}
+        media_options = dict(options.get("media_options", {}))
+        if servers := media_options.get("ice_servers"):
+            media_options["ice_servers"] = [s if isinstance(s, str) else IceServer(**s) for s in servers]
+            options["media_options"] = media_options
         if not self.plan.media:
             options |= {"media": SignallingOnlyMedia, "media_options": {}}
         return UA(self.plan.uri, **options)
@@ -170,7 +175,8 @@ class Generator:
 
     async def _call(self, number: int) -> None:
         plan, figures = self.plan, self.figures
-        options = dict(plan.media_options)
+        # What has been JSON has lists.
+        options = {key: tuple(v) if isinstance(v, list) else v for key, v in plan.media_options.items()}
         if plan.media and self.script is None:
             from sipua.media.sources import Tone
 

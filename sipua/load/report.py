@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import dataclass, field
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sipua._version import __version__
@@ -148,7 +149,7 @@ class LoadReport:
         if self.plan.script is not None:
             parts.append(f"<h2>Script</h2><pre>{html.escape(self.plan.script)}</pre>")
         parts.append(f"<footer>sipua {__version__}, {self.started:%Y-%m-%d %H:%M:%S %Z}</footer>")
-        style = f"<style>{_STYLE}</style>"
+        style = f"<style>{_style()}</style>"
         return (
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -164,7 +165,7 @@ class LoadReport:
         rate = f"{', '.join(parts)}" if parts else "a new call for each that is over"
         limit = f", at most {plan.limit} at once" if plan.limit else ""
         length = "by a script" if plan.script is not None else f"{plan.talk:g} s each"
-        machines = f"{plan.processes} process{'es' if plan.processes > 1 else ''}, {plan.agents} connection{'s' if plan.agents > 1 else ''} each"
+        machines = f"{_count(plan.processes, 'process', 'es')}, {_count(plan.agents, 'connection')} each"
         media = "with audio" if plan.media else "signalling only"
         return f"{plan.uri} calls: {rate}{limit}; {length}; {media}; {machines}."
 
@@ -270,6 +271,10 @@ class LoadReport:
 _COLUMNS = ("min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 
 
+def _count(number: int, what: str, ending: str = "s") -> str:
+    return f"{number} {what}{ending if number > 1 else ''}"
+
+
 def _milliseconds(seconds: float | int | None) -> str:
     if seconds is None:
         return "–"
@@ -296,22 +301,5 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
-_STYLE = """
-:root{color-scheme:light dark;--ink:#1c2430;--soft:#667;--paper:#fff;--line:#dde;--a:#2364aa;--b:#2a9d4a;--c:#c8102e;--d:#d98200}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e9ef;--soft:#99a;--paper:#14181f;--line:#2c3340;--a:#6aa9f4;--b:#5fd07d;--c:#ff6b7d;--d:#ffb74d}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:52rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem;margin:0 0 .5rem;overflow-wrap:anywhere}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-.verdict{display:inline-block;font-weight:700;padding:.1rem .8rem;border-radius:.3rem;color:#fff;margin:0}
-.good{background:#237a3c}.bad{background:#b00d28}.note{color:var(--c)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:.6rem;margin:1rem 0}
-.tiles div{border:1px solid var(--line);border-radius:.4rem;padding:.5rem .7rem}
-.tiles b{display:block;font-size:1.15rem;font-variant-numeric:tabular-nums}.tiles span{color:var(--soft);font-size:.85rem}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right}th:first-child,td:first-child{text-align:left;overflow-wrap:anywhere}
-svg{width:100%;height:auto;display:block}.grid{stroke:var(--line)}.tick,.axis{fill:var(--soft);font-size:11px}
-.end{text-anchor:end}.middle{text-anchor:middle}.line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
-path.a{stroke:var(--a)}path.b{stroke:var(--b)}path.c{stroke:var(--c)}path.d{stroke:var(--d)}.bar{fill:var(--a)}
-.legend{margin:.2rem 0 0;padding-left:8%}.key{margin-right:1.2rem;font-size:.9rem}.key::before{content:"";display:inline-block;width:1rem;height:.25rem;margin-right:.4rem;vertical-align:middle;border-radius:2px}
-.key.a::before{background:var(--a)}.key.b::before{background:var(--b)}.key.c::before{background:var(--c)}.key.d::before{background:var(--d)}
-pre{border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem;overflow-x:auto}footer{margin:2.5rem 0 1rem;color:var(--soft);font-size:.85rem}
-"""
+def _style() -> str:
+    return resources.files("sipua.load").joinpath("report.css").read_text(encoding="utf-8")
