@@ -82,7 +82,7 @@ def page_data(story: Story) -> dict[str, Any]:
         "descriptions": [
             _description(found, call, agent, message_places)
             for call in story.calls.values()
-            for agent, descriptions in call.descriptions.items()
+            for (agent, _), descriptions in call.descriptions.items()
             for found in descriptions.found
         ],
         "figures": _figures(story),

@@ -41,8 +41,8 @@ class Call:
     """Of its first request that was seen; empty when there was none."""
     branches: list[str] = field(default_factory=list)
     """The To tags of the responses that set dialogs up: several when it was forked."""
-    descriptions: dict[str, Descriptions] = field(default_factory=dict)
-    """By user agent."""
+    descriptions: dict[tuple[str, str], Descriptions] = field(default_factory=dict)
+    """By user agent and whom it talks to: a proxy has two for each call."""
 
     @property
     def title(self) -> str:
@@ -137,7 +137,7 @@ class Story:
         call = self._call_of(message) if message is not None else None
         description = None
         if call is not None and message is not None and not again:
-            seen = call.descriptions.setdefault(traced.agent, Descriptions())
+            seen = call.descriptions.setdefault((traced.agent, traced.peer), Descriptions())
             description = seen.see(len(self.messages), traced, message)
         self.messages.append(
             MessageStep(

@@ -14,7 +14,7 @@ from sipua.cli.account import AccountOptions
 from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.options import OutputOptions
 from sipua.cli.output import JsonOutput, PlainOutput
-from sipua.cli.running import Run
+from sipua.cli.running import LONGEST_LADDER, Run
 from sipua.errors import MediaFileError
 
 if TYPE_CHECKING:
@@ -171,3 +171,16 @@ def test_a_recording_that_cannot_be_finished_at_a_sudden_end_is_told(monkeypatch
     assert exit_.value.code == ExitCode.INTERRUPTED
     assert err.getvalue() == "x.wav: no space left on device\n"
     assert finished == [True]
+
+
+def test_ladder_of_a_long_trace_is_left_to_the_command_for_it(tmp_path: Path) -> None:
+    async def work(run: Run) -> int:
+        assert run.trace is not None
+        for number in range(LONGEST_LADDER + 1):
+            run.trace.add("in", f"OPTIONS sip:{number} SIP/2.0\r\n\r\n")
+        return ExitCode.OK
+
+    path = tmp_path / "x.trace"
+    code, out, _ = execute(work, trace=path)
+    assert code == ExitCode.OK
+    assert out == f"201 SIP messages or more: sipua trace {path} shows them\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sipua.cli.exits import ExitCode
+from sipua.trace import read_trace
 from tests.cli.commands import (
     child,
     line_with,
@@ -44,3 +45,21 @@ async def test_serve_for_a_while_and_where_it_cannot() -> None:
     assert "600  echo" in done.out
     done = await sipua("serve", "--account", "a:b", "--port", "0", "--duration", "0.1", "--no-apps")
     assert done.out.count("\n") == 1
+
+
+async def test_trace_has_all_clients(tmp_path: Path) -> None:
+    path = tmp_path / "server.trace"
+    async with child(
+        *("serve", "--account", "alice:secret", "--port", "0", "--duration", "60"),
+        *("--json", "--no-apps", "--trace", str(path)),
+    ) as process:
+        url = json.loads(await line_with(process, "listening"))["urls"][0]
+        for password in ("secret", "wrong"):
+            who = ("--uri", "sip:alice@localhost", "--password", password)
+            await sipua("register", *who, "--server", url)
+        process.send_signal(signal.SIGINT)
+        await process.wait()
+    messages = read_trace(path).messages
+    assert len({message.peer for message in messages}) == 2
+    assert {message.agent for message in messages} == {"server"}
+    assert messages[0].direction == "in"

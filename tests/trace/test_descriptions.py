@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sipua.sip.redaction import redact
-from sipua.trace import Story
+from sipua.trace import Story, TracedMessage
 from sipua.trace.descriptions import compare
 from tests.trace.traces import ANSWER, INVITE, OFFER, sip, traced
 
@@ -74,6 +74,20 @@ def test_late_offer_is_answered_by_prack_and_prack_may_offer() -> None:
         (5, "offer", "out", None, 2),
         (6, "answer", "in", 3, 1),
     ]
+
+
+def test_proxy_has_the_same_descriptions_on_both_sides() -> None:
+    invite, ok = sip(INVITE, "1 INVITE", body=OFFER), sip(OK, "1 INVITE", body=ANSWER)
+    steps = Story(
+        [
+            TracedMessage(1.0, "in", "alice", invite, "server"),
+            TracedMessage(1.1, "out", "bob", invite, "server"),
+            TracedMessage(1.2, "in", "bob", ok, "server"),
+            TracedMessage(1.3, "out", "alice", ok, "server"),
+        ]
+    ).messages
+    roles = [step.description.role if step.description else None for step in steps]
+    assert roles == ["offer", "offer", "answer", "answer"]
 
 
 def test_offer_again_with_credentials_and_retransmissions() -> None:
