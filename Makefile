@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sipua needs Python 3.11 or later (PYTHON=... chooses it)" >&2; exit 2; }
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[cli]" --group dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[cli,phone]" --group dev
 	@touch $@
 
 demo: $(STAMP) ## a real call to the embedded server: register, call echo, play, record, check   [FILE=my.wav]

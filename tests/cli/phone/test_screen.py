@@ -266,7 +266,9 @@ async def test_trace_figures_accounts_and_help(make_phone: Any, make_server: Any
         await dialled(app, pilot, "bob")
         assert alice.calls[0].line.name == "carol"
         await pilot.press("f6")
-        await until(lambda: "call 1  sip:bob@example.com" in screen(app))
+        app._refresh()
+        await pilot.pause()
+        assert "call 1  sip:bob@example.com" in screen(app)
         await pilot.press("question_mark")
         await pilot.pause()
         assert "end all calls, then the phone" in screen(app)
