@@ -10,8 +10,8 @@ _GROWTH = 1.01
 _HEAVY = 1e100
 # Of all packets this share may come too late.
 _LATE_SHARE = 0.03
-# A stream begins as if so many packets had come in time, so that one that is late is no share yet.
-_TRUST = 34
+# A stream begins as if so many packets had come in time, until a second one is late: one is no share yet.
+_TRUST = 34.0
 _REFRESH = 5
 _BASE_WINDOW = 2.0
 
@@ -34,7 +34,9 @@ class DelayEstimator:
         "_reserve",
         "_reserved_until",
         "_since",
+        "_surprises",
         "_total",
+        "_trust",
         "_weight",
         "base",
         "jitter",
@@ -52,8 +54,8 @@ class DelayEstimator:
         """Another stream, of which nothing is known."""
         self._bins = [0.0] * (int(self.max_delay / _BIN) + 1)
         self._weight = 1.0
-        self._bins[0] = self._total = float(_TRUST)
-        self._count = 0
+        self._bins[0] = self._total = self._trust = _TRUST
+        self._count = self._surprises = 0
         self._reserve = 0.0
         self._reserved_until = 0.0
         self.target = self.min_delay
@@ -90,10 +92,20 @@ class DelayEstimator:
         self._total += weight
         self._count += 1
         # The one that is late counts at once.
-        if self._count >= _REFRESH or place * _BIN > self.target:
+        late = place * _BIN > self.target
+        if late and self._trust:
+            self._doubt()
+        if self._count >= _REFRESH or late:
             if self._reserve and now > self._reserved_until:
                 self._reserve = 0.0
             self._aim()
+
+    def _doubt(self) -> None:
+        self._surprises += 1
+        if self._surprises > 1:
+            self._bins[0] -= self._trust
+            self._total -= self._trust
+            self._trust = 0.0
 
     def reserve(self, seconds: float, until: float) -> None:
         """Aim at so much more delay than arrivals ask for, for a while."""
@@ -120,4 +132,5 @@ class DelayEstimator:
         if self._weight > _HEAVY:
             self._bins = [weight / _HEAVY for weight in self._bins]
             self._total /= _HEAVY
+            self._trust /= _HEAVY
             self._weight /= _HEAVY
