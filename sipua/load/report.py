@@ -278,7 +278,7 @@ def _count(number: int, what: str, ending: str = "s") -> str:
 def _milliseconds(seconds: float | int | None) -> str:
     if seconds is None:
         return "–"
-    return f"{seconds:.2f} s" if seconds >= 10 else f"{1000 * seconds:.1f} ms"
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"
 
 
 def _evenly(histogram: Histogram) -> list[tuple[float, float, int]]:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sipua.cli.account import AccountOptions, account_options
-from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.exits import ExitCode, Failure, one_line
 from sipua.cli.loading import Watch, counts_line, load_fields, times_line
 from sipua.cli.options import FILE, Codec, OutputOptions, Seconds, gather
 from sipua.cli.running import Run, execute
+from sipua.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,8 +150,11 @@ def command(
     """Check what can be checked, then make the calls."""
     from sipua.load import parse_threshold
 
-    plan = _plan(target, account, options)
-    thresholds = [parse_threshold(text) for text in options.fail_if]
+    try:
+        plan = _plan(target, account, options)
+        thresholds = [parse_threshold(text) for text in options.fail_if]
+    except ConfigurationError as error:
+        raise Failure(one_line(error), ExitCode.USAGE) from None
     _check_reports(options.report)
 
     async def work(run: Run) -> int:
