@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sipua.cli.exits import ExitCode, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Book", "Contact", "HistoryEntry", "data_directory"]
 
@@ -96,9 +96,11 @@ class Book:
                 return contact.target
         return text.strip()
 
-    def name_of(self, target: str) -> str | None:
-        """The contact who has this target."""
-        return next((contact.name for contact in self.contacts if contact.target == target), None)
+    def name_of(self, uri: str, domains: Sequence[str] = ()) -> str | None:
+        """The contact who has this address; at one of our own `domains`, its user part will do."""
+        user, _, domain = uri.partition(":")[2].partition("@")
+        targets = (uri, user) if domain in domains else (uri,)
+        return next((contact.name for contact in self.contacts if contact.target in targets), None)
 
     def suggestions(self) -> list[str]:
         """What the dial field may complete: contacts, then who was talked to, the latest first."""

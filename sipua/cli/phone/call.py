@@ -35,6 +35,8 @@ class PhoneCall:
         self.number = number
         self.began = datetime.datetime.now(datetime.UTC)
         self.ringing = False
+        self.contact: str | None = None
+        """The name of the contact that it is with."""
         self.in_conference = False
         self.recording: Recording | None = None
         self.refer: events.Refer | None = None
@@ -56,9 +58,10 @@ class PhoneCall:
         return str(self.session.remote_identity.uri)
 
     @property
-    def display(self) -> str:
-        """The name that the peer gives itself; empty if it gives none."""
-        return self.session.remote_identity.name or ""
+    def name(self) -> str:
+        """That of the contact, else the one that the peer gives itself, in quotes; empty if there is none."""
+        given = self.session.remote_identity.name
+        return self.contact or (f'"{given}"' if given else "")
 
     @property
     def direction(self) -> Literal["incoming", "outgoing"]:
@@ -135,7 +138,7 @@ class PhoneCall:
             "account": self.line.name,
             "direction": self.direction,
             "remote": self.remote,
-            "display": self.display,
+            "name": self.name,
             "state": self.state,
             "seconds": round(self.seconds, 3),
             "muted": self.muted,

@@ -159,6 +159,10 @@ class Phone:
         there = ", ".join(line.name for line in self.lines)
         raise Failure(f"no account {account!r}; there are: {there}", ExitCode.USAGE)
 
+    def name_of(self, uri: str) -> str | None:
+        """The contact who has this address."""
+        return self.book.name_of(uri, [str(line.ua.configuration.uri.host) for line in self.lines])
+
     def call(self, number: int | None = None) -> PhoneCall:
         """The call of this number; None: the selected one.
 
@@ -290,6 +294,7 @@ class Phone:
             return
         self._numbers += 1
         call = PhoneCall(session, line, self._numbers, self.bulletin, self._board)
+        call.contact = self.name_of(call.remote)
         self.calls.append(call)
         self._follow(call, session)
         if self.selected is None:

@@ -31,7 +31,9 @@ def test_contacts_and_history_outlive_the_phone(tmp_path: Path) -> None:
     assert second.history == [entry(1)]
     assert second.target_of(" bob ") == "601"
     assert second.target_of("carol") == "carol"
-    assert second.name_of("601") == "BOB"
+    assert second.name_of("sip:zoe@example.com") == "Zoë"
+    assert second.name_of("sip:601@example.com", ["example.com"]) == "BOB"
+    assert second.name_of("sip:601@elsewhere.example", ["example.com"]) is None
     assert second.suggestions() == ["BOB", "Zoë", "sip:1@example.com"]
     second.remove("zoË")
     assert [contact.name for contact in book(tmp_path / "new")[0].contacts] == ["BOB"]

@@ -272,6 +272,7 @@ async def test_trace_figures_accounts_and_help(make_phone: Any, make_server: Any
         await pilot.press("question_mark")
         await pilot.pause()
         assert "end all calls, then the phone" in screen(app)
+        assert "↑ ↓ scroll   Esc back" in screen(app)
 
 
 async def test_many_calls_on_a_small_screen(make_phone: Any, make_server: Any) -> None:

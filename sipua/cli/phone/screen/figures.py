@@ -62,7 +62,7 @@ def call_text(call: PhoneCall, *, selected: bool, muted: bool, width: int) -> Te
     who = Text("▶ " if selected else "  ", "bold")
     who.append(f"{call.number} ", "bold")
     who.append("← " if call.direction == "incoming" else "→ ", "dim")
-    name = f"{call.display} " if call.display else ""
+    name = f"{call.name} " if call.name else ""
     who.append(f"{name}{call.remote}", "bold" if selected else "")
     who.truncate(max(10, width - end.cell_len - 1), overflow="ellipsis", pad=True)
     return Text.assemble(who, " ", end, "\n", _second(call, width))
@@ -109,7 +109,7 @@ def _quality(call: PhoneCall) -> str:
     if expected:
         words.append(f"loss {100 * stats.packets_lost / expected:.1f}%")
     if call.digits:
-        words.append(f"⌗{call.digits}")
+        words.append(f"digits {call.digits}")
     return "  ".join(words)
 
 

@@ -23,7 +23,7 @@ class Key(NamedTuple):
 
 
 KEYS = (
-    Key("d", "d", "dial", "Dial", "go to the dial field; Enter calls, ↑ ↓ are the last targets, → completes"),
+    Key("d", "d", "dial", "Dial", "go to the dial field: ↑ ↓ last targets, → completes, Enter calls"),
     Key("a", "a", "answer", "Answer", "take the call that comes in; others are held"),
     Key("h", "h", "hang_up", "Hang up", "end the selected call; refuse one that comes in"),
     Key("o", "o", "hold", "Hold", "put the peer on hold, or talk to it again"),
@@ -31,13 +31,13 @@ KEYS = (
     Key("t", "t", "transfer", "Transfer", "send the peer to somebody, or connect it with another call"),
     Key("c", "c", "conference", "Conf", "let all answered calls hear each other; once more ends that"),
     Key("r", "r", "record", "Rec", "record both sides, or end that"),
+    Key("q", "q", "leave", "Quit", "end all calls, then the phone; twice at once"),
     Key("k", "0-9*# k", "keypad", "Digits", "send digits at once, or from a keypad"),
     Key("s", "s", "message", "Message", "write a text message"),
     Key("n", "n", "contact", "Contact", "remember somebody"),
     Key("up,down", "↑↓", "", "Call", "select a call, when the list of calls has the focus"),
     Key("tab", "Tab", "", "Focus", "go to the next part of the screen"),
     Key("question_mark", "?", "help", "Help", "this"),
-    Key("q", "q", "leave", "Quit", "end all calls, then the phone; twice at once"),
 )
 
 PAGES = (
@@ -66,7 +66,7 @@ def keys_text(phone: Phone, width: int, *, dialling: bool) -> Text:
         return _flow([(key, word, True) for key, word in _DIALLING], width)
     able = _able(phone)
     words = [(key.shown, key.word, able.get(key.action, True)) for key in KEYS]
-    words.insert(-2, ("F1-F7", "Pages", True))
+    words.insert(-1, ("F1-F7", "Pages", True))
     if any(call.refer is not None for call in phone.calls):
         words[:0] = [("y", "Yes, transfer", True), ("x", "No", True)]
     return _flow(words, width)

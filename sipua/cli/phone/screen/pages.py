@@ -162,7 +162,7 @@ class Pages(Vertical):
         when = datetime.datetime.fromisoformat(entry.time).astimezone()
         day = "%H:%M:%S" if when.date() == datetime.datetime.now().astimezone().date() else "%Y-%m-%d %H:%M"
         way = "←" if entry.direction == "incoming" else "→"
-        name = self._phone.book.name_of(entry.remote)
+        name = self._phone.name_of(entry.remote)
         style = "red" if entry.outcome == "missed" else "" if entry.outcome == "answered" else "yellow"
         return Text.assemble(
             (f"{when:{day}} ", "dim"),
