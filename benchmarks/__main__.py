@@ -9,6 +9,7 @@ from benchmarks import (
     audio_calls,
     codecs,
     conference,
+    delay,
     drift,
     dtmf,
     fleet,
@@ -31,6 +32,7 @@ FIGURES = {
     "conference": conference,
     "dtmf": dtmf,
     "drift": drift,
+    "delay": delay,
     "speech_quality": speech_quality,
 }
 
