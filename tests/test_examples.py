@@ -186,7 +186,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
             await note("demo, ended", ended_demo(place("ended")))
 
         talking, speaking, measured = place("awaitable"), place("voicebot"), place("quality")
-        meeting, sounding = place("conference"), place("sound")
+        meeting, sounding, traced = place("conference"), place("sound"), place("trace")
         # The bot is alice, too, and so is the bridge: each would be called together with others at the same server.
         async with server() as s, server() as bots, server() as rooms:
             await asyncio.gather(
@@ -194,6 +194,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
                 note("voicebot", steady(lambda: voicebot(bots.url, speaking), check_voicebot)),
                 note("conference", steady(lambda: conference(rooms.url, meeting), check_conference)),
                 note("quality", run(measured, "quality", s.url)),
+                note("trace", run(traced, "trace", s.url)),
                 note("sound", steady(lambda: run(sounding, "sound", s.url), check_sound)),
                 note("demo", run(place("demo"), "demo")),
                 quick_ones(),
@@ -315,6 +316,17 @@ def test_quality(outcomes: Outcomes) -> None:
     assert len(lines) >= 2, out
     assert (directory / "quality.pcap").stat().st_size > 20000
     assert json.loads((directory / "quality.json").read_text())["audio"]["sent"]["codec"] == "opus/48000"
+
+
+def test_trace(outcomes: Outcomes) -> None:
+    code, out, directory = outcome(outcomes, "trace")
+    assert code == 0, out
+    assert "INVITE sip:600@example.com" in out
+    assert "with credentials, SDP offer" in out
+    assert "REGISTER" not in out
+    assert re.search(r"\n\d+ messages, \d+ records\n$", out)
+    assert "a=sendonly" in (directory / "call.html").read_text()
+    assert (directory / "call.pcap").stat().st_size > 2000
 
 
 def check_sound(ran: Ran) -> None:
