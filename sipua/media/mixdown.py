@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sipua.media.claims import claimed, release
 from sipua.media.encoding import EncodedWriter
 from sipua.media.pcm import SAMPLE_BYTES, Resampler
 from sipua.media.wav import WavWriter
@@ -24,7 +25,7 @@ _AT_ONCE = 50
 
 
 class Mixdown:
-    """A file of `kind` wav, ogg or mp3. Raises OSError for what the disk does not do."""
+    """A file of `kind` wav, ogg or mp3. Raises OSError for what the disk does not do, MediaFileError for one in use."""
 
     def __init__(self, path: Path, kind: str, mode: RecordingMode, rate: int | None) -> None:
         channels = 2 if mode == "stereo" else 1
@@ -36,10 +37,12 @@ class Mixdown:
         self.closed = False
         """Whether it is complete, or cannot be."""
         self._file: WavWriter | EncodedWriter
-        if kind == "wav":
-            self._file = WavWriter(path, rate or 8000, channels)
-        else:
-            self._file = EncodedWriter(path, kind, channels)
+        self._path = path
+        with claimed(path, self):
+            if kind == "wav":
+                self._file = WavWriter(path, rate or 8000, channels)
+            else:
+                self._file = EncodedWriter(path, kind, channels)
 
     @property
     def seconds(self) -> float:
@@ -60,7 +63,10 @@ class Mixdown:
         finally:
             if last and not self.closed:
                 self.closed = True
-                self._file.close()
+                try:
+                    self._file.close()
+                finally:
+                    release(self._path, self)
 
     def _append(self, ticks: list[Tick], heard_rate: int, said_rate: int) -> None:
         if self._rate is None:

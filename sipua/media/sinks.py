@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sipua.errors import ConfigurationError, MediaFileError
+from sipua.media.claims import claimed, release
 from sipua.media.interface import AudioSink
 from sipua.media.wav import WavWriter
 
@@ -141,10 +142,11 @@ class WavFile(_FileSink):
     def open(self) -> None:
         """Make the file, with no sound in it yet."""
         self.check()
-        try:
-            self._writer = WavWriter(self.path, self.rate)
-        except OSError as error:
-            raise self._failed(error) from None
+        with claimed(self.path, self):
+            try:
+                self._writer = WavWriter(self.path, self.rate)
+            except OSError as error:
+                raise self._failed(error) from None
 
     def write(self, pcm: bytes, rate: int) -> None:
         """Append PCM."""
@@ -172,6 +174,7 @@ class WavFile(_FileSink):
         finally:
             self._writer.close()
             self._writer = None
+            release(self.path, self)
 
     def _resample(self, pcm: bytes, rate: int) -> bytes:
         from sipua.media.pcm import Resampler
@@ -213,7 +216,8 @@ class OggFile(_FileSink):
         from sipua.media.encoding import OggWriter
 
         self.check()
-        self._writer = OggWriter(self.path, self._KIND)
+        with claimed(self.path, self):
+            self._writer = OggWriter(self.path, self._KIND)
 
     def write(self, pcm: bytes, rate: int) -> None:
         """Append PCM."""
@@ -234,6 +238,8 @@ class OggFile(_FileSink):
             writer.close()
         except OSError as error:
             raise self._failed(error) from None
+        finally:
+            release(self.path, self)
 
     def _failed(self, error: OSError) -> MediaFileError:
         kept = "; what was written is kept" if self._holds_sound() else "; nothing was recorded"
