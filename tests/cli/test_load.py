@@ -1,0 +1,165 @@
+"""``sipua load``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sipua.cli.exits import ExitCode
+from sipua.cli.loading import live_lines
+from sipua.load import Figures, Plan, Slope
+from tests.cli.commands import account, child, command, server, sipua
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOBODY = ("--uri", "sip:alice@localhost", "--server", "ws://127.0.0.1:1/")
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ([], "how many calls? Give --rate 10, --ramp 10:30s,20:30s or --limit 50"),
+        (["--rate", "1", "--ramp", "1:1s"], "--rate and --ramp: give one of them"),
+        (["--ramp", "10"], "--ramp 10: no step; it looks like 10:30s"),
+        (["--rate", "0"], "'--rate': 0.0 is not in the range"),
+        (["--limit", "1", "--processes", "2"], "--processes: more than --limit"),
+        (["--rate", "1", "--fail-if", "p99"], "--fail-if p99: not a threshold; it looks like p99>500ms"),
+        (["--rate", "1", "--report", "x.txt"], "--report x.txt: reports are .html or .json"),
+        (["--rate", "1", "--report", "/nope/x.html"], "--report /nope/x.html: there is no such directory"),
+        (["--rate", "1", "--script", "/nope"], "/nope:1:1: No such file or directory; check the path"),
+    ],
+)
+def test_wrong_usage_is_one_line(args: list[str], expected: str) -> None:
+    done = command("load", "600", *NOBODY, *args)
+    assert done.code == ExitCode.USAGE
+    assert done.out == ""
+    assert expected in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_sounds_need_media(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.write_text("wait 1\nexpect tone 440\n")
+    done = command("load", "600", *NOBODY, "--rate", "1", "--script", str(path))
+    assert done.code == ExitCode.USAGE
+    assert "s:2:1: `expect tone 440` needs sound" in done.err
+
+
+def test_dead_server() -> None:
+    done = command("load", "600", *NOBODY, "--rate", "1", "--duration", "1")
+    assert done.code == ExitCode.FAILED
+    assert "connection refused" in done.err
+
+
+@pytest.mark.realtime
+async def test_reports_and_thresholds(tmp_path: Path) -> None:
+    page, figures = tmp_path / "r.html", tmp_path / "r.json"
+    async with server() as s:
+        args = (
+            "load",
+            "600",
+            "610",
+            *account(s),
+            "--rate",
+            "20",
+            "--duration",
+            "1",
+            "--talk",
+            "0.2",
+            "--json",
+        )
+        done = await sipua(
+            *args,
+            "--report",
+            str(page),
+            "--report",
+            str(figures),
+            "--fail-if",
+            "failed>10%",
+            "--fail-if",
+            "p99>20s",
+        )
+    assert done.code == ExitCode.FAILED
+    result = done.event("load_result")
+    assert (result["started"], result["answered"], result["failed"]) == (20, 10, 10)
+    assert result["broken"] == ["failed>10%"]
+    assert result["causes"] == {"486 Busy Here": 10}
+    assert result["reports"] == [str(page), str(figures)]
+    assert done.all("load")
+    assert "<svg" in page.read_text()
+    assert json.loads(figures.read_text())["calls"]["started"] == 20
+    assert "secret" not in page.read_text() + figures.read_text()
+
+
+@pytest.mark.realtime
+async def test_for_people() -> None:
+    async with server() as s:
+        done = await sipua("load", "600", *account(s), "--limit", "2", "--calls", "4", "--talk", "0.1")
+    assert done.code == ExitCode.OK
+    assert "calls 4  now 0  answered 4  failed 0 (0.0 %)  at once at most 2\nset-up p50 " in done.out
+
+
+@pytest.mark.realtime
+async def test_real_audio_by_a_script(tmp_path: Path) -> None:
+    script = tmp_path / "tone.txt"
+    script.write_text("expect tone 1004 within 5s\nexpect codec pcmu\n")
+    async with server() as s:
+        done = await sipua(
+            *("load", "605", *account(s), "--rate", "3", "--duration", "1", "--media", "--loopback"),
+            *("--codec", "pcmu", "--script", str(script), "--fail-if", "failed>0", "--json"),
+        )
+    assert done.code == ExitCode.OK, done
+    assert done.event("load_result")["passed"] == 3
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_ctrl_c_drains(processes: str, tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    async with server() as s:
+        args = (
+            "load",
+            "600",
+            *account(s),
+            "--rate",
+            "5",
+            "--duration",
+            "5m",
+            "--talk",
+            "1",
+            "--report",
+            str(report),
+        )
+        async with child(*args, "--processes", processes, "--json") as process:
+            assert process.stdout is not None
+            async for line in process.stdout:
+                if b'"load"' in line and json.loads(line)["started"] > 3:
+                    break
+            process.send_signal(signal.SIGINT)
+            await asyncio.wait_for(process.communicate(), 15)
+            assert process.returncode == ExitCode.INTERRUPTED
+    found = json.loads(report.read_text())
+    assert found["calls"]["passed"] == found["calls"]["started"] > 3
+    assert found["notes"] == ["broken off before its end"]
+
+
+def test_live_lines() -> None:
+    figures = Figures()
+    plan = Plan("sip:a@b", {}, ("600",), slopes=(Slope(10, 10, 60.0),))
+    assert live_lines(plan, figures, 0.0, draining=False)[0].startswith("calling  ───")
+    figures.call_started(1)
+    figures.call_answered(1, 0.1)
+    figures.call_over(2, "486 Busy Here", 1.0, None)
+    lines = live_lines(plan, figures, 30.0, draining=False)
+    assert lines[0] == f"calling  {'━' * 15}{'─' * 15}  50 %  00:30 of 01:00"
+    assert lines[1] == "calls 1  now 0  answered 1  failed 1 (100.0 %)"
+    assert lines[2] == "set-up p50 100 ms  p90 100 ms  p99 100 ms"
+    assert lines[3] == "failures: 1 486 Busy Here"
+    assert live_lines(plan, figures, 61.0, draining=False)[0].startswith("ending")
+    for_ever = Plan("sip:a@b", {}, ("600",), limit=3)
+    assert live_lines(for_ever, figures, 5.0, draining=False)[0] == "calling  00:05"
