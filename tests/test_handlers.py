@@ -13,10 +13,14 @@ import sipua
 from sipua.emitter import Emitter
 
 
+# Locust puts gevent in the place of the standard library's sockets and locks, for the whole process.
+UNWANTED = ("sipua.__main__", "sipua.load.locust")
+
+
 def emitters() -> list[type[Emitter]]:
     """Every class that has events."""
     for module in pkgutil.walk_packages(sipua.__path__, "sipua."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith(UNWANTED):
             importlib.import_module(module.name)
     found: list[type[Emitter]] = []
     waiting = [Emitter]
