@@ -27,6 +27,8 @@ TICK = 0.02
 #: Seconds that the clock may be behind and still make up for.
 MAX_CATCH_UP = 0.1
 _HASTE = TICK / 4
+# Seconds of audio that are missing within so many seconds before a warning, and between two of these.
+_MANY_GAPS, _SPAN, _SILENT = 1.0, 10.0, 60.0
 
 Subscriber: TypeAlias = Callable[[float, int], None]
 """Called with the time of the loop, and the number of ticks that were left out before this one."""
@@ -57,6 +59,8 @@ class AudioClock:
         self._origin = 0.0
         self._count = 0
         self._complained: set[Subscriber] = set()
+        self._gaps, self._gaps_since = 0, float("-inf")
+        self._silent_until = float("-inf")
         self.missed = 0
         """Ticks left out so far because the loop was held up."""
 
@@ -123,6 +127,21 @@ class AudioClock:
             if any(self._phases.values()):
                 self._count += 1
                 self._timer = loop.call_at(max(self.due, now + _HASTE), self._tick)
+        if missed:
+            self._note(now, missed)
+
+    def _note(self, now: float, missed: int) -> None:
+        """Tell who wonders why nothing sounds right, when it is no single mishap."""
+        if now - self._gaps_since > _SPAN:
+            self._gaps_since, self._gaps = now, 0
+        self._gaps += missed
+        if self._gaps * TICK >= _MANY_GAPS and now >= self._silent_until:
+            self._silent_until = now + _SILENT
+            logger.warning(
+                "the event loop is held up: %.1f s are missing in the audio of all calls; "
+                "does a source, a sink or a handler block?",
+                self._gaps * TICK,
+            )
 
     def _run(self, phase: Phase, now: float, missed: int) -> None:
         if self._changed:

@@ -180,6 +180,23 @@ async def test_a_short_delay_is_made_up_for_without_a_burst() -> None:
     assert heard.times[-1] == pytest.approx(start + (len(heard.times) - 1) * TICK)
 
 
+async def test_who_holds_up_the_loop_is_warned_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    clock = AudioClock.running()
+    for _ in range(10):
+        clock.add(Phase.SEND, Recorder())
+        hold_up(0.5)  # mishaps
+        await asyncio.sleep(11)
+    assert not caplog.records
+    clock.add(Phase.RECEIVE, lambda now, missed: hold_up(0.1))
+    await asyncio.sleep(50)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the event loop is held up: 1.1 s are missing in the audio of all calls; "
+        "does a source, a sink or a handler block?"
+    ]
+    await asyncio.sleep(50)
+    assert len(caplog.records) == 2
+
+
 async def test_a_long_delay_is_left_out_and_told() -> None:
     clock, heard = AudioClock.running(), Recorder()
     start = asyncio.get_running_loop().time()
