@@ -228,7 +228,8 @@ async def _run(phone: Phone, options: PhoneOptions, view: View, output: OutputOp
 async def _screen(phone: Phone, output: OutputOptions) -> None:
     from sipua.cli.phone.screen import run_screen
 
-    await run_screen(phone)
+    if not await run_screen(phone):
+        os._exit(ExitCode.INTERRUPTED)
 
 
 async def _plain(phone: Phone, output: OutputOptions) -> None:

@@ -72,6 +72,8 @@ class PhoneApp(App[None]):
         self.phone = phone
         self._from: Line = phone.lines[0]
         self._news = Text()
+        self.was_cut_short = False
+        """Whether it was ended at once, without waiting for the goodbyes."""
         self._leaving: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._bells = 0
@@ -341,6 +343,7 @@ class PhoneApp(App[None]):
     def action_end(self) -> None:
         """The same, also from a window or while somebody types."""
         if self._leaving is not None:
+            self.was_cut_short = True
             self.exit()
             return
         self._leave()
@@ -365,10 +368,14 @@ async def _register(line: Line) -> None:
     await line.ua.register()
 
 
-async def run_screen(phone: Phone) -> None:
-    """Show the phone until it is ended. It has been stopped then, unless that was to be at once."""
+async def run_screen(phone: Phone) -> bool:
+    """Show the phone until it has been stopped; returns False when it was not, because that was to be at once."""
     app = PhoneApp(phone)
     try:
         await app.run_async()
     finally:
         phone.bulletin.on_log = None
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError  # by a signal; textual takes it for an ordinary end
+    return not app.was_cut_short

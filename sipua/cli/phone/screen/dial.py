@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
+    from textual.events import Key
 
     from sipua.cli.phone.phone import Phone
 
@@ -47,6 +48,15 @@ class DialField(Input):
         )
         self._phone = phone
         self._at = 0
+
+    async def _on_key(self, event: Key) -> None:
+        """Enter counts when it comes: as a binding it would after keys that came later."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            await self.action_submit()
+        else:
+            await super()._on_key(event)
 
     def begin(self, text: str = "") -> None:
         """Type here from now on, after `text`."""
