@@ -218,6 +218,20 @@ async def test_transfer_to_nobody_fails() -> None:
         assert outcome.count("skipped") == 1
 
 
+async def test_transfer() -> None:
+    async with two() as (alice, bob):
+
+        def react(call: RTCSession) -> None:
+            call.on("refer", lambda event: event.accept())
+            call.answer()
+
+        incoming(bob, react)
+        # Bob is asked to call the same address: another call of his, with himself.
+        outcome, call = await run("transfer sip:bob@example.com; expect ended within 5s", alice)
+        assert outcome.passed, str(outcome)
+        assert call.is_ended()
+
+
 async def test_chance_is_the_callers() -> None:
     async with two() as (alice, bob):
         incoming(bob, lambda call: call.answer())

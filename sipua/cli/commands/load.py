@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import datetime
 import math
+import random
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -244,6 +245,7 @@ def _plan(targets: tuple[str, ...], account: AccountOptions, options: LoadOption
         register=options.register,
         drain=options.drain,
         processes=options.processes,
+        seed=random.getrandbits(32),
     )
 
 
