@@ -56,7 +56,7 @@ def test_the_link_loses_and_shakes_what_it_should() -> None:
     arrivals = link(payloads, 0.1, 0.08, random.Random(1))
     assert 0.08 < 1 - len(arrivals) / 2000 < 0.12
     assert [a.arrival for a in arrivals] == sorted(a.arrival for a in arrivals)
-    assert 0.07 < max(a.arrival - a.index * 0.02 for a in arrivals) < 0.08
+    assert 0.07 < max(a.arrival - a.number * 0.02 for a in arrivals) < 0.08
     assert link(payloads, 0.0, 0.0, random.Random(1))[-1].payload == b"1999"
 
 
