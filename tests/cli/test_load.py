@@ -11,7 +11,8 @@ import pytest
 
 from sipua.cli.exits import ExitCode
 from sipua.cli.loading import live_lines
-from sipua.load import Figures, Plan, Slope
+from sipua.load import Figures, Generator, Plan, Slope
+from sipua.media.interface import IceServer
 from tests.cli.commands import account, child, command, server, sipua
 
 if TYPE_CHECKING:
@@ -163,3 +164,24 @@ def test_live_lines() -> None:
     assert live_lines(plan, figures, 61.0, draining=False)[0].startswith("ending")
     for_ever = Plan("sip:a@b", {}, ("600",), limit=3)
     assert live_lines(for_ever, figures, 5.0, draining=False)[0] == "calling  00:05"
+
+
+def test_relays_and_their_credentials_get_to_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[Plan] = []
+
+    class Stopped(Exception):
+        pass
+
+    def generator(plan: Plan) -> Generator:
+        plans.append(Plan.of_dict(json.loads(json.dumps(plan.as_dict()))))
+        raise Stopped
+
+    monkeypatch.setattr("sipua.load.Generator", generator)
+    args = ("--ice-server", "turn:relay.example.com", "--ice-server", "stun:example.com", "--ice-user", "u")
+    command("load", "600", *NOBODY, "--rate", "1", "--media", *args, "--ice-password", "p")
+    assert len(plans) == 1
+    monkeypatch.undo()
+    made = Generator(plans[0])
+    servers = made._agents[0].configuration.media_options["ice_servers"]
+    assert IceServer("turn:relay.example.com", "u", "p") in servers
+    assert "stun:example.com" in servers
