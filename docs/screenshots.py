@@ -18,6 +18,8 @@ from sipua.server import Server
 
 IMAGES = Path(__file__).parent / "images"
 LOOPBACK = {"ice_host_addresses": ("127.0.0.1",)}
+#: What is shown in the larger size, too.
+LARGE = ("calls", "conference")
 SPEECH = Path(__file__).parents[1] / "examples" / "audio" / "speech.wav"
 
 
@@ -67,6 +69,8 @@ async def picture(size: tuple[int, int], suffix: str, directory: Path) -> None:
             await alice.settled()
 
             async def save(name: str) -> None:
+                if suffix and name not in LARGE:
+                    return
                 app._refresh()
                 await pilot.pause(0.3)
                 app.save_screenshot(f"phone-{name}{suffix}.svg", path=str(IMAGES))

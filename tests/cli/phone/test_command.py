@@ -139,6 +139,15 @@ async def told(process: asyncio.subprocess.Process, name: str) -> dict[str, Any]
     raise AssertionError(f"ended without {name}")
 
 
+async def test_the_example() -> None:
+    async with server() as s:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "examples.remote", s.url), stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+    assert out.decode().splitlines() == ["answered, opus/48000", "sent 1", "sent 2", "over: Terminated"]
+
+
 # --- the screen -----------------------------------------------------------------------------------------------
 
 

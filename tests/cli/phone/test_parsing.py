@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from sipua.cli.exits import Failure
 from sipua.cli.phone.commands import COMMANDS
 from sipua.cli.phone.parsing import help_text, parse_line, parse_object
+
+REMOTE = Path(__file__).parents[3] / "docs" / "remote.md"
 
 
 @pytest.mark.parametrize(
@@ -105,3 +108,14 @@ def test_any_object_is_a_command_or_a_failure(name: str, data: st.DataObject) ->
         parse_object(COMMANDS, {"command": name, **given})
     except Failure:
         pass
+
+
+def test_the_reference_has_all_commands() -> None:
+    rows = [row for row in REMOTE.read_text().splitlines() if row.startswith("| `")]
+    listed = {row.split("`")[1]: row for row in rows}
+    for command in COMMANDS.values():
+        row = listed[command.name]
+        assert row.endswith(f"| {command.summary} |")
+        for argument in command.arguments:
+            name = f"`{argument.name}`" if argument.needed else f"[`{argument.name}`]"
+            assert f"{name} ({argument.kind})" in row

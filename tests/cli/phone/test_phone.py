@@ -10,7 +10,10 @@ import pytest
 from sipua.cli.events import faults
 from sipua.cli.exits import Failure
 from sipua.cli.phone.book import Book
-from sipua.errors import InvalidTargetError
+from sipua.cli.phone.sound import Sound, SoundOptions
+from sipua.errors import InvalidTargetError, MediaDeviceLost
+from sipua.events import MediaFailed
+from sipua.media.devices import AudioDevice, Microphone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -304,3 +307,52 @@ async def test_contacts_are_dialled(make_phone: Any, make_server: Any, tmp_path:
             alice.answer()
         with pytest.raises(Failure, match="call 1 is not answered yet"):
             alice.send_digits("1")
+
+
+async def test_a_device_that_vanishes_is_told_once_and_the_call_goes_on(
+    make_phone: Any, make_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = [AudioDevice(0, "USB", "ALSA", 1, 0, 48000, True, False)]
+    monkeypatch.setattr("sipua.media.devices.list_devices", lambda: devices)
+    async with (
+        make_server() as server,
+        make_phone(server, "alice", sound=Sound(SoundOptions(speaker=False))) as (alice, told),
+        make_phone(server, "bob") as (bob, _),
+    ):
+        await answered(alice, bob)
+        call = alice.calls[0]
+        assert isinstance(call.source, Microphone)
+        devices.clear()
+        for _ in range(2):
+            error = MediaDeviceLost("microphone 'USB'", "was unplugged")
+            call.session.emit("media_failed", MediaFailed(error))
+            await asyncio.sleep(1)
+        assert [line for line in told.lines if "calls go on" in line] == [
+            "calls go on without it; choose another with the command sound, or hang up"
+        ]
+        assert call.source is None
+        assert (call.state, alice.sound.source_name) == ("connected", "silence")
+        devices.append(AudioDevice(0, "Other", "ALSA", 1, 0, 48000, True, False))
+        alice.sound.choose("microphone")
+        alice.desk.change()
+        assert repr(call.session.audio.source) == "Microphone('Other')"
+
+
+async def test_our_sound_goes_to_whom_we_talk_to(make_phone: Any, make_server: Any) -> None:
+    sound = Sound(SoundOptions(tone=440.0, speaker=False))
+    async with (
+        make_server() as server,
+        make_phone(server, "alice", sound=sound) as (alice, _),
+        make_phone(server, "bob") as (bob, _b),
+        make_phone(server, "carol") as (carol, _c),
+    ):
+        await answered(alice, bob)
+        await answered(alice, carol, "carol")
+        await until(lambda: states(alice) == ["held", "connected"])
+        assert [call.source is not None for call in alice.calls] == [False, True]
+        await alice.resume(1)
+        await until(lambda: states(alice) == ["connected", "held"])
+        await until(lambda: [call.source is not None for call in alice.calls] == [True, False])
+        sound.choose("tone 1000")
+        alice.desk.change()
+        assert repr(alice.calls[0].session.audio.source) == repr(sound.source())

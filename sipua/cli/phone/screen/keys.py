@@ -23,7 +23,7 @@ class Key(NamedTuple):
 
 
 KEYS = (
-    Key("d", "d", "dial", "Dial", "go to the dial field: ↑ ↓ last targets, → completes, Enter calls"),
+    Key("d", "d", "dial", "Dial", "the dial field: ↑ ↓ last targets, → completes, Enter calls"),
     Key("a", "a", "answer", "Answer", "take the call that comes in; others are held"),
     Key("h", "h", "hang_up", "Hang up", "end the selected call; refuse one that comes in"),
     Key("o", "o", "hold", "Hold", "put the peer on hold, or talk to it again"),

@@ -19,6 +19,7 @@ from sipua.cli.report import clock
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.events import Resize
     from textual.widget import Widget
 
     from sipua.cli.phone.bulletin import News
@@ -42,9 +43,17 @@ _STYLES = {
 }
 
 
+class Log(RichLog):
+    """Shows its end also after it has become smaller."""
+
+    def on_resize(self, event: Resize) -> None:
+        """There are more or fewer calls above it."""
+        self.call_after_refresh(self.scroll_end, animate=False)
+
+
 def _content(page: str) -> Widget:
     if page in ("events", "messages"):
-        return RichLog(wrap=True, max_lines=2000)
+        return Log(wrap=True, max_lines=2000)
     return VerticalScroll(Shown()) if page == "stats" else OptionList()
 
 
@@ -77,7 +86,7 @@ class Pages(Vertical):
     def focus_page(self, page: str) -> None:
         """Show it, and let its content have the keys."""
         self.query_one(TabbedContent).active = page
-        self.query_one(f"#{page}").query("RichLog, OptionList, VerticalScroll").first().focus()
+        self.query_one(f"#{page}").query("Log, OptionList, VerticalScroll").first().focus()
 
     def highlighted(self, page: str) -> int | None:
         """The index of the line that is highlighted."""
