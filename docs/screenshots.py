@@ -71,7 +71,7 @@ async def picture(size: tuple[int, int], suffix: str, directory: Path) -> None:
             async def save(name: str) -> None:
                 if suffix and name not in LARGE:
                     return
-                app._refresh()
+                app.show_now()
                 await pilot.pause(0.3)
                 app.save_screenshot(f"phone-{name}{suffix}.svg", path=str(IMAGES))
 

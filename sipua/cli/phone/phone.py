@@ -6,11 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sipua.cli.exits import ExitCode, Failure, one_line
+from sipua.cli.exits import Failure, one_line
 from sipua.cli.phone.book import Book
 from sipua.cli.phone.bulletin import Bulletin
 from sipua.cli.phone.call import PhoneCall
 from sipua.cli.phone.desk import Desk
+from sipua.cli.phone.finding import Finding
 from sipua.cli.phone.line import Line
 from sipua.cli.phone.messages import Messages
 from sipua.cli.phone.recordings import Recordings
@@ -37,7 +38,7 @@ MOST_CALLS = 16
 SETTLING = 10.0
 
 
-class Phone:
+class Phone(Finding):
     """A phone with one or several accounts.
 
     Commands that need a call take its number, or None for the one that is `selected`. What cannot be done raises one of
@@ -144,74 +145,6 @@ class Phone:
         else:
             self.bulletin.notice(text)
 
-    # --- finding ------------------------------------------------------------------------------------------
-
-    def line(self, account: str | None = None) -> Line:
-        """The account of this name or address; None: that of the selected call, else the first one.
-
-        :raises Failure: there is none.
-        """
-        if account is None:
-            return self.selected.line if self.selected is not None else self.lines[0]
-        for line in self.lines:
-            if account in (line.name, line.uri):
-                return line
-        there = ", ".join(line.name for line in self.lines)
-        raise Failure(f"no account {account!r}; there are: {there}", ExitCode.USAGE)
-
-    def name_of(self, uri: str) -> str | None:
-        """The contact who has this address."""
-        return self.book.name_of(uri, [str(line.ua.configuration.uri.host) for line in self.lines])
-
-    def call(self, number: int | None = None) -> PhoneCall:
-        """The call of this number; None: the selected one.
-
-        :raises Failure: there is none.
-        """
-        if number is None:
-            if self.selected is None:
-                raise Failure("there is no call", ExitCode.USAGE)
-            return self.selected
-        for call in self.calls:
-            if call.number == number:
-                return call
-        there = ", ".join(str(call.number) for call in self.calls) or "none"
-        raise Failure(f"no call {number}; there are: {there}", ExitCode.USAGE)
-
-    def talking(self, number: int | None = None) -> PhoneCall:
-        """The same, of a call that is answered.
-
-        :raises Failure: there is none, or it is not answered yet.
-        """
-        call = self.call(number)
-        if not call.is_up:
-            raise Failure(f"call {call.number} is not answered yet", ExitCode.USAGE)
-        return call
-
-    def waiting(self, number: int | None = None) -> PhoneCall:
-        """The call of this number, or the first that waits for our answer.
-
-        :raises Failure: there is none, or it does not wait.
-        """
-        if number is None:
-            found = [call for call in self.calls if call.waits_for_answer]
-            if not found:
-                raise Failure("nobody is calling", ExitCode.USAGE)
-            return self.selected if self.selected in found and self.selected is not None else found[0]
-        call = self.call(number)
-        if not call.waits_for_answer:
-            raise Failure(f"call {number} does not wait for an answer: it is {call.state}", ExitCode.USAGE)
-        return call
-
-    def select(self, number: int | None) -> None:
-        """Make it the one that commands are about when they name none."""
-        self._select(self.call(number))
-
-    def _select(self, call: PhoneCall | None) -> None:
-        if call is not self.selected:
-            self.selected = call
-            self.bulletin.event("selected", call=call.number if call is not None else None)
-
     # --- calls --------------------------------------------------------------------------------------------
 
     def dial(self, target: str, account: str | None = None) -> PhoneCall:
@@ -229,7 +162,7 @@ class Phone:
         self.desk.hold_others(None)
         session = line.ua.call(to, **self.media_options)
         call = next(call for call in self.calls if call.session is session)
-        self._select(call)
+        self.select_call(call)
         return call
 
     def answer(self, number: int | None = None) -> PhoneCall:
@@ -240,7 +173,7 @@ class Phone:
         call = self.waiting(number)
         self.desk.hold_others(call)
         call.session.answer(**self.media_options)
-        self._select(call)
+        self.select_call(call)
         return call
 
     def decline(self, number: int | None = None, status: int = 486) -> None:
@@ -282,7 +215,7 @@ class Phone:
         """Talk to the peer again; other calls are held. Returns when it has agreed."""
         call = self.talking(number)
         self.desk.hold_others(call)
-        self._select(call)
+        self.select_call(call)
         await self.desk.resume(call)
 
     # --- what sessions tell -------------------------------------------------------------------------------
@@ -298,7 +231,7 @@ class Phone:
         self.calls.append(call)
         self._follow(call, session)
         if self.selected is None:
-            self._select(call)
+            self.select_call(call)
         if event.originator == "remote" and self.auto_answer:
             self.answer(call.number)
 
@@ -340,7 +273,7 @@ class Phone:
         self.book.note(call.history_entry())
         self.desk.forget(call)
         if call is self.selected:
-            self._select(self._next_call())
+            self.select_call(self._next_call())
 
     def _next_call(self) -> PhoneCall | None:
         """Who is talked to, else the latest."""

@@ -49,7 +49,7 @@ async def until(condition: Any) -> None:
 async def dialled(app: PhoneApp, pilot: Pilot[None], target: str) -> None:
     await pilot.press("d", *target, "enter")
     await until(lambda: app.phone.calls and app.phone.calls[-1].is_up)
-    app._refresh()
+    app.show_now()
     await pilot.pause()
 
 
@@ -60,7 +60,7 @@ async def test_everything_is_on_the_screen(size: tuple[int, int], make_phone: An
         make_phone(server, "alice") as (alice, _),
         shown(alice, size) as (app, pilot),
     ):
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         text = screen(app)
         assert "● alice  sip:alice@example.com  registered" in text
@@ -86,7 +86,7 @@ async def test_a_call_with_keys(make_phone: Any, make_server: Any) -> None:
         assert "connected  00:0" in screen(app)
         await pilot.press("m")
         assert alice.calls[0].muted
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         assert " muted " in screen(app)
         await pilot.press("o")
@@ -96,7 +96,7 @@ async def test_a_call_with_keys(make_phone: Any, make_server: Any) -> None:
         await pilot.press("h")
         await until(lambda: not alice.calls)
         await pilot.press("f2")
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         assert "→ sip:bob@example.com  answered" in screen(app)
         await pilot.press("enter")
@@ -116,7 +116,7 @@ async def test_calls_that_come_in(make_phone: Any, make_server: Any) -> None:
     ):
         bob.dial("alice")
         await until(lambda: alice.calls)
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         assert "INCOMING CALL" in screen(app)
         assert "to alice: a answers, h refuses" in screen(app)
@@ -129,7 +129,7 @@ async def test_calls_that_come_in(make_phone: Any, make_server: Any) -> None:
         await until(lambda: bob.calls[0].is_up)
         bob.transfers.blind("600")
         await until(lambda: alice.calls[0].refer is not None)
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         assert "asks you to call sip:600@example.com: y yes, x no" in screen(app)
         await pilot.press("x")
@@ -228,7 +228,7 @@ async def test_messages_and_contacts(make_phone: Any, make_server: Any) -> None:
         bob.messages.send("alice", "[bold]and you?")
         await until(lambda: len(alice.messages.all) == 2)
         await pilot.press("f4")
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         assert "← sip:bob@example.com: [bold]and you?" in screen(app)
         await pilot.press("escape", "n", *"Robert", "tab")
@@ -236,7 +236,7 @@ async def test_messages_and_contacts(make_phone: Any, make_server: Any) -> None:
         await pilot.press("enter")
         assert [contact.target for contact in alice.book.contacts] == ["bob"]
         await pilot.press("f3")
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         assert "Robert" in screen(app)
         await pilot.press("delete")
@@ -266,7 +266,7 @@ async def test_trace_figures_accounts_and_help(make_phone: Any, make_server: Any
         await dialled(app, pilot, "bob")
         assert alice.calls[0].line.name == "carol"
         await pilot.press("f6")
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         assert "call 1  sip:bob@example.com" in screen(app)
         await pilot.press("question_mark")
@@ -285,12 +285,12 @@ async def test_many_calls_on_a_small_screen(make_phone: Any, make_server: Any) -
         for _ in range(8):
             alice.dial("bob")
         await until(lambda: len(bob.calls) == 8)
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         assert screen(app).count("INCOMING CALL") == 3
         assert "5 more: ↑ ↓" in screen(app)
         await pilot.press(*["down"] * 7)
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         assert "▶ 8 ← " in screen(app)
         assert all(key.word in screen(app) for key in KEYS)
@@ -328,12 +328,12 @@ async def test_what_has_not_changed_is_not_drawn(make_phone: Any, make_server: A
         make_phone(server, "alice") as (alice, _),
         shown(alice) as (app, pilot),
     ):
-        app._refresh()
+        app.show_now()
         await pilot.pause()
         before = {widget: widget._now for widget in app.query(Shown)}
-        app._refresh()
+        app.show_now()
         assert {widget: widget._now for widget in app.query(Shown)} == before
         alice.bulletin.event(*("warning", "something"), message="something")
-        app._refresh()
+        app.show_now()
         assert str(app.query_one("#news", Shown)._now) == "something"
         assert News("warning", "something").text == "something"
