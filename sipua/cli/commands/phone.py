@@ -158,7 +158,10 @@ def _others(first: AccountOptions, names: tuple[str, ...]) -> list[AccountOption
         return []
     settings = load_settings()
     wanted = list(settings.accounts) if "ALL" in names else list(dict.fromkeys(names))
-    return [load_account(settings, name) for name in wanted if name != first.name]
+    try:
+        return [load_account(settings, name) for name in wanted if name != first.name]
+    except Failure as error:
+        raise Failure(str(error).replace("--account", "--also", 1), error.code) from None
 
 
 @contextlib.contextmanager

@@ -232,7 +232,7 @@ _ACCOUNT = ("--uri", "sip:alice@localhost", "--server", "ws://localhost:1/")
         (("--remote", "carrier-pigeon"), "none of stdio, unix:PATH, tcp:PORT"),
         (("--remote", "tcp:0.0.0.0:1"), "only loopback addresses"),
         (("--play", "nothing.wav", "--plain"), "nothing.wav"),
-        (("--also", "work", "--plain"), "no such account"),
+        (("--also", "work", "--plain"), "--also work: no such account"),
         (("--trace", "/no/such/directory/file", "--plain"), "--trace /no/such/directory/file: "),
         (("--tone", "0", "--plain"), "--tone"),
     ],
