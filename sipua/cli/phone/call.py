@@ -37,6 +37,8 @@ class PhoneCall:
         self.ringing = False
         self.contact: str | None = None
         """The name of the contact that it is with."""
+        self.early = False
+        """Whether it is heard before it is answered."""
         self.in_conference = False
         self.recording: Recording | None = None
         self.refer: events.Refer | None = None

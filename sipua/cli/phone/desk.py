@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from sipua.cli.exits import ExitCode, Failure, one_line
+from sipua.cli.phone.ringer import Ringer
 from sipua.errors import InvalidStateError, MediaDeviceError, MediaError, SipuaError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Desk:
         self._source: AudioSource | None = None
         self._made = False
         self._room: Room | None = None
+        self.ringer = Ringer(phone.sound)
 
     # --- hold ---------------------------------------------------------------------------------------------
 
@@ -156,6 +158,7 @@ class Desk:
 
     def arrange(self) -> None:
         """Give everybody what is due: our sound to whom we talk to, theirs to the speaker."""
+        self.ringer.update(self._phone.calls)
         if not self._made:
             self._source, self._made = self._phone.sound.source(), True
         alone = [call for call in self._phone.calls if not call.in_conference]
@@ -220,7 +223,8 @@ class Desk:
             self.lose(error)
 
     def close(self) -> None:
-        """End the conference; calls are not touched."""
+        """End the conference and be silent; calls are not touched."""
+        self.ringer.close()
         self._close_room()
 
 

@@ -232,12 +232,14 @@ class Phone(Finding):
         self._follow(call, session)
         if self.selected is None:
             self.select_call(call)
+        self.desk.arrange()
         if event.originator == "remote" and self.auto_answer:
             self.answer(call.number)
 
     def _follow(self, call: PhoneCall, session: RTCSession) -> None:
         def ringing(event: events.Progress) -> None:
             call.ringing = call.ringing or event.response.code == 180
+            call.early = call.early or bool(event.response.body)
             self.desk.arrange()
 
         def digit(event: events.NewDTMF) -> None:
