@@ -12,7 +12,6 @@ import pytest
 import sipua
 from sipua.emitter import Emitter
 
-
 # Locust puts gevent in the place of the standard library's sockets and locks, for the whole process.
 UNWANTED = ("sipua.__main__", "sipua.load.locust")
 
