@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).parents[1]
 #: By tests/script/test_examples.py and tests/load/test_processes.py.
-RUN_ELSEWHERE = {"scripted", "locustfile"}
+RUN_ELSEWHERE = {"locustfile", "remote", "scripted"}
 SPEECH = ROOT / "examples" / "audio" / "speech.wav"
 LOOPBACK = {"ice_host_addresses": ("127.0.0.1",)}
 
