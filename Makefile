@@ -23,7 +23,8 @@ demo: $(STAMP) ## a real call to the embedded server: register, call echo, play,
 	@$(BIN)/python -m examples.demo $(if $(FILE),"$(FILE)")
 
 test: $(STAMP) ## all tests that need no root and no other server
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not realtime"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m realtime
 
 nightly: $(STAMP) ## the property tests of what has states, ten thousand runs each (about half an hour)
 	$(BIN)/python -m pytest -v -m stateful --hypothesis-profile=nightly -o timeout=0

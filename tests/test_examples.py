@@ -174,7 +174,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
             await note("events", run(place("events"), "events", s.url))
             for name in SILENT:
                 await note(name, run(place(name), name, s.url))
-            await note("registration", run(place("registration"), "registration", NOBODY, s.url))
+            async with server() as fresh:  # one that has not known another alice
+                await note("registration", run(place("registration"), "registration", NOBODY, fresh.url))
             await note("registration, nobody", run(place("nobody"), "registration", NOBODY))
             await note("own_tests", run_tests(place("own_tests"), "own_tests"))
             for how in ("", "--ask"):

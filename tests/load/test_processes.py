@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -77,7 +76,6 @@ async def test_a_server_that_is_not_there() -> None:
             await load.start()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("locust") is None, reason="locust is not installed")
 async def test_locust() -> None:
     async with Server({"alice": "secret"}, media=SignallingOnlyMedia) as server:
         process = await asyncio.create_subprocess_exec(
