@@ -33,7 +33,7 @@ check: $(STAMP) ## lint, format, types, doors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 reference: $(STAMP) ## docs/cli.md, the manual page and the schema of the events, from the commands
 	$(BIN)/python -m docs.reference
