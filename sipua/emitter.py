@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 logger = logging.getLogger("sipua")
@@ -44,6 +44,19 @@ class Emitter:
             return lambda function: self.once(event, function)
         self._add(event, handler, once=True)
         return handler
+
+    def on_each(self, handlers: Mapping[str, Handler] | None) -> None:
+        """`on` for every event of a mapping; None is an empty one.
+
+        :raises ValueError: there is no such event.
+        :raises TypeError: not a mapping, or a handler that cannot be called.
+        """
+        if handlers is None:
+            return
+        if not isinstance(handlers, Mapping):
+            raise TypeError(f"event_handlers={handlers!r:.200}: not a mapping from events to handlers")
+        for event, handler in handlers.items():
+            self.on(event, handler)
 
     def off(self, event: str, handler: Handler) -> None:
         """Take `handler` off again; nothing happens when it is not there."""

@@ -62,8 +62,7 @@ class ReferSubscriber(Emitter):
         self._taken = False
         self._notified = False
         self._timer: asyncio.TimerHandle | None = None
-        for name, handler in (event_handlers or {}).items():
-            self.on(name, handler)
+        self.on_each(event_handlers)
 
     def __await__(self) -> Generator[Any, None, events.ReferStatus]:
         return _shielded(self._result).__await__()

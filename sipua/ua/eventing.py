@@ -8,7 +8,8 @@ from sipua.bodies import ACCEPT, encode_body
 from sipua.emitter import Emitter
 from sipua.errors import InvalidHeaderError, InvalidStateError
 from sipua.session.headers import HeaderLike, content_type_header, header_list
-from sipua.sip import Event, ParseError, Request
+from sipua.sip import Event, MediaType, ParseError, Request
+from sipua.sip.grammar import split_list
 from sipua.ua.notifier import DEFAULT_EXPIRES, Notifier
 from sipua.ua.publication import Publication
 from sipua.ua.subscription import Subscriber
@@ -56,6 +57,21 @@ def read_event(event: str) -> Event:
         raise InvalidHeaderError(f"event={event!r}: not an event package such as presence") from None
 
 
+def read_accept(value: str) -> str:
+    """Content types that we read, with commas between them.
+
+    :raises InvalidHeaderError: one of them is none.
+    """
+    try:
+        for part in split_list(value):
+            MediaType.parse(part)
+    except (ParseError, TypeError, AttributeError):
+        raise InvalidHeaderError(
+            f"accept={value!r:.200}: not content types such as application/pidf+xml"
+        ) from None
+    return value
+
+
 def seconds(name: str, value: object, least: int = 0) -> int:
     """A duration as the application gives it.
 
@@ -100,14 +116,15 @@ class EventPackages(Emitter):
         :param body: a filter, with its `content_type`.
         :param resubscribe: have it anew when it ends without being meant to.
         :raises InvalidTargetError: not a target.
-        :raises InvalidHeaderError: not an event package, or a header that must not go on the wire.
+        :raises InvalidHeaderError: not an event package, not a content type, or a header that must not go on the
+            wire.
         :raises ValueError: not a duration, or a body without content type.
         :raises InvalidStateError: not started.
         """
         ua = self._started("subscribe")
         package = read_event(event)
         accept = accept if accept is not None else ACCEPT.get(package.package)
-        own = [("Accept", accept)] if accept else []
+        own = [("Accept", read_accept(accept))] if accept else []
         if allow_events:
             own.append(("Allow-Events", allow_events))
         content, content_type = encode_body(body, content_type)
@@ -126,8 +143,7 @@ class EventPackages(Emitter):
             content_type=content_type,
             resubscribe=resubscribe,
         )
-        for name, handler in (event_handlers or {}).items():
-            subscriber.on(name, handler)
+        subscriber.on_each(event_handlers)
         subscriber.start_soon()
         return subscriber
 
@@ -221,7 +237,8 @@ class EventPackages(Emitter):
         :param target: whose state it is; our own address by default.
         :param expires: seconds that it is asked for, each time.
         :raises InvalidTargetError: not a target.
-        :raises InvalidHeaderError: not an event package, or a header that must not go on the wire.
+        :raises InvalidHeaderError: not an event package, not a content type, or a header that must not go on the
+            wire.
         :raises ValueError: not a duration, an empty body, or one without content type.
         :raises InvalidStateError: not started.
         """

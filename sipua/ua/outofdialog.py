@@ -47,8 +47,7 @@ class Outgoing(Emitter):
         self.data: dict[str, Any] = {}
         """For the application; not used here."""
         self._done: asyncio.Future[Response] = ua.loop.create_future()
-        for name, handler in (event_handlers or {}).items():
-            self.on(name, handler)
+        self.on_each(event_handlers)
 
     def __await__(self) -> Generator[Any, None, Response]:
         return _shielded(self._done).__await__()

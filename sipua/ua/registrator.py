@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,7 +27,7 @@ from sipua.ua.targets import CONTROLS
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sipua.session.headers import HeaderLike
     from sipua.ua.ua import UA
@@ -405,6 +406,8 @@ def _legible(read: Callable[[], T]) -> T | None:
 
 
 def _contact_parameters(given: Mapping[Any, Any]) -> str:
+    if not isinstance(given, Mapping):
+        raise InvalidHeaderError(f"{given!r:.200}: not a mapping from Contact parameters to values")
     for name, value in given.items():
         if not isinstance(name, str) or name.lower() in _OWN_PARAMETERS:
             raise InvalidHeaderError(f"{name!r}: not a Contact parameter for the application to set")

@@ -183,8 +183,7 @@ class UA(Life):
             expires=expires,
         )
         session = RTCSession(self, "outgoing")
-        for event, handler in (event_handlers or {}).items():
-            session.on(event, handler)
+        session.on_each(event_handlers)
         outgoing.prepare(
             session,
             request,

@@ -409,6 +409,7 @@ async def test_an_accident_with_an_answer_is_a_failure(monkeypatch: pytest.Monke
         {"a b": None},
         {"": "1"},
         {5: "1"},
+        ["flag"],
         {"a": "1\r\nVia: x"},
         {"a": "\x01"},
         {"a": "\u2028"},

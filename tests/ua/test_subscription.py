@@ -801,6 +801,10 @@ async def test_bad_arguments() -> None:
             ua.subscribe("alice", "presence", body="<filter/>")
         with pytest.raises(InvalidHeaderError):
             ua.subscribe("alice", "presence", "a/b\r\nX: y")
+        with pytest.raises(InvalidHeaderError, match="accept='nope'"):
+            ua.subscribe("alice", "presence", "nope")
+        with pytest.raises(TypeError, match="not a mapping"):
+            ua.subscribe("alice", "presence", event_handlers=["accepted"])  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="has no event"):
             ua.subscribe("alice", "presence", event_handlers={"nothing": print})
         await wire.settle()
