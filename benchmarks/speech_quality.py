@@ -51,7 +51,7 @@ CODECS = {
 
 CALLED_QUICKLY = {("pcmu", 0.0, 0.0), ("pcmu", 0.05, 0.03)}
 """The links on which baresip is called with --quick: its calls are in real time."""
-TRIES, LATE = 3, 0.02
+TRIES, LATE = 2, 0.03
 """A call is made again when this machine sent a packet later than LATE seconds after its time."""
 
 Link = tuple[str, float, float]
