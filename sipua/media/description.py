@@ -110,7 +110,8 @@ def parse(text: str) -> Description:
     """
     if len(text) > _MAX_SIZE:
         raise MediaNegotiationError(f"the session description is longer than {_MAX_SIZE} bytes")
-    lines = [line for line in map(str.strip, text.replace("\r", "\n").split("\n")) if line[1:2] == "="]
+    text = text.replace("\r", "\n").translate(_NO_BREAKS)
+    lines = [line for line in map(str.strip, text.split("\n")) if line[1:2] == "="]
     if not lines or not lines[0].startswith("v="):
         raise MediaNegotiationError("the body is not a session description: it does not begin with v=")
     groups: list[list[str]] = [[]]
@@ -125,6 +126,8 @@ def parse(text: str) -> Description:
     return Description(groups[0], media)
 
 
+# Characters that end a line for str.splitlines, by which aiortc reads, and not in SDP (RFC 8866 section 5).
+_NO_BREAKS = dict.fromkeys(map(ord, "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), " ")
 _M_LINE = re.compile(r"m=\S+ +\d{1,5}(/\d+)? +\S+( +\S+)+")
 
 

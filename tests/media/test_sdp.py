@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from aiortc.sdp import SessionDescription
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sipua.errors import MediaNegotiationError
@@ -231,6 +231,8 @@ ADDED = st.tuples(st.sampled_from(BEGINNINGS), st.text(max_size=20)).map("".join
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ADDED, max_size=6))
+@example(["a=fingerprint:0\x1e0"])
+@example(["a=ssrc:1\u2028a=setup:x"])
 def test_whatever_a_peer_adds_aiortc_can_read_what_is_left(lines: list[str]) -> None:
     text = HEAD + AUDIO + "".join(f"{line}\r\n" for line in lines)
     try:
