@@ -206,6 +206,15 @@ def patience(ua: UA) -> float:
     return max(0.0, MUTE_AFTER - silence) if silence else GOODBYE_TIMEOUT
 
 
+async def wait_at_most(event: asyncio.Event, seconds: float | None) -> None:
+    """Until the event, or (unless None) for so long: both are what was asked for."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
 def execute(options: OutputOptions, work: Work, *, interrupted: ExitCode = ExitCode.INTERRUPTED) -> int:
     """Run `work` for a subcommand; returns its exit code, which is `interrupted` after Ctrl-C."""
     return Run(make_output(json=options.json), options).execute(work, interrupted)

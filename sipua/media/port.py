@@ -28,7 +28,7 @@ from sipua.media.levels import LevelMeter, VoiceTap
 from sipua.media.outlet import Outlet
 from sipua.media.pcm import samples_per_frame, silence
 from sipua.media.recording import Recording, all_closed, as_recording
-from sipua.media.sinks import as_sink, check_apart
+from sipua.media.sinks import as_some_sink, check_apart
 from sipua.media.sources import as_hold_music, as_source
 from sipua.media.timeline import Timeline
 
@@ -227,9 +227,7 @@ class CallAudio(AudioPort):
         """Open it and give it what the peer says from now on."""
         if self._closed:
             raise InvalidStateError("add_sink", "closed")
-        made = as_sink(sink)
-        if made is None:
-            raise TypeError("add_sink needs a sink or a path")
+        made = as_some_sink(sink)
         check_apart(self.outlet.source, made)
         self.inlet.add(made)
         return made

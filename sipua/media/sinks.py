@@ -28,6 +28,7 @@ __all__ = [
     "PcmCallback",
     "WavFile",
     "as_sink",
+    "as_some_sink",
     "check_apart",
     "check_writable",
     "reason_of",
@@ -48,6 +49,14 @@ def as_sink(value: object) -> AudioSink | None:
             path, "recordings are wav, ogg or mp3; give a name that ends in .wav, .ogg or .mp3"
         )
     return kind(path)
+
+
+def as_some_sink(value: object) -> AudioSink:
+    """As `as_sink`, where there must be one."""
+    sink = as_sink(value)
+    if sink is None:
+        raise TypeError("add_sink needs a sink or a path")
+    return sink
 
 
 def check_writable(path: Path) -> None:

@@ -16,7 +16,7 @@ from sipua.cli.options import (
     register_option,
     timeout_option,
 )
-from sipua.cli.running import Run, execute
+from sipua.cli.running import Run, execute, wait_at_most
 from sipua.errors import RequestFailed
 
 if TYPE_CHECKING:
@@ -110,18 +110,10 @@ def command(
             except TimeoutError:
                 raise Failure(f"{uri}: no answer within {timeout:g} s", ExitCode.TIMEOUT) from None
             if keep or duration is not None:
-                await _wait(refused, duration)
+                await wait_at_most(refused, duration)
             if leave:
                 publication.off("unpublished", unpublished)
                 publication.close()
             return ExitCode.FAILED if refused.is_set() else ExitCode.OK
 
     return execute(output, work)
-
-
-async def _wait(event: asyncio.Event, seconds: float | None) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass  # that was asked for

@@ -9,7 +9,7 @@ import click
 from sipua.cli.account import AccountOptions, account_options
 from sipua.cli.exits import ExitCode
 from sipua.cli.options import OutputOptions, duration_option, timeout_option
-from sipua.cli.running import Run, execute
+from sipua.cli.running import Run, execute, wait_at_most
 from sipua.events import Cause, RegistrationFailed
 
 HELP = """Register, say what the server granted, and unregister again.
@@ -55,15 +55,7 @@ def command(
 
             ua.on("registration_failed", failed)
             if keep or duration is not None:
-                await _wait(refused, duration)
+                await wait_at_most(refused, duration)
             return ExitCode.OK if ua.is_registered() else ExitCode.FAILED
 
     return execute(output, work)
-
-
-async def _wait(event: asyncio.Event, seconds: float | None) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass  # that was asked for

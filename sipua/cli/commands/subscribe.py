@@ -17,7 +17,7 @@ from sipua.cli.options import (
     register_option,
     timeout_option,
 )
-from sipua.cli.running import Run, execute
+from sipua.cli.running import Run, execute, wait_at_most
 from sipua.errors import InvalidHeaderError, RequestFailed
 
 if TYPE_CHECKING:
@@ -134,11 +134,7 @@ class Watching:
 
     async def rest(self, duration: float | None) -> None:
         """Until enough notifications have come, the time is over, or the subscription is."""
-        try:
-            async with asyncio.timeout(duration):
-                await self._enough.wait()
-        except TimeoutError:
-            pass  # that was asked for
+        await wait_at_most(self._enough, duration)
 
     def _tell_state(self, state: str, text: str | None = None, reason: str | None = None) -> None:
         left = self._subscriber.expires_at - asyncio.get_running_loop().time()

@@ -12,7 +12,7 @@ from sipua.media.inlet import Inlet, PcmReader
 from sipua.media.outlet import Outlet
 from sipua.media.pcm import SAMPLE_BYTES, silence
 from sipua.media.recording import Recording, all_closed, as_recording
-from sipua.media.sinks import as_sink, check_apart
+from sipua.media.sinks import as_some_sink, check_apart
 from sipua.media.sources import as_source
 from sipua.media.timeline import Timeline
 
@@ -88,9 +88,7 @@ class RoomSound:
 
     def add_sink(self, value: AudioSink | str | Path) -> AudioSink:
         """Give it everything from now on."""
-        sink = as_sink(value)
-        if sink is None:
-            raise TypeError("add_sink needs a sink or a path")
+        sink = as_some_sink(value)
         check_apart(self._outlet.source, sink)
         self._everything.add(sink)
         return sink
