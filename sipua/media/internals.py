@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PRIVATE_PARTS",
     "Snapshot",
+    "TransceiverState",
     "abandon",
     "addresses",
     "ask_consent",
@@ -47,9 +48,11 @@ __all__ = [
     "reopen_offer",
     "replace_consent",
     "restore",
+    "restore_transceiver",
     "snapshot",
     "ssrc_of",
     "take_over_audio",
+    "transceiver_state",
 ]
 
 #: What is used, by class: attributes of instances and methods.
@@ -142,19 +145,49 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(slots=True)
-class Snapshot:
-    """What an offer or an answer changes in a connection with one transceiver."""
+class TransceiverState:
+    """What an offer or an answer changes in a transceiver."""
 
-    signaling: str
-    descriptions: tuple[Any, ...]
-    remote_dtls: dict[Any, Any]
-    remote_ice: dict[Any, Any]
     codecs: list[Any]
     extensions: list[Any]
     preferred: list[Any]
     direction: str
     offer_direction: str | None
     current_direction: str | None
+
+
+def transceiver_state(transceiver: RTCRtpTransceiver) -> TransceiverState:
+    """Take down what `restore_transceiver` needs."""
+    return TransceiverState(
+        codecs=list(transceiver._codecs),
+        extensions=list(transceiver._headerExtensions),
+        preferred=list(transceiver._preferred_codecs),
+        direction=transceiver.direction,
+        offer_direction=transceiver._offerDirection,
+        current_direction=transceiver.currentDirection,
+    )
+
+
+def restore_transceiver(transceiver: RTCRtpTransceiver, saved: TransceiverState) -> None:
+    """Go back."""
+    transceiver._codecs = saved.codecs
+    transceiver._headerExtensions = saved.extensions
+    transceiver._preferred_codecs = saved.preferred
+    transceiver._offerDirection = saved.offer_direction
+    transceiver.direction = saved.direction
+    if saved.current_direction is not None:
+        transceiver._setCurrentDirection(saved.current_direction)
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What an offer or an answer changes in a connection and its audio transceiver."""
+
+    signaling: str
+    descriptions: tuple[Any, ...]
+    remote_dtls: dict[Any, Any]
+    remote_ice: dict[Any, Any]
+    audio: TransceiverState
 
 
 _DESCRIPTIONS = tuple(
@@ -176,12 +209,7 @@ def snapshot(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> Snapshot:
         descriptions=tuple(getattr(pc, name) for name in _DESCRIPTIONS),
         remote_dtls=dict(private._RTCPeerConnection__remoteDtls),
         remote_ice=dict(private._RTCPeerConnection__remoteIce),
-        codecs=list(transceiver._codecs),
-        extensions=list(transceiver._headerExtensions),
-        preferred=list(transceiver._preferred_codecs),
-        direction=transceiver.direction,
-        offer_direction=transceiver._offerDirection,
-        current_direction=transceiver.currentDirection,
+        audio=transceiver_state(transceiver),
     )
 
 
@@ -196,13 +224,7 @@ def restore(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver, saved: Snapsh
     private._RTCPeerConnection__remoteDtls.update(saved.remote_dtls)
     private._RTCPeerConnection__remoteIce.clear()
     private._RTCPeerConnection__remoteIce.update(saved.remote_ice)
-    transceiver._codecs = saved.codecs
-    transceiver._headerExtensions = saved.extensions
-    transceiver._preferred_codecs = saved.preferred
-    transceiver._offerDirection = saved.offer_direction
-    transceiver.direction = saved.direction
-    if saved.current_direction is not None:
-        transceiver._setCurrentDirection(saved.current_direction)
+    restore_transceiver(transceiver, saved.audio)
     if pc.signalingState != saved.signaling:
         private._RTCPeerConnection__setSignalingState(saved.signaling)
 

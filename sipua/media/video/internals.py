@@ -15,6 +15,8 @@ from aiortc import InvalidStateError, RTCBundlePolicy
 from aiortc.codecs import get_encoder
 from aiortc.rtp import RtcpByePacket
 
+from sipua.media.internals import TransceiverState, restore_transceiver, transceiver_state
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
@@ -123,36 +125,20 @@ def rename(transceiver: RTCRtpTransceiver, mid: str) -> None:
 
 @dataclass(slots=True)
 class Saved:
-    """What an offer or answer changes in a transceiver."""
+    """What an offer or answer changes in a transceiver that may be added later."""
 
-    codecs: list[Any]
-    extensions: list[Any]
-    direction: str
-    offer_direction: str | None
-    current_direction: str | None
+    state: TransceiverState
     mid: str | None
 
 
 def save(transceiver: RTCRtpTransceiver) -> Saved:
     """Take down what `restore` needs."""
-    return Saved(
-        codecs=list(transceiver._codecs),
-        extensions=list(transceiver._headerExtensions),
-        direction=transceiver.direction,
-        offer_direction=transceiver._offerDirection,
-        current_direction=transceiver.currentDirection,
-        mid=transceiver.mid,
-    )
+    return Saved(transceiver_state(transceiver), transceiver.mid)
 
 
 def restore(transceiver: RTCRtpTransceiver, saved: Saved) -> None:
     """Go back."""
-    transceiver._codecs = saved.codecs
-    transceiver._headerExtensions = saved.extensions
-    transceiver._offerDirection = saved.offer_direction
-    transceiver.direction = saved.direction
-    if saved.current_direction is not None:
-        transceiver._setCurrentDirection(saved.current_direction)
+    restore_transceiver(transceiver, saved.state)
     if saved.mid is not None:
         rename(transceiver, saved.mid)
 
