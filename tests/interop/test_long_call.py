@@ -21,6 +21,7 @@ from sipua.testing import STALL, steady
 from tests.interop.browser_calls import registered
 
 if TYPE_CHECKING:
+    from sipua import UA
     from tests.lab.peers import AsteriskPeer
 
 SECONDS = 3600 if os.environ.get("SIPUA_LONG") == "1" else 60
@@ -78,14 +79,12 @@ def _rest(samples: np.ndarray, rate: int) -> float:
 
 
 @pytest.mark.timeout(4 * SECONDS + 120)
-@pytest.mark.parametrize("codec", ["opus", "PCMU"])
-async def test_a_long_call_is_clean(asterisk: AsteriskPeer, codec: str) -> None:
-    async def talk() -> None:
+async def test_a_long_call_is_clean(asterisk: AsteriskPeer) -> None:
+    """Two calls at once, one of each codec."""
+
+    async def talk(ua: UA, codec: str) -> None:
         ear = Continuity()
-        async with (
-            registered(asterisk, "alice") as ua,
-            ua.call("600", codecs=(codec,), audio=Tone(PITCH)) as call,
-        ):
+        async with ua.call("600", codecs=(codec,), audio=Tone(PITCH)) as call:
             call.audio.add_sink(ear)
             await asyncio.sleep(SECONDS)
             audio = call.stats().audio
@@ -105,5 +104,10 @@ async def test_a_long_call_is_clean(asterisk: AsteriskPeer, codec: str) -> None:
         assert len(ear.bad) <= SECONDS // 600, ear.bad
         assert ear.excused < 0.1 * ear.pieces
 
-    await steady(talk)
+    async def both() -> None:
+        async with registered(asterisk, "alice") as ua:
+            await asyncio.gather(*(talk(ua, codec) for codec in ("opus", "PCMU")))
+
+    # An hour is not measured again: it has room for stalls.
+    await steady(both, tries=3 if SECONDS == 60 else 1)
     await asterisk.idle()
