@@ -1,8 +1,12 @@
 """How good a call sounds, estimated from what is measured: the E-model of ITU-T G.107.
 
 `rating` is the whole narrowband model. For wideband and fullband codecs the scale is longer (G.107.1: 129, G.107.2:
-148), what is subtracted for delay and lost packets is the same. Narrowband speech has at most 93.2 on all three.
-Delays are in ms, losses in percent, levels in dB, as in the recommendations.
+148); of these models it is the parts for codec, lost packets and delay, all else being 0 by default. Delays are in
+ms, losses in percent, levels in dB, as in the recommendations.
+
+Where the numbers come from: the defaults of `Connection` from G.107 (06/2015), table 2; the Ie and Bpl of a codec from
+G.113 where it has them, as said beside each. They are planning values: good for comparing calls, not measurements
+of one.
 """
 
 from __future__ import annotations
@@ -32,11 +36,14 @@ __all__ = [
 Model = Literal["G.107", "G.107.1", "G.107.2"]
 """The narrowband (300 to 3400 Hz), the wideband (50 to 7000 Hz) and the fullband (20 to 20000 Hz) E-model."""
 
-# The best rating of each model, and what Ie,eff tends to when everything is lost.
+# Ro: the best rating of the longer scales (G.107.1 and G.107.2, 7.2, with their default noise). A MOS is that of
+# R * 100 / Ro (annex A of both), and Idd is so much larger (7.4 of both).
 _BEST: dict[Model, float] = {"G.107.1": 129.0, "G.107.2": 148.0}
+# What Ie,eff tends to when everything is lost (7.5 of each): wideband has kept the 95 of narrowband.
 _WORST: dict[Model, float] = {"G.107": 95.0, "G.107.1": 95.0, "G.107.2": 132.0}
 
-#: Milliseconds that a codec adds to the length of its packet (look-ahead and filters).
+#: Milliseconds that a codec adds to the length of its packet: of G.722 its two filter banks (24 taps each, 23 samples
+#: at 16 kHz in all), of Opus the look-ahead (:rfc:`6716`, section 2).
 CODEC_DELAYS: Mapping[str, float] = {"pcmu": 0.0, "pcma": 0.0, "g722": 1.5, "opus": 6.5}
 
 
@@ -161,7 +168,10 @@ def _delayed(c: Connection, ro: float, noise: float) -> float:
 
 
 def delay_impairment(ta: float) -> float:
-    """Idd (G.107, 7.4): what an absolute delay of `ta` ms costs, echo apart; nothing up to 100 ms."""
+    """Idd (G.107, 7.4): what an absolute delay of `ta` ms costs, echo apart; nothing up to 100 ms.
+
+    On the scale of G.107. On those of G.107.1 and G.107.2 it is 1.29 and 1.48 times as much.
+    """
     if ta <= 100.0:
         return 0.0
     x = math.log2(ta / 100.0)
@@ -207,18 +217,22 @@ class CodecQuality:
     bpl: float
 
 
-# G.113, table I.1: G.711 with packet-loss concealment, random loss. Ours is of the kind of G.711, appendix I.
+# G.113, tables I.1 and I.2: G.711 with packet-loss concealment (G.711, appendix I; ours is of its kind), random loss.
+# Without concealment it is 4.3.
 _G711 = CodecQuality("G.107", 0.0, 25.1)
-# G.113, table IV.1: G.722 at 64 kbit/s. There is no Bpl for our concealment: the default of the E-model.
+# G.113, table IV.1: G.722 at 64 kbit/s. It has no Bpl for G.722: this is the default of G.107.1, and what table IV.4
+# has for another wideband codec (AMR-WB: 4.3 to 4.9).
 _G722 = CodecQuality("G.107.1", 13.0, 4.3)
 
-# Alahmadi, Pocta, Melvin: An Adaptive Bitrate Switching Algorithm for Speech Applications in Context of WebRTC, ACM
-# TOMM 17 (4), 2021: Ie and Bpl (random loss) of Opus with variable bit rate, by kbit/s, in each audio bandwidth.
+# G.113 has nothing on Opus. Alahmadi, Pocta, Melvin: An Adaptive Bitrate Switching Algorithm for Speech Applications in
+# Context of WebRTC, ACM TOMM 17 (4), 2021 (doi:10.1145/3458751), and the authors' tables of Opus_emodel.js: Ie and Bpl
+# (random loss) with variable bit rate, by kbit/s, in each audio bandwidth, rounded.
 _Table = tuple[tuple[float, float, float], ...]
 _OPUS_NARROW: _Table = ((6, 23.00, 24.56), (7, 21.26, 22.46), (8, 16.02, 20.26), (9, 11.74, 18.91))
 _OPUS_WIDE: _Table = ((11, 28.41, 23.94), (12, 23.30, 22.22), (13, 19.96, 19.50))
 _OPUS_SUPERWIDE: _Table = (
     (14, 38.06, 16.51),
+    (15, 34.12, 15.00),
     (16, 30.16, 11.83),
     (19, 23.81, 10.67),
     (22, 20.22, 10.47),
@@ -273,6 +287,6 @@ def estimate(codec: CodecQuality, *, delay: float, loss: float, burst: float = 1
         r = rating(Connection(ta=delay, ie=codec.ie, bpl=codec.bpl, ppl=loss, burst_r=burst))
         return r, mos(r)
     best, worst = _BEST[codec.model], _WORST[codec.model]
-    r = best - delay_impairment(delay)
+    r = best - delay_impairment(delay) * best / 100.0
     r -= effective_impairment(codec.ie, codec.bpl, loss, burst, worst=worst)
     return r, mos(r * 100.0 / best)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sipua.media.emodel import (
     CodecQuality,
     Connection,
+    Model,
     burst_ratio,
     codec_quality,
     delay_impairment,
@@ -127,6 +128,36 @@ def test_scales_of_wider_bandwidths_are_longer() -> None:
     ]
     assert [round(r, 1) for r, _ in perfect] == [93.2, 129.0, 148.0]
     assert [score for _, score in perfect][1:] == [4.5, 4.5]
+
+
+@pytest.mark.parametrize(("model", "scale"), [("G.107", 1.0), ("G.107.1", 1.29), ("G.107.2", 1.48)])
+def test_delay_costs_as_much_of_each_scale(model: Model, scale: float) -> None:
+    codec = CodecQuality(model, 0.0, 10.0)
+    lost = estimate(codec, delay=0, loss=0)[0] - estimate(codec, delay=200, loss=0)[0]
+    assert lost == pytest.approx(scale * 3.0444, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("ie", "bpl", "loss", "r", "score"),
+    [
+        (13.0, 4.3, 0.0, 116.0, 4.3371),
+        (20.0, 4.3, 2.0, 85.1905, 3.4062),
+        (0.0, 4.3, 0.0, 129.0, 4.5),
+        (41.0, 4.3, 0.0, 88.0, 3.5123),
+    ],
+)
+def test_wideband(ie: float, bpl: float, loss: float, r: float, score: float) -> None:
+    # G.107.1, equations 7-1 and 7-15, annex A.
+    assert estimate(CodecQuality("G.107.1", ie, bpl), delay=0, loss=loss) == pytest.approx(
+        (r, score), abs=1e-3
+    )
+
+
+def test_fullband() -> None:
+    # G.107.2, 7.1 and 7.5, with the codec EVS at 48 kbit/s of G.113, table V.1.
+    evs = CodecQuality("G.107.2", 10.2, 9.6)
+    assert estimate(evs, delay=0, loss=0)[0] == pytest.approx(137.8)
+    assert estimate(evs, delay=0, loss=9.6)[0] == pytest.approx(148 - (10.2 + 132) / 2)
 
 
 @given(
