@@ -48,7 +48,7 @@ coverage: $(STAMP) ## branch coverage; fails under 95 % for sipua/sip
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='sipua/sip/*' --fail-under=95
 
-lab: ## install Asterisk, Kamailio and Chromium for the interop tests (root, Debian)
+lab: ## install Asterisk, Kamailio, coturn and Chromium for the interop tests (root, Debian)
 	tests/lab/install.sh
 
 interop: $(STAMP) ## tests against real Asterisk, Kamailio, JsSIP and SIP.js   [LAB=compose]

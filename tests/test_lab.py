@@ -78,8 +78,14 @@ def test_compose_builds_from_files_that_exist() -> None:
 def test_compose_uses_the_addresses_of_the_configurations() -> None:
     for name, text in services().items():
         assert f"ipv4_address: {render.CONTAINERS[name.upper()]}\n" in text
-        ports = {"asterisk": ("8088", "8089"), "kamailio": ("8080", "8443")}[name]
-        assert re.findall(r'- "127\.0\.0\.1:(\d+):\1"', text) == list(ports)
+        ports = {
+            "asterisk": ["8088", "8089"],
+            "kamailio": ["8080", "8443"],
+            "coturn": ["3478", "3478/udp", "3479", "3479/udp", "5349"],
+        }[name]
+        assert re.findall(r'- "127\.0\.0\.1:((\d+):\2(?:/udp)?)"', text) == [
+            (f"{port.removesuffix('/udp')}:{port}", port.removesuffix("/udp")) for port in ports
+        ]
     network = re.search(r"subnet: (\S+)\n\s+gateway: (\S+)", (COMPOSE / "compose.yaml").read_text())
     assert network is not None
     assert network[2] == render.NATIVE_ADDRESS
@@ -116,7 +122,7 @@ def test_server_certificate_is_for_every_address_of_the_lab(generated: Path) -> 
     names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
     addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
-    assert addresses == {"127.0.0.1", "10.77.0.1", "10.77.0.10", "10.77.0.11"}
+    assert addresses == {"127.0.0.1", "10.77.0.1", "10.77.0.10", "10.77.0.11", "10.77.0.12"}
 
 
 def test_certificates_are_made_once(generated: Path) -> None:

@@ -1,9 +1,9 @@
 """The tests of this folder talk to real servers, on the real clock: see tests/lab/README.md.
 
-A test takes the fixture ``asterisk``, ``kamailio``, or ``server`` (then it runs with each), ``browsers`` for phones in
-a browser, with ``library`` to run with each library, ``chromium`` for other pages, and ``dissector`` to read
-captures. When a server does not answer,
-or browsers or dissector are not installed, the tests that need it are left out, and a line of the output says so; with
+A test takes the fixture ``asterisk``, ``kamailio``, or ``server`` (then it runs with each), ``coturn`` for TURN,
+``browsers`` for phones in a browser, with ``library`` to run with each library, ``chromium`` for other pages, and
+``dissector`` to read captures. When a server does not answer, or browsers or dissector are not installed, the tests
+that need it are left out, and a line of the output says so; with
 ``SIPUA_REQUIRE_LAB=1`` nothing runs. What a server logged during a test is shown when the test fails.
 """
 
@@ -20,7 +20,7 @@ from tests.lab import dissector as packet_dissector
 from tests.lab import pages
 from tests.lab.browsers import LIBRARIES, Browsers
 from tests.lab.pages import Page
-from tests.lab.peers import PEERS, AsteriskPeer, KamailioPeer, Peer
+from tests.lab.peers import PEERS, SERVERS, AsteriskPeer, CoturnPeer, KamailioPeer, LabServer, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,11 @@ def asterisk() -> AsteriskPeer:
 @pytest.fixture
 def kamailio() -> KamailioPeer:
     return KamailioPeer()
+
+
+@pytest.fixture
+def coturn() -> CoturnPeer:
+    return CoturnPeer()
 
 
 @pytest.fixture(params=sorted(PEERS))
@@ -71,9 +76,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker("realtime")
 
     absent = {
-        peer.name: f"{peer.name} DOES NOT ANSWER at {peer.ws}"
-        for name in PEERS
-        if not (peer := PEERS[name]()).is_reachable()
+        peer.name: f"{peer.name} DOES NOT ANSWER at {peer.place[0]}:{peer.place[1]}"
+        for name in SERVERS
+        if not (peer := SERVERS[name]()).is_reachable()
     }
     for tool in (browser_phones, packet_dissector, pages):
         if (reason := tool.lacking()) is not None:
@@ -94,7 +99,7 @@ def _needs(item: pytest.Item) -> set[str]:
     callspec = getattr(item, "callspec", None)
     if callspec is not None:
         wanted.add(callspec.params.get("server", ""))
-    return wanted & {*PEERS, browser_phones.NAME, packet_dissector.NAME}
+    return wanted & {*SERVERS, browser_phones.NAME, packet_dissector.NAME}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -102,7 +107,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> object:
     report = yield
     if report.failed:
         for peer in getattr(item, "funcargs", {}).values():
-            if isinstance(peer, Peer) and (lines := peer.log().splitlines()[-LOG_LINES:]):
+            if isinstance(peer, LabServer) and (lines := peer.log().splitlines()[-LOG_LINES:]):
                 report.sections.append((f"log of {peer.name}, last {len(lines)} lines", "\n".join(lines)))
     return report
 

@@ -4,6 +4,7 @@
 #   install.sh [PART...]      default: every part
 #     asterisk   Asterisk 22 in a chroot of its own below the state folder
 #     kamailio   Kamailio from the distribution
+#     coturn     coturn, a STUN and TURN server, from the distribution
 #     browsers   Chromium from the distribution, with JsSIP and SIP.js in the state folder, and Node
 #                from PyPI if the host has none of version 20 or later
 #     dissector  tshark from the distribution
@@ -21,7 +22,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 STATE=${SIPUA_LAB_STATE:-/var/tmp/sipua-lab}
 SUITE=${SIPUA_ASTERISK_SUITE:-forky}
 NODE=22.20.0
-PARTS=(asterisk kamailio browsers dissector)
+PARTS=(asterisk kamailio coturn browsers dissector)
 APT=(apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
 POLICY=/usr/sbin/policy-rc.d
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -116,16 +117,26 @@ install_asterisk() {
   chroot "$root" /usr/sbin/asterisk -V
 }
 
-install_kamailio() {
+# install_service NAME: the packages of a server whose package brings a service of that name.
+install_service() {
   local wanted was_there=no
-  mapfile -t wanted < <(packages kamailio)
-  ! is_installed kamailio || was_there=yes
+  mapfile -t wanted < <(packages "$1")
+  ! is_installed "$1" || was_there=yes
   install_packages "${wanted[@]}"
   # A service of somebody's own, there before, is left as it is; ours must not come up at the next boot.
   if [ "$was_there" = no ] && command -v systemctl >/dev/null; then
-    systemctl --quiet disable kamailio
+    systemctl --quiet disable "$1"
   fi
+}
+
+install_kamailio() {
+  install_service kamailio
   kamailio -v | sed -n 1p
+}
+
+install_coturn() {
+  install_service coturn
+  dpkg-query -W -f '${Package} ${Version}\n' coturn
 }
 
 has_node() {

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 from tests.lab import render
 from tests.lab.certificates import make_certificates
-from tests.lab.servers import STATE, Asterisk, Kamailio, Server, succeeds
+from tests.lab.servers import (
+    STATE,
+    Asterisk,
+    Coturn,
+    CoturnWithSecret,
+    Kamailio,
+    Server,
+    SipServer,
+    succeeds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,12 +45,15 @@ class NativeLab:
     ca_file = STATE / "tls" / "ca.pem"
 
     def __init__(self) -> None:
-        self._servers: dict[str, Server] = {server.name: server for server in (Asterisk(), Kamailio())}
+        servers = (Asterisk(), Kamailio(), Coturn(), CoturnWithSecret())
+        self._servers: dict[str, Server] = {server.name: server for server in servers}
         self._started: list[tuple[Server, subprocess.Popen[bytes]]] = []
 
     def console(self, name: str, *words: str) -> list[str]:
-        """The command line that asks the server *name*."""
-        return self._servers[name].console(*words)
+        """The command line that asks the server *name*, which is one for SIP."""
+        server = self._servers[name]
+        assert isinstance(server, SipServer), f"{name} has no console"
+        return server.console(*words)
 
     def log(self, name: str) -> Path:
         """The file that the server *name* writes its log to."""
@@ -49,7 +61,7 @@ class NativeLab:
 
     def restart(self, name: str) -> list[str]:
         """The command line that lets the server *name* end; it is then started again."""
-        return self._servers[name].console(*self._servers[name].end_command)
+        return self._servers[name].end()
 
     def keep_up(self) -> None:
         """Start what has ended since the last look. Only tests end a server, but whoever it was: it is said."""

@@ -5,7 +5,8 @@ The environment can name other addresses than the lab's own:
 ====================================  ==========================================
 ``SIPUA_ASTERISK_WS``, ``…_WSS``      WebSocket addresses of Asterisk
 ``SIPUA_KAMAILIO_WS``, ``…_WSS``      WebSocket addresses of Kamailio
-``SIPUA_LAB_CA``                      PEM file that the wss certificates verify with
+``SIPUA_COTURN``                      host of coturn, with its certificate's name
+``SIPUA_LAB_CA``                      PEM file that the certificates verify with
 ``SIPUA_LAB_DOMAIN``                  domain of the accounts
 ``SIPUA_LAB_PASSWORD_ALICE``, …       password of an account (its name and "pw")
 ====================================  ==========================================
@@ -14,10 +15,13 @@ The environment can name other addresses than the lab's own:
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import os
 import re
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,47 +48,33 @@ class Account:
         return f"sip:{self.user}@{self.domain}"
 
 
-class Peer:
+class LabServer:
     """One server. Make one per test: its log begins where the object was made."""
 
     name: str
-    ws: str
-    wss: str
 
     def __init__(self) -> None:
         self._lab = labs.current()
-        self.ws = os.environ.get(f"SIPUA_{self.name.upper()}_WS", self.ws)
-        self.wss = os.environ.get(f"SIPUA_{self.name.upper()}_WSS", self.wss)
         self.ca_file = Path(os.environ.get("SIPUA_LAB_CA", self._lab.ca_file))
-        self.domain = os.environ.get("SIPUA_LAB_DOMAIN", render.DOMAIN)
-        self.accounts = {user: _account(user, self.domain) for user in USERS}
         self._log_file = self._lab.log(self.name)
         self._log_begin = self._log_file.stat().st_size if self._log_file.exists() else 0
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port that take TCP connections when it is up."""
+        raise NotImplementedError
+
     def is_reachable(self) -> bool:
-        """Whether something takes connections at the ws address."""
-        url = urlsplit(self.ws)
+        """Whether something takes connections there."""
         try:
-            socket.create_connection((url.hostname or "", url.port or 80), timeout=2).close()
+            socket.create_connection(self.place, timeout=2).close()
         except OSError:
             return False
         return True
 
-    def uri(self, user: str) -> str:
-        """The SIP URI of an account or number of this server."""
-        return f"sip:{user}@{self.domain}"
-
-    async def ask(self, *words: str) -> str:
-        """What the server's own console answers to a command."""
-        command = self._lab.console(self.name, *words)
-        return await asyncio.to_thread(_output, command)
-
     async def restart(self) -> None:
         """End the server. It is started again at once, but does not answer for a moment."""
         await asyncio.to_thread(_output, self._lab.restart(self.name))
-
-    async def version(self) -> str:
-        raise NotImplementedError
 
     def log(self) -> str:
         """What the server has logged since this object was made."""
@@ -106,6 +96,37 @@ class Peer:
         await _until(look, timeout, lambda: f"{self.name} logged no {pattern!r}")
         assert found is not None
         return found
+
+
+class Peer(LabServer):
+    """A server for SIP."""
+
+    ws: str
+    wss: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ws = os.environ.get(f"SIPUA_{self.name.upper()}_WS", self.ws)
+        self.wss = os.environ.get(f"SIPUA_{self.name.upper()}_WSS", self.wss)
+        self.domain = os.environ.get("SIPUA_LAB_DOMAIN", render.DOMAIN)
+        self.accounts = {user: _account(user, self.domain) for user in USERS}
+
+    @property
+    def place(self) -> tuple[str, int]:
+        url = urlsplit(self.ws)
+        return url.hostname or "", url.port or 80
+
+    def uri(self, user: str) -> str:
+        """The SIP URI of an account or number of this server."""
+        return f"sip:{user}@{self.domain}"
+
+    async def ask(self, *words: str) -> str:
+        """What the server's own console answers to a command."""
+        command = self._lab.console(self.name, *words)
+        return await asyncio.to_thread(_output, command)
+
+    async def version(self) -> str:
+        raise NotImplementedError
 
 
 class AsteriskPeer(Peer):
@@ -156,7 +177,39 @@ class KamailioPeer(Peer):
         return re.findall(r"^\s*Address: (\S+)", await self.ask("ul.lookup", "location", user), re.MULTILINE)
 
 
+class CoturnPeer(LabServer):
+    """A STUN and TURN server, which logs each session; with it another one, which knows a secret and no users."""
+
+    name = "coturn"
+    user = "turn"
+    password = "turnpw"
+
+    def __init__(self) -> None:
+        super().__init__()
+        host = os.environ.get("SIPUA_COTURN", "127.0.0.1")
+        self.stun = f"stun:{host}:3478"
+        self.turn = {
+            "udp": f"turn:{host}:3478",
+            "tcp": f"turn:{host}:3478?transport=tcp",
+            "tls": f"turns:{host}:5349?transport=tcp",
+        }
+        self.with_secret = f"turn:{host}:3479"
+        self._host = host
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self._host, 3478
+
+    def credentials(self, seconds: float) -> tuple[str, str]:
+        """User name and password at `with_secret`, valid for so long; with a negative number, not any more."""
+        user = f"{int(time.time() + seconds)}:alice"
+        digest = hmac.digest(render.TURN_SECRET.encode(), user.encode(), "sha1")
+        return user, base64.b64encode(digest).decode()
+
+
 PEERS = {peer.name: peer for peer in (AsteriskPeer, KamailioPeer)}
+"""Those for SIP."""
+SERVERS: dict[str, type[LabServer]] = {**PEERS, CoturnPeer.name: CoturnPeer}
 
 
 def _account(user: str, domain: str) -> Account:

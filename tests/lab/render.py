@@ -18,29 +18,37 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 COMPOSE = HERE.parents[1] / "examples" / "compose"
-SERVERS = ("asterisk", "kamailio")
+SERVERS = ("asterisk", "kamailio", "coturn")
 
 DOMAIN = "lab.test"
 """The domain of every account. It is a name only: clients reach it by the server they are connected to."""
+
+TURN_SECRET = "lab-secret"
+"""What the second coturn and those who give out credentials for it know."""
 
 NATIVE_ADDRESS = "10.77.0.1"
 """The address in the namespace beside loopback; Asterisk offers no ICE candidates for loopback."""
 
 NATIVE = {
     "DOMAIN": DOMAIN,
+    "SECRET": TURN_SECRET,
     "BIND": "127.0.0.1",
     "ASTERISK": "127.0.0.1",
     "KAMAILIO": "127.0.0.1",
     "MEDIA": NATIVE_ADDRESS,
+    "RELAY": NATIVE_ADDRESS,
 }
 
 # The same addresses stand in compose.yaml.
 CONTAINERS = {
     "DOMAIN": DOMAIN,
+    "SECRET": TURN_SECRET,
     "BIND": "0.0.0.0",
     "ASTERISK": "10.77.0.10",
     "KAMAILIO": "10.77.0.11",
+    "COTURN": "10.77.0.12",
     "MEDIA": "10.77.0.10",
+    "RELAY": "10.77.0.12",
     "TLS": "/sipua-lab/tls",
     "RUN": "/sipua-lab/run",
 }
@@ -70,5 +78,5 @@ def render_for_compose(target: Path = COMPOSE / "generated") -> None:
     """Everything that the containers mount: a configuration each, the certificates, a folder for the logs."""
     for server in SERVERS:
         render(server, CONTAINERS, target / server)
-    make_certificates(target / "tls", (NATIVE_ADDRESS, CONTAINERS["ASTERISK"], CONTAINERS["KAMAILIO"]))
+    make_certificates(target / "tls", (NATIVE_ADDRESS, *(CONTAINERS[name.upper()] for name in SERVERS)))
     (target / "log").mkdir(exist_ok=True)

@@ -24,14 +24,10 @@ class Server(ABC):
 
     name: str
     port: int
-    """Where it listens for ws, on loopback."""
+    """Where it takes TCP connections, on loopback."""
     log: Path
     output: Path
     """What it writes to stdout and stderr."""
-    version_command: str
-    """What its console is asked for the version."""
-    end_command: tuple[str, ...]
-    """What its console is told to end it at once."""
 
     @abstractmethod
     def is_installed(self) -> bool:
@@ -46,18 +42,16 @@ class Server(ABC):
         """The command that is the server, in the foreground."""
 
     @abstractmethod
-    def console(self, *words: str) -> list[str]:
-        """The command that asks the running server for something."""
+    def end(self) -> list[str]:
+        """The command that ends the running server at once."""
 
     @abstractmethod
     def answers(self) -> bool:
         """Whether it is up."""
 
+    @abstractmethod
     def version(self) -> str:
-        """What the running server says it is."""
-        command = self.console(self.version_command)
-        said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        return said.stdout.split(" built by")[0].strip()
+        """What it is, with its version."""
 
     def is_listening(self) -> bool:
         """Whether its port takes connections."""
@@ -72,7 +66,26 @@ class Server(ABC):
         return "\n".join(line for text in texts for line in text.splitlines()[-lines:])
 
 
-class Asterisk(Server):
+class SipServer(Server):
+    """A server for SIP, with a console."""
+
+    version_command: str
+    """What its console is asked for the version."""
+    end_command: tuple[str, ...]
+    """What its console is told to end it at once."""
+
+    @abstractmethod
+    def console(self, *words: str) -> list[str]:
+        """The command that asks the running server for something."""
+
+    def end(self) -> list[str]:
+        return self.console(*self.end_command)
+
+    def version(self) -> str:
+        return _said_by(self.console(self.version_command)).split(" built by")[0].strip()
+
+
+class Asterisk(SipServer):
     """In the chroot that install.sh made. Nothing is mounted there: Asterisk needs neither /proc nor /dev."""
 
     name = "asterisk"
@@ -111,7 +124,7 @@ class Asterisk(Server):
         return ["chroot", str(self.root), "/usr/sbin/asterisk", "-C", "/sipua-lab/etc/asterisk.conf"]
 
 
-class Kamailio(Server):
+class Kamailio(SipServer):
     """The distribution's, with a configuration and a folder of our own."""
 
     name = "kamailio"
@@ -141,6 +154,55 @@ class Kamailio(Server):
 
     def answers(self) -> bool:
         return succeeds(self.console("core.uptime")) and self.is_listening()
+
+
+class Coturn(Server):
+    """The distribution's, with a configuration and a folder of our own."""
+
+    name = "coturn"
+    port = 3478
+    configuration = "turnserver.conf"
+
+    def __init__(self) -> None:
+        self.home = STATE / self.name
+        self.log = self.output = self.home / "log" / f"{self.name}.log"
+
+    def is_installed(self) -> bool:
+        return shutil.which("turnserver") is not None
+
+    def prepare(self) -> None:
+        shutil.rmtree(self.home, ignore_errors=True)
+        for folder in ("log", "run"):
+            (self.home / folder).mkdir(parents=True)
+        places = {"TLS": str(STATE / "tls"), "RUN": str(self.home / "run")}
+        render.render("coturn", render.NATIVE | places, self.home / "etc")
+
+    def program(self) -> list[str]:
+        return ["turnserver", "-c", str(self.home / "etc" / self.configuration)]
+
+    def end(self) -> list[str]:
+        # Nothing is said to those who have an allocation, as when the machine is lost.
+        return ["sh", "-c", 'kill -KILL "$(cat "$0")"', str(self.home / "run/turnserver.pid")]
+
+    def answers(self) -> bool:
+        return self.is_listening()
+
+    def version(self) -> str:
+        return f"{self.name} {_said_by(['turnserver', '--version']).strip()}"
+
+
+class CoturnWithSecret(Coturn):
+    """Another one, which takes what is made from a secret for a time, instead of users and passwords."""
+
+    name = "coturn-secret"
+    port = 3479
+    configuration = "secret.conf"
+
+
+def _said_by(command: Sequence[str]) -> str:
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    ).stdout
 
 
 def succeeds(command: Sequence[str]) -> bool:
