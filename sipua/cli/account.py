@@ -140,6 +140,21 @@ def _resolve(given: _Given) -> AccountOptions:
     return with_password(account, _source(given, source))
 
 
+def other_accounts(first: AccountOptions, names: tuple[str, ...]) -> list[AccountOptions]:
+    """What ``--also`` names: further accounts of the settings; ``ALL`` is every one but the first.
+
+    :raises Failure: there is none of this name, or it cannot be used.
+    """
+    if not names:
+        return []
+    settings = load_settings()
+    wanted = list(settings.accounts) if "ALL" in names else list(dict.fromkeys(names))
+    try:
+        return [load_account(settings, name) for name in wanted if name != first.name]
+    except Failure as error:
+        raise Failure(str(error).replace("--account", "--also", 1), error.code) from None
+
+
 def _chosen(given: _Given) -> tuple[Settings | None, str | None]:
     """The account of the file, unless the address is given: what is typed goes before the environment."""
     if given.account is not None and (_typed("account") or not _typed("uri")):
@@ -212,5 +227,6 @@ __all__ = [
     "account_options",
     "complete_account",
     "load_account",
+    "other_accounts",
     "with_password",
 ]

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from sipua.cli.account import AccountOptions, account_options, complete_account, load_account
+from sipua.cli.account import AccountOptions, account_options, complete_account, other_accounts
 from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.options import FILE, Codec, OutputOptions, gather
 from sipua.cli.running import CONNECT_TIMEOUT, Run
-from sipua.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +113,7 @@ def command(account: AccountOptions, output: OutputOptions, options: PhoneOption
     from sipua.cli.phone.bulletin import Bulletin
 
     view = _view(options, output)
-    accounts = (account, *_others(account, options.also))
+    accounts = (account, *other_accounts(account, options.also))
     bulletin = Bulletin()
 
     async def work(run: Run) -> int:
@@ -151,17 +150,6 @@ def _view(options: PhoneOptions, output: OutputOptions) -> View:
         remedy = 'pip install "sipua-webrtc[phone]", or use --plain'
         raise Failure(f"the screen needs one more package: {remedy}", ExitCode.USAGE) from None
     return "screen"
-
-
-def _others(first: AccountOptions, names: tuple[str, ...]) -> list[AccountOptions]:
-    if not names:
-        return []
-    settings = load_settings()
-    wanted = list(settings.accounts) if "ALL" in names else list(dict.fromkeys(names))
-    try:
-        return [load_account(settings, name) for name in wanted if name != first.name]
-    except Failure as error:
-        raise Failure(str(error).replace("--account", "--also", 1), error.code) from None
 
 
 @contextlib.contextmanager
