@@ -142,9 +142,14 @@ class AudioOptions:
 
     def media_options(self, recording: Recorded) -> dict[str, Any]:
         """For `UA.call` and `RTCSession.answer`."""
-        options: dict[str, Any] = {"echo": self.echo}
+        options: dict[str, Any] = {"echo": self.echo, **self.path_options()}
         if recording.recording is not None:
             options["record"] = recording.recording
+        return options
+
+    def path_options(self) -> dict[str, Any]:
+        """The same, without what is heard."""
+        options: dict[str, Any] = {}
         if self.codec:
             options["codecs"] = self.codec
         if self.loopback:

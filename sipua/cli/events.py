@@ -38,7 +38,7 @@ _FIGURES: dict[str, str | tuple[str, str]] = {
     "packets_discarded": "integer=",
     "jitter": ("number=", "seconds"),
     "rtt": ("number?=", "seconds"),
-    "r_factor": ("number?=", "0 to 100"),
+    "r_factor": ("number?=", "0 to 148; the best is 93 with a narrowband codec, 129 wideband, 148 fullband"),
     "mos": ("number?=", "1 to 5"),
 }
 _ORIGINATOR = ("string", "local, remote or system")
@@ -88,6 +88,7 @@ EVENTS: dict[str, Event] = {
         remote="string",
         local="string",
         call_id="string",
+        replaces=("integer=", "the call whose place it takes, after a transfer"),
     ),
     "progress": _event(
         "a provisional response", call=_CALL, originator=_ORIGINATOR, **_STATUS, early_media="boolean"
@@ -163,12 +164,32 @@ EVENTS: dict[str, Event] = {
         **_STATUS,
     ),
     "refer": _event(
-        "the peer asks us to call somebody else", call=_CALL, target="string", referred_by="string?"
+        "the peer asks us to call somebody else",
+        call=_CALL,
+        target="string",
+        referred_by="string?",
+        accepted=("boolean=", "whether it is done; `sipua phone` asks"),
+    ),
+    "replaced": _event(
+        "somebody calls to take the place of the peer, which has transferred us",
+        call=_CALL,
+        remote="string",
+        accepted="boolean",
     ),
     "conference": _event("who is in the conference", calls=("array", "their numbers; empty: it is over")),
     "selected": _event("the call that commands without a number are about", call="integer?"),
     "sound": _event(
         "what peers hear from us, and where we hear them", source="string", sink=("string?", "null: nowhere")
+    ),
+    "history": _event(
+        "a call is over, and the history has it",
+        entry=(
+            "object",
+            "as in the result of the command `history`: time, direction, remote, account, seconds, outcome",
+        ),
+    ),
+    "contacts": _event(
+        "somebody was remembered or forgotten", contacts=("array", "all of them, each with name and target")
     ),
     # other requests
     "response": _event(

@@ -60,9 +60,20 @@ class Board:
 
 
 class Report:
-    """Tells what happens to one call. `number` counts the calls of this run of the command, from 1."""
+    """Tells what happens to one call. `number` counts the calls of this run of the command, from 1.
 
-    def __init__(self, output: Output, board: Board, call: RTCSession, number: int = 1) -> None:
+    :param replaces: the number of the call whose place it takes, after a transfer.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        board: Board,
+        call: RTCSession,
+        number: int = 1,
+        *,
+        replaces: int | None = None,
+    ) -> None:
         self.call = call
         self.number = number
         self.answered: float | None = None
@@ -83,6 +94,7 @@ class Report:
             remote=who,
             local=str(call.local_identity.uri),
             call_id=call.request.call_id,
+            **({} if replaces is None else {"replaces": replaces}),
         )
         for event, handler in (
             ("progress", self._on_progress),

@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -102,6 +102,17 @@ class Run:
                 self.output.log(one_line(error))
         self.output.close()
         os._exit(ExitCode.INTERRUPTED)
+
+    @contextlib.contextmanager
+    def aborting(self, finish: Iterable[Callable[[], None]]) -> Iterator[None]:
+        """Inside, these are called when the process is about to end at once."""
+        wanted = list(finish)
+        self.at_abort += wanted
+        try:
+            yield
+        finally:
+            for one in wanted:
+                self.at_abort.remove(one)
 
     # --- log and trace ------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 
 from sipua import UA
 from sipua.cli.exits import ExitCode
-from sipua.media.analysis import load
+from sipua.media.analysis import detect_tones, load
 from sipua.testing import steady
 from tests.cli.commands import (
     LOOPBACK,
@@ -98,3 +98,29 @@ async def test_recording_that_cannot_be_made_is_told_before_anybody_calls() -> N
         done = await sipua("answer", *account(s, "bob"), "--record", "/dev/full/x.wav", "--once")
     assert done.code == ExitCode.USAGE
     assert done.err.startswith("sipua answer: /dev/full/x.wav: ")
+
+
+async def test_a_call_that_is_transferred_is_recorded_on_both_sides(tmp_path: Path) -> None:
+    """By another command: the caller asks bob to call 605, which gives a tone."""
+    recording = tmp_path / "in.wav"
+    async with server() as s:
+        answering = asyncio.ensure_future(
+            sipua(
+                *("answer", *account(s, "bob"), "--loopback", "--echo", "--once", "--duration", "1.5"),
+                *("--record", str(recording), "--codec", "pcmu", "--json"),
+            )
+        )
+        await waiting(s, "bob")
+        called = await sipua(
+            *("call", "bob", *account(s), "--loopback", "--tone", "440", "--hold-after", "0.7"),
+            *("--hold-for", "0.1", "--transfer", "605"),
+        )
+        answered = await answering
+    assert called.code == answered.code == ExitCode.OK, (called, answered)
+    assert "the peer talks to 605" in called.out
+    assert [event["path"] for event in answered.all("recorded")] == [
+        str(recording),
+        str(tmp_path / "in-2.wav"),
+    ]
+    assert detect_tones(load(recording)[2000:4000], [440, 1004]) == [440]
+    assert detect_tones(load(tmp_path / "in-2.wav")[4000:8000], [440, 1004]) == [1004]

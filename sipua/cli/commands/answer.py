@@ -9,18 +9,15 @@ import click
 
 from sipua.cli.account import AccountOptions, account_options
 from sipua.cli.audio import AudioOptions, audio_options
-from sipua.cli.calls import hang_up, talk
+from sipua.cli.conversations import Conversations, refuse_transfers_option
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
 from sipua.cli.options import OutputOptions, Seconds
-from sipua.cli.recordings import Recorded
-from sipua.cli.report import Board, Report
+from sipua.cli.report import Report
 from sipua.cli.running import Run, execute
 from sipua.cli.scripts import Scripting, ScriptOptions, script_options
 from sipua.errors import CallFailed, SipuaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sipua.events import NewRTCSession
     from sipua.session import RTCSession
 
@@ -46,6 +43,7 @@ CONNECT_TIMEOUT = 60.0
     "--code", type=click.IntRange(300, 699), metavar="STATUS", help="Refuse calls: 486 busy, 603 declined …"
 )
 @click.option("--reason", metavar="TEXT", help="The words that go with --code, instead of the usual ones.")
+@refuse_transfers_option
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N calls.")
 @click.option("--once", is_flag=True, help="End after one call.")
 @account_options
@@ -59,6 +57,7 @@ def command(
     reason: str | None,
     count: int | None,
     once: bool,
+    refuse_transfers: bool,
 ) -> int:
     """Check what can be checked, then wait."""
     if once and count is not None:
@@ -71,9 +70,9 @@ def command(
 
     async def work(run: Run) -> int:
         await audio.prepare()
-        answering = Answering(run, audio, code=code, reason=reason, count=1 if once else count)
-        if script is not None:
-            answering.scripted = Scripting(script, scripting, run.output)
+        scripted = Scripting(script, scripting, run.output) if script is not None else None
+        calls = Conversations(run, audio, scripted=scripted, refuse_transfers=refuse_transfers)
+        answering = Answering(run, calls, code=code, reason=reason, count=1 if once else count)
         connect = CONNECT_TIMEOUT if timeout is None else timeout
         try:
             ua = run.new_user_agent(account, timeout=connect, register=True)
@@ -84,8 +83,8 @@ def command(
         finally:
             # Leaving the user agent has ended the calls.
             await answering.finish()
-            if answering.scripted is not None:
-                answering.scripted.report()
+            if scripted is not None:
+                scripted.report()
         return answering.code
 
     return execute(output, work)
@@ -95,32 +94,27 @@ class Answering:
     """The calls of one run of the command."""
 
     def __init__(
-        self, run: Run, audio: AudioOptions, *, code: int | None, reason: str | None, count: int | None
+        self, run: Run, calls: Conversations, *, code: int | None, reason: str | None, count: int | None
     ) -> None:
         self.code = ExitCode.OK
-        self.scripted: Scripting | None = None
-        """What each call follows; None: the options."""
         self._run = run
-        self._audio = audio
+        self._calls = calls
         self._refusal = code
         self._reason = reason
         self._left = count
-        self._number = 0
-        self._board = Board(run.output)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
     def on_call(self, event: NewRTCSession) -> None:
         """Take it on; one that comes when there have been enough is refused without a word."""
-        if event.originator != "remote":
+        if event.originator != "remote" or self._calls.is_taking_over:
             return
         if self._left == 0:
             event.session.terminate(status_code=480)
             return
         if self._left is not None:
             self._left -= 1
-        self._number += 1
-        task = asyncio.ensure_future(self._handle(event.session, self._number))
+        task = asyncio.ensure_future(self._handle(event.session))
         self._tasks.add(task)
         task.add_done_callback(self._call_over)
         self._changed.set()
@@ -141,58 +135,26 @@ class Answering:
     async def finish(self) -> None:
         """Until everything about calls that are over has been told."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._calls.finish()
 
-    async def _handle(self, call: RTCSession, number: int) -> None:
-        report = Report(self._run.output, self._board, call, number)
-        recording = stereo = Recorded(None)
-        ends: list[Callable[[], None]] = []
+    async def _handle(self, call: RTCSession) -> None:
         try:
             if self._refusal is not None:
+                Report(self._run.output, self._calls.board, call, self._calls.next_number())
                 call.terminate(status_code=self._refusal, reason_phrase=self._reason)
                 return
-            recording = self._audio.recording(number)
-            stereo = self._audio.stereo_recording(number)
-            ends = [recording.finish, stereo.finish]
-            self._run.at_abort += ends
-            if self.scripted is not None:
-                await self._follow(self.scripted, call, number, recording)
-                return
-            call.answer(**self._audio.media_options(recording))
-            async with call:
-                stereo.begin(call)
-                await talk(call, self._audio, self._run.output, number)
-                self._note(hang_up(call))
+            self._note(await self._calls.begin(self._calls.new(), call))
         except CallFailed as error:
-            self._note(exit_code(error))
+            self._note(exit_code(error))  # the call has told it
+        except Failure as error:
+            self._note(error.code)
+            self._run.output.log(one_line(error))
         except SipuaError as error:
             self._note(exit_code(error))
             text = f"cannot answer: {one_line(error)}"
-            self._run.output.event("warning", text, call=number, message=text)
+            self._run.output.event("warning", text, message=text)
             if not call.is_ended():
                 call.terminate(status_code=500)
-        finally:
-            for made in (recording, stereo):
-                await made.finished()
-                report.tell_recording(made)
-                self._note(made.code)
-            for end in ends:
-                self._run.at_abort.remove(end)
-
-    async def _follow(self, scripted: Scripting, call: RTCSession, number: int, recording: Recorded) -> None:
-        options = self._audio.media_options(recording)
-        try:
-            await scripted.run(
-                call,
-                number,
-                timeout=CONNECT_TIMEOUT,
-                duration=self._audio.duration,
-                answer_options=options,
-            )
-        except Failure as error:
-            self._note(error.code)
-            self._run.output.log(str(error))
-        finally:
-            hang_up(call)
 
     def _note(self, code: ExitCode) -> None:
         if self.code is ExitCode.OK:
