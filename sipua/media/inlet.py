@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sipua.media.faults import FAULTS, told
 from sipua.media.interface import PCM_RATES, AudioReader, AudioSink, PcmChunk
 from sipua.media.pcm import FRAME_DURATION, SAMPLE_BYTES, Resampler, duration, samples_per_frame
+from sipua.media.threaded import ThreadedSink
 from sipua.media.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ __all__ = ["EchoPath", "Inlet", "PcmReader"]
 
 
 class Inlet:
-    """Gives decoded audio to sinks."""
+    """Gives decoded audio to sinks. Those that may block get it in threads."""
 
     def __init__(self, on_error: Callable[[MediaError], None], clock: Callable[[], float]) -> None:
-        self._sinks: list[AudioSink] = []
+        # Each with what stands for it.
+        self._sinks: list[tuple[AudioSink, AudioSink]] = []
+        self._closing: list[ThreadedSink] = []
         self._on_error = on_error
         self._timeline = Timeline(clock)
         self.closed = False
@@ -40,21 +43,30 @@ class Inlet:
     @property
     def sinks(self) -> tuple[AudioSink, ...]:
         """Those that are given what comes."""
-        return tuple(self._sinks)
+        return tuple(sink for sink, _ in self._sinks)
+
+    @property
+    def files(self) -> tuple[ThreadedSink, ...]:
+        """Those that threads write, also when they are not given anything any more but are not closed yet."""
+        writing = [way for _, way in self._sinks if isinstance(way, ThreadedSink)]
+        return (*self._closing, *writing)
 
     def add(self, sink: AudioSink) -> None:
-        """Open the sink and give it what comes from now on."""
-        sink.open()
+        """Open the sink and give it what comes from now on. One that is given it already goes on."""
+        if any(sink is other for other, _ in self._sinks):
+            return
+        way = ThreadedSink(sink, lambda error: self._failed(sink, error)) if sink.blocking else sink
+        way.open()
         if not self._sinks:
             # Nobody was told what was said before.
             self._timeline.restart()
-        self._sinks.append(sink)
+        self._sinks.append((sink, way))
 
     def remove(self, sink: AudioSink) -> None:
         """Take the sink off and close it."""
-        if sink in self._sinks:
-            self._sinks.remove(sink)
-            self._finish(sink)
+        way = self._take(sink)
+        if way is not None:
+            self._finish(sink, way)
 
     def push(self, pcm: bytes, rate: int) -> None:
         """What was heard in this tick."""
@@ -67,27 +79,44 @@ class Inlet:
         """Close all sinks."""
         self.closed = True
         sinks, self._sinks = self._sinks, []
-        for sink in sinks:
-            self._finish(sink)
+        for sink, way in sinks:
+            self._finish(sink, way)
 
     def _fill(self, seconds: float, rate: int) -> None:
+        second = bytes(rate * SAMPLE_BYTES)
         samples = int(seconds * rate)
         while samples > 0:
-            self._give(bytes(min(samples, rate) * SAMPLE_BYTES), rate)
+            # One object for all of a long one, which may wait for a disk.
+            self._give(second if samples >= rate else bytes(samples * SAMPLE_BYTES), rate)
             samples -= rate
 
     def _give(self, pcm: bytes, rate: int) -> None:
-        for sink in self._sinks[:]:
+        for sink, way in self._sinks[:]:
             try:
-                sink.write(pcm, rate)
+                way.write(pcm, rate)
             except FAULTS as error:
-                self._sinks.remove(sink)
-                self._tell(sink, error)
-                self._finish(sink, quietly=True)
+                self._failed(sink, error)
 
-    def _finish(self, sink: AudioSink, *, quietly: bool = False) -> None:
+    def _take(self, sink: AudioSink) -> AudioSink | None:
+        for index, (other, way) in enumerate(self._sinks):
+            if other is sink:
+                del self._sinks[index]
+                return way
+        return None
+
+    def _failed(self, sink: AudioSink, error: BaseException) -> None:
+        """It is off the call, if it was not already."""
+        way = self._take(sink)
+        self._tell(sink, error)
+        if way is not None:
+            self._finish(sink, way, quietly=True)
+
+    def _finish(self, sink: AudioSink, way: AudioSink, *, quietly: bool = False) -> None:
+        self._closing = [other for other in self._closing if not other.closed]
+        if isinstance(way, ThreadedSink):
+            self._closing.append(way)
         try:
-            sink.close()
+            way.close()
         except FAULTS as error:
             if not quietly:
                 self._tell(sink, error)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from sipua.errors import InvalidStateError
 from sipua.media.bridging import HeardSource
+from sipua.media.disk import all_closed
 from sipua.media.dtmf.call import CallDtmf
 from sipua.media.dtmf.detector import DtmfSink
 from sipua.media.fades import Gain
@@ -27,7 +28,7 @@ from sipua.media.interface import (
 from sipua.media.levels import LevelMeter, VoiceTap
 from sipua.media.outlet import Outlet
 from sipua.media.pcm import samples_per_frame, silence
-from sipua.media.recording import Recording, all_closed, as_recording
+from sipua.media.recording import Recording, as_recording
 from sipua.media.sinks import as_some_sink, check_apart
 from sipua.media.sources import as_hold_music, as_source
 from sipua.media.timeline import Timeline
@@ -211,7 +212,7 @@ class CallAudio(AudioPort):
 
     async def wait_recorded(self) -> None:
         """Wait until all files are complete, unless a disk does not take them. What went wrong has been told."""
-        await all_closed(self._recordings)
+        await all_closed((*self._recordings, *self.inlet.files))
 
     def meter(self) -> LevelMeter:
         """A tap that remembers the last tick."""

@@ -80,6 +80,12 @@ class AudioSource(ABC):
 class AudioSink(ABC):
     """Something that takes what the peer says. Belongs to one call."""
 
+    blocking: bool = False
+    """Whether `write` and `close` may block, as for a file: a thread calls them then, in order.
+
+    At most a minute waits for that thread; a sink that is slower is taken off the call.
+    """
+
     def open(self) -> None:
         """Prepare, once, before the first `write`. Raises MediaFileError when that is not possible."""
 
@@ -296,11 +302,14 @@ class AudioPort(ABC):
 
     @abstractmethod
     def add_sink(self, sink: AudioSink | str | Path) -> AudioSink:
-        """Give what the peer says to `sink` too. Raises MediaFileError for a file that cannot be written."""
+        """Give what the peer says to `sink` too. Raises MediaFileError for a file that cannot be written.
+
+        A sink that is given it already goes on as before: none is given anything twice.
+        """
 
     @abstractmethod
     def remove_sink(self, sink: AudioSink) -> None:
-        """Take the sink off and close it. Unknown sinks are ignored."""
+        """Take the sink off and close it; a thread does that for one that may block. Unknown sinks are ignored."""
 
     @abstractmethod
     def read(self, rate: int = 16000, *, max_queued: float = 1.0) -> AudioReader:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from sipua.errors import ConfigurationError, InvalidStateError, MediaError, MediaFileError
+from sipua.media.disk import DiskQueue
 from sipua.media.sinks import check_writable, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from sipua.media.mixdown import Mixdown
     from sipua.media.timeline import Timeline
 
-__all__ = ["Recording", "RecordingMode", "all_closed", "as_recording"]
+__all__ = ["Recording", "RecordingMode", "as_recording"]
 
 RecordingMode: TypeAlias = Literal["remote", "local", "mixed", "stereo"]
 
@@ -28,12 +25,6 @@ Tick: TypeAlias = tuple[bytes, int, bytes, int]
 """What was heard and what was said, each with its rate."""
 
 _KINDS = {".wav": "wav", ".ogg": "ogg", ".opus": "ogg", ".mp3": "mp3"}
-# Ticks that are written together: half a second.
-_BATCH = 25
-# Ticks that wait for a disk that does not take them: a minute.
-_LIMIT = 3000
-# Seconds that the end of a call waits for a disk.
-_DISK_TIMEOUT = 5.0
 
 
 class Recording:
@@ -63,8 +54,7 @@ class Recording:
         self.mode: RecordingMode = mode
         self._rate = rate
         self._file: Mixdown | None = None
-        self._waiting: list[Tick] = []
-        self._job: Future[None] | None = None
+        self._queue: DiskQueue[Tick] | None = None
         self._ticks = 0.0
         self._paused = self._was_paused = False
         self._ending = False
@@ -116,12 +106,11 @@ class Recording:
         if self._ending:
             return
         self._ending = True
-        if self._file is None:
+        if self._queue is None:
             self._closed.set()
             return
         self._on_end(self)
-        if self._job is None:
-            self._submit()
+        self._queue.end()
 
     async def wait_closed(self) -> None:
         """Wait until the file is complete. Raises what went wrong, a MediaFileError."""
@@ -132,16 +121,8 @@ class Recording:
     def finish(self, timeout: float = 1.0) -> None:
         """End it, and block until the file is complete, `timeout` seconds at most. For a sudden end of the process."""
         self.stop()
-        job = self._job
-        if job is None or self._file is None:
-            return
-        deadline = time.monotonic() + timeout
-        with contextlib.suppress(Exception):  # it is told, if anybody still listens
-            job.result(timeout)
-            if not self._file.closed:
-                batch, self._waiting = self._waiting, []
-                last = _threads().submit(self._file.write, batch, last=True)
-                last.result(max(0.0, deadline - time.monotonic()))
+        if self._queue is not None:
+            self._queue.finish(timeout)
 
     # --- the call's end -----------------------------------------------------------------------------------
 
@@ -159,7 +140,6 @@ class Recording:
 
         if self._file is not None or self._ending:
             raise InvalidStateError("record", "stopped" if self._ending else "recording")
-        self._loop = asyncio.get_running_loop()
         self._timeline = timeline
         self._on_error, self._on_end = on_error, on_end
         try:
@@ -170,6 +150,7 @@ class Recording:
             self._error = error if isinstance(error, MediaError) else self._failed(error)
             self._closed.set()
             raise self._error from None
+        self._queue = DiskQueue(self.path, self._file.write, self._fail, self._closed)
 
     def tick(self, heard: bytes, heard_rate: int, said: bytes, said_rate: int) -> None:
         """20 ms of both sides."""
@@ -194,53 +175,23 @@ class Recording:
 
     def _fill(self, seconds: float, heard_rate: int, said_rate: int) -> None:
         second = bytes(2 * heard_rate), heard_rate, bytes(2 * said_rate), said_rate
-        # One object for all of a long one: the process may have been stopped for hours.
+        # One object for all of a long one: the process may have been stopped for hours. No disk is blamed for that.
         for _ in range(int(seconds)):
-            self._add(second, 50)
+            self._add(second, 50, weight=0)
         rest = seconds % 1.0
         heard, said = bytes(2 * int(rest * heard_rate)), bytes(2 * int(rest * said_rate))
         self._add((heard, heard_rate, said, said_rate), rest / 0.02)
 
-    def _add(self, tick: Tick, ticks: float) -> None:
-        self._waiting.append(tick)
+    def _add(self, tick: Tick, ticks: float, weight: int = 1) -> None:
+        assert self._queue is not None
         self._ticks += ticks
-        if len(self._waiting) < _BATCH or self._ending:
-            return
-        if self._job is None:
-            self._submit()
-        elif len(self._waiting) > _LIMIT:
-            self._waiting.clear()
-            self._fail(OSError("the disk has not taken anything for a minute"))
-
-    # --- the disk's end -----------------------------------------------------------------------------------
-
-    def _submit(self) -> None:
-        assert self._file is not None
-        batch, self._waiting = self._waiting, []
-        self._job = job = _threads().submit(self._file.write, batch, last=self._ending)
-        job.add_done_callback(self._done_in_thread)
-
-    def _done_in_thread(self, job: Future[None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is gone, and nobody waits any more
-            self._loop.call_soon_threadsafe(self._done, job)
-
-    def _done(self, job: Future[None]) -> None:
-        self._job = None
-        error = job.exception()
-        assert self._file is not None
-        if self._file.closed or error is not None:
-            if error is not None:
-                self._fail(error)
-            self._closed.set()
-        elif self._ending or len(self._waiting) >= _BATCH:
-            self._submit()
+        self._queue.put(tick, weight)
 
     def _fail(self, error: BaseException) -> None:
-        if self._error is None:
-            self._ending = True
-            self._error = self._failed(error)
-            self._on_end(self)
-            self._on_error(self._error)
+        self._ending = True
+        self._error = self._failed(error)
+        self._on_end(self)
+        self._on_error(self._error)
 
     def _failed(self, error: BaseException) -> MediaError:
         reason = reason_of(error) if isinstance(error, OSError) else str(error) or type(error).__name__
@@ -256,19 +207,3 @@ def as_recording(value: object) -> Recording:
     if isinstance(value, str | PathLike):
         return Recording(value)
     raise ConfigurationError("record", value, "give a path or a Recording")
-
-
-async def all_closed(recordings: Iterable[Recording]) -> None:
-    """Wait until all files are complete, unless a disk does not take them. What went wrong has been told."""
-    waiting = [asyncio.ensure_future(recording.wait_closed()) for recording in recordings]
-    if waiting:
-        _, late = await asyncio.wait(waiting, timeout=_DISK_TIMEOUT)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    # As many as disks may hang at once before the others wait. They are made as they are needed.
-    return ThreadPoolExecutor(4, thread_name_prefix="sipua recording")

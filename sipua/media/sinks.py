@@ -110,7 +110,9 @@ class PcmCallback(AudioSink):
 
 
 class _FileSink(AudioSink):
-    """What both kinds of recording share: a path that is looked at early."""
+    """What all kinds of file share: a path that is looked at early, and a disk that may be slow."""
+
+    blocking = True
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path).expanduser()
@@ -127,7 +129,7 @@ class WavFile(_FileSink):
     """A 16 bit mono wav file at `rate` Hz (None: the rate of what comes first).
 
     It is written about once a second, so what a crash leaves behind can be played to its last second. Beyond 4 GB it
-    is an RF64 file. An existing file is replaced. Writing is done in the event loop; `Recording` uses a thread.
+    is an RF64 file. An existing file is replaced. Its methods write at once; of a call's sink a thread calls them.
     """
 
     def __init__(self, path: str | PathLike[str], rate: int | None = None) -> None:

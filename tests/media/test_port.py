@@ -65,6 +65,7 @@ async def test_what_is_played_is_not_recorded_to(tmp_path: Path) -> None:
         with pytest.raises(MediaFileError, match="is the file that is played"):
             play(file)
     made.remove_sink(sink)
+    await made.wait_recorded()
     shutil.copy(SPEECH, file)
     made.play(file)
 
@@ -87,6 +88,7 @@ async def test_reading_writing_and_recording(tmp_path: Path) -> None:
     made.heard(FRAME, 8000)
     assert await anext(reader) == FRAME
     made.remove_sink(sink)
+    await made.wait_recorded()
     assert (tmp_path / "x.wav").stat().st_size == 80 + 320
     await made.write(FRAME, 8000)
     assert made.clear() == pytest.approx(0.02)

@@ -22,6 +22,7 @@ from sipua.media.files import decode_file
 from sipua.media.mixdown import Mixdown
 from sipua.media.port import CallAudio
 from sipua.media.recording import Recording, as_recording
+from sipua.media.sinks import NullSink
 from sipua.media.sources import Tone
 from sipua.media.wav import HEADER_SIZE, WavWriter
 
@@ -43,6 +44,24 @@ class Call:
             self.port.heard(self.streams[0].read(self.rates[0] // 50), self.rates[0])
             self.port.said(self.streams[1].read(self.rates[1] // 50), self.rates[1])
             self.now += 0.02
+
+
+class Slow(NullSink):
+    """Takes nothing until the gate is open."""
+
+    blocking = True
+
+    def __init__(self, gate: threading.Event) -> None:
+        super().__init__()
+        self._gate = gate
+        self.closed = False
+
+    def write(self, pcm: bytes, rate: int) -> None:
+        self._gate.wait(5)
+        super().write(pcm, rate)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def channels(path: Path) -> tuple[int, list[bytes]]:
@@ -195,8 +214,40 @@ async def test_a_disk_that_hangs_is_given_up_after_a_minute(
     recording = call.port.record(tmp_path / "x.wav")
     call.tick(3100)
     assert [("not taken anything" in str(e)) for e in call.errors] == [True]
-    assert recording._waiting == []
+    assert recording.stopped
+    assert not recording.closed
+    call.tick(100)
+    assert recording.seconds == pytest.approx(3026 * 0.02)  # nothing more waits
     gate.set()
+
+
+async def test_no_disk_is_blamed_for_a_process_that_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Call()
+    gate = threading.Event()
+    real = Mixdown.write
+    done: list[float] = []
+
+    def slow(self: Mixdown, ticks: list[tuple[bytes, int, bytes, int]], *, last: bool = False) -> None:
+        gate.wait(5)
+        done.append(sum(len(tick[0]) / 2 / tick[1] for tick in ticks))
+        real(self, [], last=last)
+
+    monkeypatch.setattr(Mixdown, "write", slow)
+    recording = call.port.record(tmp_path / "x.wav")
+    sink = Slow(gate)
+    call.port.add_sink(sink)
+    call.tick(30)
+    call.now += 4 * 3600
+    call.tick(30)
+    gate.set()
+    call.port.close()
+    await call.port.wait_recorded()
+    assert call.errors == []
+    assert recording.closed
+    for seconds in (sum(done), sink.samples / 8000):
+        assert seconds == pytest.approx(4 * 3600 + 1.2, abs=0.1)
 
 
 async def test_wrong_use(tmp_path: Path) -> None:
@@ -228,6 +279,7 @@ SCRIPT = """
 import asyncio, sys
 from sipua.media.port import CallAudio
 from sipua.media.recording import Recording
+from sipua.media.sinks import NullSink
 from sipua.media.sources import Tone
 
 async def main():

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from sipua.errors import ConfigurationError, MediaError
 from sipua.media.conference.mixer import RATES
 from sipua.media.conference.voice import Voice
+from sipua.media.disk import all_closed
 from sipua.media.inlet import Inlet, PcmReader
 from sipua.media.outlet import Outlet
 from sipua.media.pcm import SAMPLE_BYTES, silence
-from sipua.media.recording import Recording, all_closed, as_recording
+from sipua.media.recording import Recording, as_recording
 from sipua.media.sinks import as_some_sink, check_apart
 from sipua.media.sources import as_source
 from sipua.media.timeline import Timeline
@@ -140,4 +141,4 @@ class RoomSound:
 
     async def wait_recorded(self) -> None:
         """Wait until all files are complete, some seconds at most."""
-        await all_closed(self._recordings)
+        await all_closed((*self._recordings, *self._everything.files))
