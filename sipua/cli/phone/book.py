@@ -62,6 +62,10 @@ class Book:
         self.contacts: list[Contact] = []
         self.history: list[HistoryEntry] = []
         """The latest last."""
+        self.on_history: Callable[[HistoryEntry], object] = lambda entry: None
+        """Called with each entry that is added."""
+        self.on_contacts: Callable[[str], object] = lambda text: None
+        """Called when contacts have changed, with a line that says how."""
         self._directory = directory
         self._notice = notice
         self._spoilt: set[str] = set()
@@ -77,6 +81,7 @@ class Book:
         """
         others = [contact for contact in self.contacts if contact.name.lower() != name.lower()]
         self._save_contacts(sorted([*others, Contact(name, target)], key=lambda c: c.name.lower()))
+        self.on_contacts(f"contact {name}: {target}")
 
     def remove(self, name: str) -> None:
         """Forget somebody.
@@ -88,6 +93,7 @@ class Book:
             there = ", ".join(contact.name for contact in self.contacts) or "none yet"
             raise Failure(f"no contact {name!r}; there are: {there}", ExitCode.USAGE)
         self._save_contacts(others)
+        self.on_contacts(f"contact {name} forgotten")
 
     def target_of(self, text: str) -> str:
         """What to dial for `text`: the target of the contact of that name, or `text` itself."""
@@ -114,7 +120,7 @@ class Book:
             return
         try:
             found = json.loads(text)
-            self.contacts = [Contact(str(entry["name"]), str(entry["target"])) for entry in found]
+            self.contacts = [_contact(entry) for entry in found]
         except (ValueError, TypeError, KeyError) as error:
             line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
             self._spoil(
@@ -139,6 +145,7 @@ class Book:
         """Add a call that is over."""
         self.history.append(entry)
         del self.history[:-KEPT]
+        self.on_history(entry)
         if self._directory is None or "history.jsonl" in self._spoilt:
             return
         path = self._directory / "history.jsonl"
@@ -184,6 +191,13 @@ class Book:
     def _spoil(self, name: str, why: str) -> None:
         self._spoilt.add(name)
         self._notice(f"{self._directory}/{name}{why}")
+
+
+def _contact(found: Any) -> Contact:
+    name, target = found["name"], found["target"]
+    if not (isinstance(name, str) and name.strip() and isinstance(target, str) and target.strip()):
+        raise ValueError
+    return Contact(name, target)
 
 
 def _entry(found: Any) -> HistoryEntry:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ from sipua.errors import SipuaError
 if TYPE_CHECKING:
     from sipua.cli.phone.phone import Phone
 
-__all__ = ["COMMANDS", "REFUSALS", "perform", "refusal"]
+__all__ = ["COMMANDS", "perform", "refusal"]
+
+logger = logging.getLogger("sipua.cli.phone")
 
 _CALL = Argument("call", "number", "number of the call; without it the selected one")
 _ACCOUNT = Argument(
@@ -66,7 +69,7 @@ def _leave(phone: Phone, number: int | None) -> None:
 
 
 async def _register(phone: Phone, account: str | None) -> None:
-    await phone.line(account).ua.register()
+    await phone.line(account).register()
 
 
 async def _unregister(phone: Phone, account: str | None) -> None:
@@ -255,9 +258,11 @@ async def perform(phone: Phone, command: Command, arguments: dict[str, Any]) -> 
 
 
 #: What a command that cannot be done raises.
-REFUSALS = (SipuaError, Failure, ValueError, OSError)
+_REFUSALS = (SipuaError, Failure, ValueError, OSError)
 
 
 def refusal(error: Exception) -> str:
-    """Why it cannot be done, in one line."""
+    """Why it cannot be done, in one line. A fault of our own is one line, too: the phone and its calls go on."""
+    if not isinstance(error, _REFUSALS):
+        logger.info("a command failed by a fault of the phone", exc_info=error)
     return str(error) if type(error) is ValueError else one_line(error)

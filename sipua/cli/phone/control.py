@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipua._version import __version__
 from sipua.cli.exits import ExitCode, Failure
-from sipua.cli.phone.commands import COMMANDS, REFUSALS, perform, refusal
+from sipua.cli.phone.commands import COMMANDS, perform, refusal
 from sipua.cli.phone.lines import read_lines
 from sipua.cli.phone.parsing import parse_object
 from sipua.cli.phone.plain import until_quit
@@ -72,7 +72,7 @@ class Controller:
             given = read_object(line)
             number, name = read_id(given), _name(given)
             result = await self._do(given)
-        except REFUSALS as error:
+        except Exception as error:  # noqa: BLE001 - told: calls have to go on
             self._output.event("reply", id=number, command=name, ok=False, error=refusal(error))
             return
         self._output.event("reply", id=number, command=name, ok=True, result=result)

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from sipua.cli.phone.call import PhoneCall
     from sipua.cli.phone.line import Line
 
-__all__ = ["Finding"]
+__all__ = ["Finding", "short"]
+
+
+def short(uri: str) -> str:
+    """An address as people read it, without parameters: those of a GRUU alone would fill the line."""
+    return uri.partition(";")[0].partition("?")[0]
 
 
 class Finding:

@@ -55,6 +55,15 @@ class Line:
             why = f": {self.detail}" if self.detail else "; it is being tried"
             raise Failure(f"{self.name}: not connected to a server{why}")
 
+    async def register(self) -> None:
+        """Register now, and say so also when we are registered already.
+
+        :raises RegistrationFailed: the server refused; that has been told.
+        """
+        if self.state == "registered":
+            self.state = "connected"
+        await self.ua.register()
+
     def as_dict(self) -> dict[str, Any]:
         """For programs."""
         return {"account": self.name, "uri": self.uri, "state": self.state, "detail": self.detail}

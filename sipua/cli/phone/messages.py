@@ -29,6 +29,8 @@ class TextMessage:
     direction: Literal["incoming", "outgoing"]
     remote: str
     body: str
+    account: str
+    """The name of ours."""
     state: str = ""
     """Of one that went: ``sending``, ``sent``, or why it was not."""
 
@@ -55,7 +57,9 @@ class Messages:
         self._phone.spawn(self._deliver(line, to, uri, text))
 
     async def _deliver(self, line: Line, to: str, uri: str, text: str) -> None:
-        message = TextMessage(datetime.datetime.now().astimezone(), "outgoing", uri, text, "sending")
+        message = TextMessage(
+            datetime.datetime.now().astimezone(), "outgoing", uri, text, line.name, "sending"
+        )
         self._keep(message)
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -87,7 +91,7 @@ class Messages:
         message = event.message
         remote = str(message.remote_identity.uri)
         text = message.body if message.content_type == "text/plain" else f"({message.content_type})"
-        self._keep(TextMessage(datetime.datetime.now().astimezone(), "incoming", remote, text))
+        self._keep(TextMessage(datetime.datetime.now().astimezone(), "incoming", remote, text, line.name))
         self._phone.bulletin.event(
             "message",
             f"{line.prefix}message from {remote}: {text}",

@@ -1,12 +1,13 @@
 """Commands as lines of text and as JSON objects.
 
 ``dial 600`` is the same as ``{"command": "dial", "target": "600"}``. Of a line, the words are the arguments in their
-order; the last one takes the rest of the line.
+order; the last one takes the rest of the line. Several words between ``"`` are one.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -84,11 +85,30 @@ def parse_line(commands: Commands, line: str) -> tuple[Command, dict[str, Any]]:
     name, _, rest = line.strip().partition(" ")
     command = find(commands, name.lower())
     wanted = command.arguments
-    words = rest.split(None, max(0, len(wanted) - 1)) if wanted else rest.split()
+    words = _words(rest, len(wanted))
     if len(words) > len(wanted):
         raise Failure(f"{command.name}: takes no arguments, not {rest!r}", ExitCode.USAGE)
     given = {argument.name: word.strip() for argument, word in zip(wanted, words, strict=False)}
     return command, _checked(command, given)
+
+
+def _words(text: str, most: int) -> list[str]:
+    """At most `most` words, the last one with all that is left; all of them when there shall be none."""
+    words: list[str] = []
+    rest = text.strip()
+    while rest and len(words) < most - 1:
+        found = _WORD.match(rest)
+        assert found is not None
+        words.append(found[0].strip('"') if found[0].startswith('"') else found[0])
+        rest = rest[found.end() :].lstrip()
+    if rest:
+        quoted = len(rest) > 1 and rest[0] == rest[-1] == '"' and rest.count('"') == 2
+        words.append(rest[1:-1] if quoted else rest)
+    return words
+
+
+#: Words between quotation marks, or one word.
+_WORD = re.compile(r'"[^"]*"(?=\s|$)|\S+')
 
 
 def parse_object(commands: Commands, given: Mapping[str, Any]) -> tuple[Command, dict[str, Any]]:

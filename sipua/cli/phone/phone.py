@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,8 @@ class Phone(Finding):
         self.transfers = Transfers(self)
         self.recordings = Recordings(self, record_directory if record_directory is not None else Path())
         self.media_options = media_options or {}
+        self.book.on_history = lambda entry: self.bulletin.event("history", entry=asdict(entry))
+        self.book.on_contacts = self._tell_contacts
         self._board = Board(self.bulletin)
         self._numbers = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -259,6 +262,9 @@ class Phone(Finding):
         session.on("media_failed", lambda event: self._on_media_failed(call, event.error))
         session.on("ended", over)
         session.on("failed", over)
+
+    def _tell_contacts(self, text: str) -> None:
+        self.bulletin.event("contacts", text, contacts=[asdict(contact) for contact in self.book.contacts])
 
     def _tell_mute(self, call: PhoneCall, muted: bool) -> None:
         call.tell("mute", "muted" if muted else "not muted any more", muted=muted)

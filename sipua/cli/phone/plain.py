@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from sipua.cli.phone.commands import COMMANDS, REFUSALS, perform, refusal
+from sipua.cli.phone.commands import COMMANDS, perform, refusal
 from sipua.cli.phone.lines import read_lines
 from sipua.cli.phone.parsing import help_text, parse_line
 from sipua.cli.report import clock
@@ -81,7 +81,7 @@ class Conversation:
         try:
             command, arguments = parse_line(COMMANDS, line)
             result = await perform(self._phone, command, arguments)
-        except REFUSALS as error:
+        except Exception as error:  # noqa: BLE001 - told: calls have to go on
             self._output.text(f"! {refusal(error)}")
             return
         show = _SHOWN.get(command.name)

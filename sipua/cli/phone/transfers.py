@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sipua.cli.exits import ExitCode, Failure, one_line
+from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.phone.finding import short
 from sipua.errors import TransferFailed
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ class Transfers:
             try:
                 await subscriber
             except TransferFailed as error:
-                tell("failed", f"the transfer to {shown} failed: {one_line(error)}", error.status_code)
+                why = str(error).removeprefix(f"{subscriber}: ")  # the request, of many lines when attended
+                tell("failed", f"the transfer to {shown} failed: {why}", error.status_code)
             else:
                 tell("succeeded", f"transferred to {shown}", 200)
 
-        subscriber.on("request_succeeded", lambda event: tell("trying", f"the peer calls {shown}"))
+        subscriber.on("request_succeeded", lambda event: tell("trying", "the peer has taken the request"))
         tell("asked", f"asked the peer to call {shown}")
         self._phone.spawn(follow(), call)
 
@@ -98,7 +100,7 @@ class Transfers:
         to = str(event.refer.uri)
         call.tell(
             "refer",
-            f"the peer asks us to call {to}: accept or refuse",
+            f"the peer asks us to call {short(to)}: accept or refuse",
             target=to,
             referred_by=str(by.uri) if by is not None else None,
         )

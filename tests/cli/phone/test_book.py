@@ -74,8 +74,29 @@ def test_spoilt_contacts_are_told_and_not_overwritten(tmp_path: Path) -> None:
     assert found.contacts == []
     path.write_bytes(b"\xff")
     assert book(tmp_path)[1] == [f"{path}: not UTF-8; mend or remove it"]
-    path.write_text(json.dumps([{"name": 1}]))
-    assert "mend or remove it" in book(tmp_path)[1][0]
+    spoilt: list[object] = [
+        [{"name": 1}],
+        [{"name": "a", "target": ["b"]}],
+        [{"name": " ", "target": "b"}],
+        [[]],
+        {"a": 1},
+    ]
+    for wrong in spoilt:
+        path.write_text(json.dumps(wrong))
+        assert "mend or remove it" in book(tmp_path)[1][0]
+
+
+def test_changes_are_told(tmp_path: Path) -> None:
+    found, _ = book(tmp_path)
+    entries: list[HistoryEntry] = []
+    lines: list[str] = []
+    found.on_history = entries.append
+    found.on_contacts = lines.append
+    found.note(entry(1))
+    found.add("Ann", "sip:ann@x")
+    found.remove("ann")
+    assert entries == [entry(1)]
+    assert lines == ["contact Ann: sip:ann@x", "contact ann forgotten"]
 
 
 def test_a_directory_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:

@@ -31,6 +31,23 @@ class Screen(io.StringIO):
         return found[0]
 
 
+async def test_every_command_has_its_reply(
+    make_phone: Any, make_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make_server() as server, make_phone(server, "alice") as (alice, _):
+        screen = Screen()
+        controller = Controller(alice, JsonOutput(screen, screen))
+        controller.begin()
+
+        def broken(*args: object) -> None:
+            raise KeyError("x")
+
+        monkeypatch.setattr(alice, "dial", broken)
+        controller.take('{"command": "dial", "target": "bob", "id": 1}')
+        await controller.finish()
+        assert screen.reply(1)["error"].startswith("internal error: KeyError: 'x'")
+
+
 async def test_commands_and_events(make_phone: Any, make_server: Any) -> None:
     async with (
         make_server() as server,
@@ -55,6 +72,10 @@ async def test_commands_and_events(make_phone: Any, make_server: Any) -> None:
             "result": {"call": 1},
         }
         assert screen.reply(2)["error"] == "call 1 is not answered yet"
+        controller.take('{"command": "contact", "name": "Ann", "target": "sip:ann@x"}')
+        await asyncio.sleep(0.1)
+        told = [o for o in screen.objects if o["event"] == "contacts"]
+        assert [o["contacts"] for o in told] == [[{"name": "Ann", "target": "sip:ann@x"}]]
         controller.take('{"command": "hold", "id": "h"}')
         await asyncio.sleep(10)
         assert screen.reply("h")["ok"] is True

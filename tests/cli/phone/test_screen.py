@@ -275,6 +275,114 @@ async def test_trace_figures_accounts_and_help(make_phone: Any, make_server: Any
         assert "↑ ↓ scroll   Esc back" in screen(app)
 
 
+async def test_empty_pages_say_so_and_show_their_keys(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        shown(alice) as (app, pilot),
+    ):
+        for key, line, keys in (
+            ("f2", "no calls yet", "Enter Call again"),
+            ("f3", "no contacts yet; n remembers somebody", "Enter Call  Del Forget"),
+            ("f4", "no messages yet; s writes one", ""),
+            ("f5", "no SIP messages yet", "Enter Show"),
+            ("f6", "no call with media", ""),
+            ("f7", "▶ ● alice  sip:alice@example.com  registered", "Enter Call from it  r Register"),
+        ):
+            await pilot.press(key)
+            app.show_now()
+            await until(lambda line=line, keys=keys: line in screen(app) and keys in screen(app))
+            await pilot.press("enter")  # there is nothing that it could be about
+        assert alice.calls == []
+
+
+async def test_what_was_missed_is_marked_until_it_is_seen(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        make_phone(server, "bob") as (bob, _b),
+        shown(alice) as (app, pilot),
+    ):
+        bob.messages.send("alice", "are you there?")
+        bob.dial("alice")
+        await until(lambda: alice.calls)
+        bob.hang_up()
+        await until(lambda: alice.book.history and alice.messages.all)
+        await pilot.pause()
+        assert "F2•History" in screen(app)
+        assert "F4•Messages" in screen(app)
+        await pilot.press("f2", "f4")
+        await pilot.pause()
+        assert "F2 History" in screen(app)
+        assert "F4 Messages" in screen(app)
+
+
+async def test_what_comes_later_goes_out_from_the_same_account(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice", "carol") as (alice, told),
+        make_phone(server, "bob") as (bob, _b),
+        shown(alice) as (app, pilot),
+    ):
+        bob.messages.send("carol", "are you there?")
+        bob.dial("carol")
+        await until(lambda: alice.calls and alice.messages.all)
+        bob.hang_up()
+        await until(lambda: alice.book.history)
+        assert app.chosen.name == "alice"
+        app.show_now()
+        await pilot.press("f2", "enter")
+        await until(lambda: alice.calls)
+        assert alice.calls[0].line.name == "carol"
+        alice.hang_up()
+        await until(lambda: not alice.calls)
+        await pilot.press("s", *"yes", "enter")
+        await until(lambda: len(alice.messages.all) == 2)
+        assert alice.messages.all[1].account == "carol"
+        await pilot.press("f7", "down", "r")
+        await until(lambda: told.lines[-1] == "carol: registered as sip:carol@example.com for 600 s")
+
+
+async def test_another_size_has_the_same_lines(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        make_phone(server, "bob", auto_answer=True),
+        shown(alice, (120, 40)) as (app, pilot),
+    ):
+        await dialled(app, pilot, "bob")
+        alice.bulletin.notice("a line " * 20)
+        await pilot.resize_terminal(50, 20)
+        await until(lambda: app.size.width == 50)
+        app.show_now()
+        await pilot.pause()
+        lines = screen(app).splitlines()
+        assert lines[0].startswith(" ● alice")
+        assert "▶ 1 → sip:bob@example.com" in lines[2]
+        assert lines[4].startswith("╰")
+        assert any(line.rstrip().endswith("…") and "a line" in line for line in lines)
+
+
+async def test_a_fault_of_the_phone_ends_no_calls(
+    make_phone: Any, make_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, told),
+        make_phone(server, "bob", auto_answer=True),
+        shown(alice) as (app, pilot),
+    ):
+        await dialled(app, pilot, "bob")
+
+        def broken(*args: object, **kwargs: object) -> None:
+            raise KeyError("x")
+
+        monkeypatch.setattr(alice, "mute", broken)
+        await pilot.press("m")
+        assert told.lines[-1].startswith("internal error: KeyError: 'x'")
+        assert alice.calls[0].is_up
+
+
 async def test_many_calls_on_a_small_screen(make_phone: Any, make_server: Any) -> None:
     async with (
         make_server() as server,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 from textual.widgets import OptionList
 
-from sipua.cli.phone.commands import REFUSALS, refusal
+from sipua.cli.phone.commands import refusal
 from sipua.cli.phone.screen.calls import Calls
 from sipua.cli.phone.screen.dial import DialField
 from sipua.cli.phone.screen.dialogs import Ask, Keypad, Show, TransferTo
@@ -43,7 +43,7 @@ class Actions(App[None]):
         """What cannot be done is told in one line. Returns whether it could."""
         try:
             action()
-        except REFUSALS as error:
+        except Exception as error:  # noqa: BLE001 - told: calls have to go on
             self.phone.bulletin.notice(refusal(error))
             return False
         finally:
@@ -54,7 +54,7 @@ class Actions(App[None]):
         async def guarded() -> None:
             try:
                 await work
-            except REFUSALS as error:
+            except Exception as error:  # noqa: BLE001 - told: calls have to go on
                 self.phone.bulletin.notice(refusal(error))
 
         task = asyncio.ensure_future(guarded())
@@ -158,11 +158,16 @@ class Actions(App[None]):
     def action_message(self) -> None:
         """Write to somebody: whom we talk to, or who wrote last."""
         selected, messages = self.phone.selected, self.phone.messages.all
-        to = selected.remote if selected is not None else messages[-1].remote if messages else ""
+        to, account = "", self.chosen.name
+        if selected is not None:
+            to, account = selected.remote, selected.line.name
+        elif messages:
+            to, account = messages[-1].remote, messages[-1].account
 
         def written(fields: tuple[str, ...] | None) -> None:
             if fields is not None:
-                self.do(lambda: self.phone.messages.send(fields[0], fields[1], self.chosen.name))
+                ours = account if fields[0] == to else self.chosen.name
+                self.do(lambda: self.phone.messages.send(fields[0], fields[1], ours))
 
         fields = [("To", to), ("Text", "")]
         self.push_screen(Ask("Message", fields, "Enter send", self.phone.book.suggestions()), written)
@@ -186,4 +191,4 @@ class Actions(App[None]):
 
 
 async def _register(line: Line) -> None:
-    await line.ua.register()
+    await line.register()

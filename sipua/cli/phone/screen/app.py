@@ -126,8 +126,8 @@ class PhoneApp(Actions):
         screen.query_one("#accounts", Shown).show_text(accounts_text(self.phone, width))
         screen.query_one("#news", Shown).show_text(self._news)
         screen.query_one("#from", Shown).show_text(Text(f"{self.chosen.name} calls:", no_wrap=True))
-        dialling = isinstance(self.focused, DialField)
-        screen.query_one("#keys", Shown).show_text(keys_text(self.phone, width, dialling=dialling))
+        dialling, page = isinstance(screen.focused, DialField), screen.query_one(Pages).focused_page
+        screen.query_one("#keys", Shown).show_text(keys_text(self.phone, width, dialling=dialling, page=page))
         self._ring()
         if self.phone.quitting.is_set():
             self._leave()
@@ -147,7 +147,9 @@ class PhoneApp(Actions):
         """Enter on a line of a page."""
         pages, index = self.query_one(Pages), event.option_index
         if pages.active == "history":
-            self._dial(self.phone.book.history[-1 - index].remote)
+            entry = self.phone.book.history[-1 - index]
+            ours = any(line.name == entry.account for line in self.phone.lines)
+            self._dial(entry.remote, entry.account if ours else None)
         elif pages.active == "contacts":
             self._dial(self.phone.book.contacts[index].target)
         elif pages.active == "trace":
@@ -169,8 +171,8 @@ class PhoneApp(Actions):
         if event.value.strip() and self._dial(event.value.strip()):
             event.input.value = ""
 
-    def _dial(self, target: str) -> bool:
-        done = self.do(lambda: self.phone.dial(target, self.chosen.name))
+    def _dial(self, target: str, account: str | None = None) -> bool:
+        done = self.do(lambda: self.phone.dial(target, account or self.chosen.name))
         if done:
             self.action_calls()
         return done

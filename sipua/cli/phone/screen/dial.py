@@ -28,6 +28,7 @@ class BookSuggester(Suggester):
         """The first that begins so, or whose user part does."""
         wanted = value.lower()
         found = self._phone.book.suggestions()
+        found += [text.partition(":")[2] for text in found if text.startswith(("sip:", "sips:"))]
         return next((text for text in found if text.lower().startswith(wanted)), None)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from sipua.cli.phone.finding import short
 from sipua.cli.phone.plain import flat
 from sipua.cli.report import clock
 
@@ -63,7 +64,7 @@ def call_text(call: PhoneCall, *, selected: bool, muted: bool, width: int) -> Te
     who.append(f"{call.number} ", "bold")
     who.append("← " if call.direction == "incoming" else "→ ", "dim")
     name = f"{call.name} " if call.name else ""
-    who.append(f"{name}{call.remote}", "bold" if selected else "")
+    who.append(f"{name}{short(call.remote)}", "bold" if selected else "")
     who.truncate(max(10, width - end.cell_len - 1), overflow="ellipsis", pad=True)
     return Text.assemble(who, " ", end, "\n", _second(call, width))
 
@@ -82,7 +83,7 @@ def _marks(call: PhoneCall, muted: bool) -> list[tuple[str, str]]:
 def _second(call: PhoneCall, width: int) -> Text:
     text = Text("    ")
     if call.refer is not None:
-        text.append(f"asks you to call {call.refer.refer.uri}: y yes, x no", "bold yellow")
+        text.append(f"asks you to call {short(str(call.refer.refer.uri))}: y yes, x no", "bold yellow")
     elif call.waits_for_answer:
         text.append(f"to {call.line.name}: a answers, h refuses", "bold")
     elif call.is_up:
@@ -116,19 +117,17 @@ def _quality(call: PhoneCall) -> str:
 # --- accounts -------------------------------------------------------------------------------------------------
 
 
-def account_line(line: Line, *, chosen: bool = False) -> Text:
+def account_line(line: Line) -> Text:
     """An account with its state."""
     sign, style = _LINES[line.state]
     text = Text.assemble((f"{sign} ", style), (line.name, "bold"), "  ", line.uri, "  ", (line.state, style))
     if line.detail and line.state in ("no connection", "refused"):
         text.append(f": {line.detail}", "dim")
-    if chosen:
-        text.append("  ← calls go out from here", "dim")
     return text
 
 
 def accounts_text(phone: Phone, width: int) -> Text:
-    """All accounts in one line, and the sound; a single one with its address."""
+    """All accounts in one line, and the sound. Of several, the state of those that are not registered."""
     sound = Text(f"♪ {phone.sound.source_name}", "dim")
     if len(phone.lines) == 1:
         accounts = account_line(phone.lines[0])
@@ -140,7 +139,8 @@ def accounts_text(phone: Phone, width: int) -> Text:
 
 def _short(line: Line) -> Text:
     sign, style = _LINES[line.state]
-    return Text.assemble((f"{sign} ", style), line.name)
+    state = "" if line.state == "registered" else f" {line.state}"
+    return Text.assemble((f"{sign} ", style), line.name, (state, style))
 
 
 # --- statistics -----------------------------------------------------------------------------------------------

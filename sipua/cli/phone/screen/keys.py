@@ -50,6 +50,14 @@ PAGES = (
     ("lines", "F7", "Accounts", "Enter calls from it, r registers"),
 )
 
+#: What keys do on a page, when its content has the focus.
+PAGE_KEYS = {
+    "history": (("Enter", "Call again"),),
+    "contacts": (("Enter", "Call"), ("Del", "Forget")),
+    "trace": (("Enter", "Show"),),
+    "lines": (("Enter", "Call from it"), ("r", "Register")),
+}
+
 #: While somebody types a number.
 _DIALLING = (
     ("Enter", "Call"),
@@ -60,12 +68,17 @@ _DIALLING = (
 )
 
 
-def keys_text(phone: Phone, width: int, *, dialling: bool) -> Text:
-    """What can be pressed now, in lines of at most `width`; what does nothing now is dim."""
+def keys_text(phone: Phone, width: int, *, dialling: bool, page: str | None = None) -> Text:
+    """What can be pressed now, in lines of at most `width`; what does nothing now is dim.
+
+    :param page: the page that has the focus.
+    """
     if dialling:
         return _flow([(key, word, True) for key, word in _DIALLING], width)
     able = _able(phone)
-    words = [(key.shown, key.word, able.get(key.action, True)) for key in KEYS]
+    words = [(key, word, True) for key, word in PAGE_KEYS.get(page or "", ())]
+    taken = {key for key, _, _ in words}
+    words += [(key.shown, key.word, able.get(key.action, True)) for key in KEYS if key.shown not in taken]
     words.insert(-1, ("F1-F7", "Pages", True))
     if any(call.refer is not None for call in phone.calls):
         words[:0] = [("y", "Yes, transfer", True), ("x", "No", True)]

@@ -7,14 +7,17 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from rich.table import Table
 from rich.text import Text
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import OptionList, RichLog, TabbedContent, TabPane
 from textual.widgets.option_list import Option
 
+from sipua.cli.phone.finding import short
 from sipua.cli.phone.screen.figures import account_line, statistics_text
 from sipua.cli.phone.screen.keys import PAGES
 from sipua.cli.phone.screen.shown import Shown
+from sipua.cli.phone.screen.summary import summary_of
 from sipua.cli.report import clock
 
 if TYPE_CHECKING:
@@ -30,6 +33,14 @@ __all__ = ["Pages"]
 
 #: SIP messages that are kept.
 TRACED = 500
+
+#: What is shown as long as there is nothing.
+_EMPTY = {
+    "history": "no calls yet",
+    "contacts": "no contacts yet; n remembers somebody",
+    "messages": "no messages yet; s writes one",
+    "trace": "no SIP messages yet",
+}
 
 _STYLES = {
     "confirmed": "green",
@@ -65,6 +76,7 @@ class Pages(Vertical):
         self._phone = phone
         self._traced: deque[tuple[str, str]] = deque(maxlen=TRACED)
         self._shown: dict[str, Any] = {}
+        self._unseen: set[str] = set()
 
     def compose(self) -> ComposeResult:
         """A pane for each page."""
@@ -73,6 +85,10 @@ class Pages(Vertical):
             for name, title in titles.items():
                 with TabPane(title, id=name):
                     yield _content(name)
+
+    def on_mount(self) -> None:
+        """Say of each list that it is empty."""
+        self._fill("trace", [])
 
     @property
     def active(self) -> str:
@@ -88,6 +104,25 @@ class Pages(Vertical):
         self.query_one(TabbedContent).active = page
         self.query_one(f"#{page}").query("Log, OptionList, VerticalScroll").first().focus()
 
+    @property
+    def focused_page(self) -> str | None:
+        """The page whose content has the keys."""
+        focused = self.screen.focused
+        return self.active if focused is not None and self in focused.ancestors else None
+
+    def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
+        """What it has is seen."""
+        self._mark(self.active, unseen=False)
+
+    def _mark(self, page: str, *, unseen: bool) -> None:
+        """A dot before the title of a page, for a missed call or a message that nobody has seen."""
+        if unseen == (page in self._unseen):
+            return
+        self._unseen ^= {page}
+        key, title = next((key, title) for name, key, title, _ in PAGES if name == page)
+        label = f"{key}[bold $warning]•{title}[/]" if unseen else f"{key} {title}"
+        self.query_one(TabbedContent).get_tab(page).label = label
+
     def highlighted(self, page: str) -> int | None:
         """The index of the line that is highlighted."""
         return self.options(page).highlighted
@@ -101,8 +136,8 @@ class Pages(Vertical):
 
     def log_line(self, text: str, style: str = "") -> None:
         """A line of the log, with its time."""
-        line = Text.assemble((f"{datetime.datetime.now():%H:%M:%S} ", "dim"), (text, style))
-        self.query_one("#events RichLog", RichLog).write(line, width=self._width)
+        now = Text(f"{datetime.datetime.now():%H:%M:%S}", "dim")
+        self.query_one("#events RichLog", RichLog).write(_hung(now, Text(text, style)), width=self._width)
 
     def tell(self, news: News) -> None:
         """Something happened."""
@@ -110,21 +145,23 @@ class Pages(Vertical):
             self.log_line(news.text, _STYLES.get(news.name, ""))
         if news.name == "sip":
             self._trace(news)
+        elif news.name == "message":
+            self._mark("messages", unseen=self.active != "messages")
+        elif news.name == "history" and news.fields["entry"]["outcome"] == "missed":
+            self._mark("history", unseen=self.active != "history")
 
     def _trace(self, news: News) -> None:
         message, way = news.fields["message"], "←" if news.fields["direction"] == "in" else "→"
-        first = message.partition("\n")[0].strip().removesuffix(" SIP/2.0").removeprefix("SIP/2.0 ")
-        sequence = next((line for line in message.splitlines() if line.lower().startswith("cseq:")), "")
-        what = sequence.partition(":")[2].strip() if way == "←" or message.startswith("SIP/") else ""
+        first, sequence = summary_of(message, came=way == "←")
         title = f"{datetime.datetime.now():%H:%M:%S.%f}"[:-3]
-        self._traced.append((f"{title} {way} {first}", message))
         options = self.options("trace")
+        if not self._traced:
+            options.clear_options()
+        self._traced.append((f"{title} {way} {first}", message))
         at_end = options.highlighted in (None, options.option_count - 1)
         if options.option_count >= TRACED:
             options.remove_option_at_index(0)
-        options.add_option(
-            Option(Text.assemble((title, "dim"), f" {way} {first}", (f"  {what}" if what else "", "dim")))
-        )
+        options.add_option(Option(Text.assemble((title, "dim"), f" {way} {first}", (f"  {sequence}", "dim"))))
         if at_end:
             options.highlighted = options.option_count - 1
 
@@ -142,7 +179,10 @@ class Pages(Vertical):
         if self._changed("contacts", tuple(book.contacts)):
             lines = [Text.assemble((f"{c.name:24} ", "bold"), c.target) for c in book.contacts]
             self._fill("contacts", lines, keep=True)
-        lines = [account_line(line, chosen=line is chosen) for line in self._phone.lines]
+        lines = [
+            Text.assemble(("▶ " if line is chosen else "  ", "bold"), account_line(line))
+            for line in self._phone.lines
+        ]
         if self._changed("lines", [str(line) for line in lines]):
             self._fill("lines", lines, keep=True)
         messages = self._phone.messages.all
@@ -164,6 +204,8 @@ class Pages(Vertical):
         before = options.highlighted
         options.clear_options()
         options.add_options([Option(line) for line in lines])
+        if not lines:
+            options.add_option(Option(Text(_EMPTY[page], "dim"), disabled=True))
         if lines:
             options.highlighted = min(before or 0, len(lines) - 1) if keep else 0
 
@@ -175,7 +217,7 @@ class Pages(Vertical):
         style = "red" if entry.outcome == "missed" else "" if entry.outcome == "answered" else "yellow"
         return Text.assemble(
             (f"{when:{day}} ", "dim"),
-            f"{way} {name + '  ' if name else ''}{entry.remote}  ",
+            f"{way} {name + '  ' if name else ''}{short(entry.remote)}  ",
             (entry.outcome, style),
             f"  {clock(entry.seconds)}" if entry.seconds else "",
         )
@@ -183,15 +225,24 @@ class Pages(Vertical):
     def _write_messages(self) -> None:
         log = self.query_one("#messages RichLog", RichLog)
         log.clear()
+        several = len(self._phone.lines) > 1
         for message in self._phone.messages.all:
             came = message.direction == "incoming"
             state = f"  ({message.state})" if message.state not in ("", "sent") else ""
-            log.write(
-                Text.assemble(
-                    (f"{message.time:%H:%M} ", "dim"),
-                    (f"{'←' if came else '→'} {message.remote}: ", "bold" if came else ""),
-                    message.body,
-                    (state, "yellow"),
-                ),
-                width=self._width,
+            who = self._phone.name_of(message.remote) or short(message.remote)
+            text = Text.assemble(
+                (f"{'←' if came else '→'} {who}: ", "bold" if came else ""), message.body, (state, "yellow")
             )
+            when = f"{message.time:%H:%M}{' ' + message.account if several else ''}"
+            log.write(_hung(Text(when, "dim"), text), width=self._width)
+        if not self._phone.messages.all:
+            log.write(Text(_EMPTY["messages"], "dim"), width=self._width)
+
+
+def _hung(first: Text, text: Text) -> Table:
+    """`text` behind `first`; its further lines begin below its first one."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(first, text)
+    return table
