@@ -95,7 +95,7 @@ def read_object(line: str) -> dict[str, Any]:
     :raises Failure: there is none.
     """
     try:
-        given = json.loads(line)
+        given = json.loads(line.strip())
     except (ValueError, RecursionError) as error:
         where = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise Failure(f"not JSON{where}; a command is one object a line", ExitCode.USAGE) from None

@@ -78,8 +78,10 @@ async def serve(phone: Phone, door: Door, token_file: Path) -> AsyncIterator[Non
     :raises Failure: the address cannot be used.
     """
     clients = _Clients(phone)
+    ours = None
     if door.kind == "unix":
         server, url = await _listen_unix(clients, door.path), f"unix:{door.path}"
+        ours = _identity(door.path)
     else:
         clients.token = _token(token_file)
         server = await _listen_tcp(clients, door)
@@ -94,8 +96,16 @@ async def serve(phone: Phone, door: Door, token_file: Path) -> AsyncIterator[Non
     finally:
         server.close()
         await clients.close()
-        if door.kind == "unix":
+        if ours is not None and _identity(door.path) == ours:  # another phone's may be there by now
             door.path.unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _token(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import stat
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,7 @@ async def test_a_unix_socket(make_phone: Any, make_server: Any, tmp_path: Path) 
                 await two.next("ready")
                 one.send(command="contact", name="Robert", target="bob", id=1)
                 assert (await one.next("reply"))["ok"] is True
+                assert (await two.next("contacts"))["contacts"] == [{"name": "Robert", "target": "bob"}]
                 two.send(command="contacts", id=2)
                 assert (await two.next("reply"))["result"] == {
                     "contacts": [{"name": "Robert", "target": "bob"}]
@@ -106,8 +108,8 @@ async def test_a_unix_socket(make_phone: Any, make_server: Any, tmp_path: Path) 
 
 async def test_the_socket_of_a_phone_that_crashed(make_phone: Any, make_server: Any, tmp_path: Path) -> None:
     path = tmp_path / "phone"
-    left = await asyncio.start_unix_server(lambda reader, writer: None, str(path))
-    left.close()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
     assert path.is_socket()
     async with (
         make_server() as server,
@@ -116,6 +118,51 @@ async def test_the_socket_of_a_phone_that_crashed(make_phone: Any, make_server: 
         connected(told) as client,
     ):
         await client.next("ready")
+
+
+async def test_the_socket_of_another_phone_is_left_alone(
+    make_phone: Any, make_server: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "phone"
+    async with make_server() as server, make_phone(server, "alice") as (alice, _):
+        async with serve(alice, Door("unix", path), tmp_path / "token"):
+            path.rename(tmp_path / "moved")
+            path.write_text("of another phone")
+        assert path.read_text() == "of another phone"
+
+
+async def test_nonsense_harms_nobody(make_phone: Any, make_server: Any, tmp_path: Path) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, told),
+        serve(alice, Door("unix", tmp_path / "phone"), tmp_path / "token"),
+        connected(told) as one,
+        connected(told) as two,
+    ):
+        await one.next("ready")
+        for line, why in (
+            (b"\xff\xfe\n", "not JSON at column 1; a command is one object a line"),
+            (b'{"command": "dial"\n', "not JSON at column 19; a command is one object a line"),
+            (b"[1]\n", "not an object; a command is one object a line"),
+            (b"[" * 5000 + b"\n", "not JSON"),
+            (b'{"id": 1}\n', 'no "command" in the object'),
+            (b'{"command": ["dial"]}\n', 'no "command" in the object'),
+            (b'{"command": "dail", "target": "1"}\n', "no command 'dail'; did you mean dial?"),
+            (b'{"command": "calls", "id": {}}\n', "id: has to be a text or an integer"),
+            (b'{"command": "calls", "call": 1}\n', "calls: no argument 'call'; it takes none"),
+            (b'{"command": "hangup", "call": true}\n', "hangup: call: True is not a number"),
+            (b'{"command": "dtmf", "digits": "5", "call": 7}\n', "no call 7; there are: none"),
+            (b'{"command": "trace", "on": 1}\n', "trace: on: has to be true or false"),
+            (b'{"command": "login", "token": "x"}\n', "no command 'login'"),
+        ):
+            one.writer.write(line)
+            reply = await one.next("reply")
+            assert reply["ok"] is False
+            assert reply["error"].startswith(why), line
+        two.writer.write(b'{"command": "calls", "id": 1}')  # no line: it goes before its end
+        await two.close()
+        one.send(command="calls", id=2)
+        assert (await one.next("reply"))["result"] == {"calls": [], "selected": None}
 
 
 async def test_tcp_needs_the_token(make_phone: Any, make_server: Any, tmp_path: Path) -> None:
