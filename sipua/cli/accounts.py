@@ -56,7 +56,8 @@ class AccountOptions:
 
         relays = [url for url in self.ice_servers if url.startswith("turn")]
         others: list[Any] = [url for url in self.ice_servers if url not in relays]
-        return others + [IceServer(url, self.ice_user, self.ice_password) for url in relays]
+        trust = (self.ca_file, self.insecure)
+        return others + [IceServer(url, self.ice_user, self.ice_password, *trust) for url in relays]
 
 
 #: The library's names for what has another one in the file.
@@ -130,7 +131,7 @@ def fault(account: AccountOptions) -> tuple[str, str] | None:
     try:
         configure(account.uri, account.user_agent_options())  # type: ignore[arg-type]
         if account.ice_servers:
-            from sipua.media.gathering import parse_servers
+            from sipua.media.ice_servers import parse_servers
 
             parse_servers(account.ice_server_list())
     except ConfigurationError as error:

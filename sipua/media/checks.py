@@ -123,10 +123,15 @@ _OPUS_CHECKS: dict[str, Callable[[object], bool]] = {
 }
 
 
+def _is_trust(ca_file: object, insecure: object) -> bool:
+    return isinstance(ca_file, str | None) and isinstance(insecure, bool)
+
+
 def _is_ice_servers(value: Any) -> bool:
     return _is_list(value) and all(
         isinstance(server, IceServer | str)
         and all(isinstance(url, str) and _ICE_URL.fullmatch(url) for url in _urls(server))
+        and (isinstance(server, str) or _is_trust(server.ca_file, server.insecure))
         for server in value
     )
 

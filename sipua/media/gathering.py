@@ -10,60 +10,24 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aioice.ice
 from aioice import Candidate
 from aioice.ice import StunProtocol
-from aiortc.rtcicetransport import parse_stun_turn_uri
 
-from sipua.errors import ConfigurationError
-from sipua.media.interface import IceServer
+from sipua.errors import MediaTransportError
+from sipua.media.ice_servers import Server, parse_servers
+from sipua.media.reaching import IceServerError, why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine
 
     from sipua.media.interface import MediaOptions
 
-__all__ = ["Gathering", "Server", "host_addresses", "parse_servers"]
+__all__ = ["Gathering", "host_addresses"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """One STUN or TURN server."""
-
-    scheme: str
-    address: tuple[str, int]
-    transport: str = "udp"
-    username: str | None = None
-    credential: str | None = None
-
-
-def parse_servers(servers: Sequence[IceServer | str]) -> list[Server]:
-    """Read the URLs (:rfc:`7064`, :rfc:`7065`). Raises ConfigurationError for one that is wrong."""
-    parsed = []
-    for server in servers:
-        made = IceServer(server) if isinstance(server, str) else server
-        for url in [made.urls] if isinstance(made.urls, str) else made.urls:
-            try:
-                parts = parse_stun_turn_uri(url)
-                transport = parts.get("transport", "udp")
-                if parts["scheme"] == "stuns" or (parts["scheme"], transport) == ("turns", "udp"):
-                    raise ValueError("cannot be used over this transport")
-            except ValueError as error:
-                raise ConfigurationError(
-                    "ice_servers",
-                    url,
-                    f"{error}; give stun:host[:port] or turn[s]:host[:port][?transport=udp|tcp]",
-                ) from None
-            if transport not in ("udp", "tcp"):
-                raise ConfigurationError("ice_servers", url, "the transport must be udp or tcp")
-            address = (parts["host"], parts["port"])
-            parsed.append(Server(parts["scheme"], address, transport, made.username, made.credential))
-    return parsed
 
 
 def host_addresses() -> list[str]:
@@ -98,7 +62,8 @@ class Gathering:
         self._timeout = options.ice_gathering_timeout
         self._addresses = options.ice_host_addresses
         self._opened = opened
-        self._asking: set[asyncio.Task[Any]] = set()
+        self._asking: dict[asyncio.Task[Any], Server] = {}
+        self._faults: dict[Server, IceServerError] = {}
         self._collecting: asyncio.Task[None] | None = None
         self._enough = asyncio.Event()
         self._stopped = False
@@ -136,17 +101,19 @@ class Gathering:
                 self._found(candidate)
         questions = self._questions()
         if self._stopped:
-            for question in questions:
+            for _, question in questions:
                 question.close()
             questions = []
         if questions:
             loop = asyncio.get_running_loop()
-            self._asking = {loop.create_task(question) for question in questions}
+            self._asking = {loop.create_task(question): server for server, question in questions}
             self._collecting = loop.create_task(self._collect(), name="sipua ICE gathering")
             await self._enough.wait()
         else:
             await self._complete()
         connection._local_candidates_end = True
+        if self._relay_only and not self.candidates:
+            raise MediaTransportError(self._no_relay())
 
     async def _collect(self) -> None:
         """Take each answer as it comes, until all are there or the time is over."""
@@ -166,23 +133,33 @@ class Gathering:
                 self._take(task)
             self._settle()
         if waiting:
-            logger.warning(
-                "%d of %d ICE servers did not answer within %g s",
-                len(waiting),
-                len(self._asking),
-                self._timeout,
-            )
             for task in waiting:
+                self._faults[self._asking[task]] = why(self._asking[task], TimeoutError(), self._timeout)
                 task.cancel()
             await asyncio.wait(waiting)
+        self._warn()
         await self._complete()
+
+    def _warn(self) -> None:
+        # A server that is asked from several addresses need not be reached from all of them.
+        helped = {
+            server for task, server in self._asking.items() if not task.cancelled() and not task.exception()
+        }
+        for server, fault in self._faults.items():
+            if server not in helped:
+                logger.warning("the ICE server %s is of no use: %s", server.url, fault)
+
+    def _no_relay(self) -> str:
+        faults = "; ".join(f"{server.url}: {fault}" for server, fault in self._faults.items())
+        return f"no TURN server gave an address, and others are not to be used: {faults or 'they were not waited for'}"
 
     def _take(self, task: asyncio.Task[Any]) -> None:
         if task.cancelled():
             return
         error = task.exception()
         if error is not None:
-            logger.info("an ICE server did not help: %s", str(error) or type(error).__name__)
+            server = self._asking[task]
+            self._faults[server] = why(server, error, self._timeout)
             return
         candidate, protocol = task.result()
         connection = self._connection
@@ -226,26 +203,30 @@ class Gathering:
         else:
             await self._add_remote_candidate(candidate)
 
-    def _questions(self) -> list[Coroutine[Any, Any, Any]]:
+    def _questions(self) -> list[tuple[Server, Coroutine[Any, Any, Any]]]:
         hosts = [p for p in self._connection._protocols if _version(p.local_candidate.host) == 4]
-        questions: list[Coroutine[Any, Any, Any]] = []
+        questions: list[tuple[Server, Coroutine[Any, Any, Any]]] = []
         for server in self._servers:
             if server.scheme == "stun":
-                questions += [aioice.ice.server_reflexive_candidate(p, server.address) for p in hosts]
+                ask = aioice.ice.server_reflexive_candidate
+                questions += [(server, ask(protocol, server.address)) for protocol in hosts]
             else:
-                questions.append(
-                    aioice.ice.relayed_candidate(
-                        component=1,
-                        hide_related_address=self._relay_only,
-                        protocol_factory=lambda: StunProtocol(self._connection),
-                        turn_server=server.address,
-                        turn_username=server.username,
-                        turn_password=server.credential,
-                        turn_ssl=server.scheme == "turns",
-                        turn_transport=server.transport,
-                    )
-                )
+                questions.append((server, self._allocate(server)))
         return questions
+
+    def _allocate(self, server: Server) -> Coroutine[Any, Any, Any]:
+        # aioice hands what is for TLS on to asyncio, which takes a context, too.
+        tls: Any = server.tls()
+        return aioice.ice.relayed_candidate(
+            component=1,
+            hide_related_address=self._relay_only,
+            protocol_factory=lambda: StunProtocol(self._connection),
+            turn_server=server.address,
+            turn_username=server.username,
+            turn_password=server.credential,
+            turn_ssl=tls,
+            turn_transport=server.transport,
+        )
 
 
 def _meaning(candidate: Candidate) -> tuple[Any, ...]:

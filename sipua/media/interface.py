@@ -120,6 +120,10 @@ class IceServer:
     urls: str | Sequence[str]
     username: str | None = None
     credential: str | None = None
+    ca_file: str | None = None
+    """PEM file with certificates that are trusted with ``turns:`` beside those of the system."""
+    insecure: bool = False
+    """Trust any certificate with ``turns:``: for tests only."""
 
 
 @dataclass(frozen=True, slots=True)

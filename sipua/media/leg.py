@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
-from sipua.errors import InvalidStateError, MediaNegotiationError
+from sipua.errors import InvalidStateError, MediaNegotiationError, MediaTransportError
 from sipua.media import internals
 from sipua.media.capture import CapturingHandler, CapturingTransport
 from sipua.media.engine.channel import AudioChannel
@@ -196,7 +196,7 @@ class Leg:
         except BaseException as error:
             self._restore(saved)
             self.video.restore()
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and not isinstance(error, MediaTransportError):
                 raise _refused("offer", error) from error
             raise
         self._assert_open("create_answer")

@@ -1,9 +1,10 @@
-"""Whether a STUN or TURN server answers, and what it says: for diagnosis, not for calls."""
+"""Whether a STUN or TURN server answers, and what it says: for diagnosis. Calls take `why` from here."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -11,23 +12,31 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from aioice import stun, turn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
-    from sipua.media.gathering import Server
+    from sipua.media.ice_servers import Server
 
-__all__ = ["Fault", "IceServerError", "Reached", "reach"]
+__all__ = ["Fault", "IceServerError", "Reached", "reach", "why"]
 
 Fault = Literal["name", "network", "silence", "tls", "no credentials", "credentials", "refusal", "nonsense"]
+
+_WORDS: dict[Fault, str] = {
+    "name": "its name is not known ({})",
+    "tls": "no TLS connection: {}",
+    "no credentials": "it wants user name and password ({})",
+    "credentials": "it does not take user name and password ({})",
+    "refusal": "it refuses: {}",
+}
 
 
 class IceServerError(Exception):
     """The server is of no use: it cannot be reached, or it refuses.
 
-    `code` is that of its STUN error, if it sent one.
+    `code` is that of its STUN error, if it sent one. As text, it is what is wrong in plain words.
     """
 
     def __init__(self, fault: Fault, detail: str, code: int | None = None) -> None:
-        super().__init__(detail)
+        super().__init__(_WORDS.get(fault, "{}").format(detail))
         self.fault = fault
         self.detail = detail
         self.code = code
@@ -54,24 +63,48 @@ async def reach(server: Server, timeout: float) -> Reached:
     try:
         async with asyncio.timeout(timeout):
             address = await _resolve(*server.address)
-            return await (_ask_stun(address) if server.scheme == "stun" else _allocate(server, address))
-    except stun.TransactionFailed as error:
-        raise _refusal(server, error) from None
-    except (TimeoutError, stun.TransactionTimeout):
-        raise IceServerError("silence", f"no answer within {timeout:g} s") from None
-    except ssl.SSLError as error:
-        detail = getattr(error, "verify_message", None) or error.reason or str(error)
-        raise IceServerError("tls", str(detail)) from None
-    except OSError as error:
-        raise IceServerError("network", error.strerror or str(error)) from None
+            if server.scheme == "stun":
+                return await _ask_stun(address)
+            if server.transport == "udp":
+                return await _unless_refused(_allocate(server, address), address)
+            return await _allocate(server, address)
+    except (OSError, stun.TransactionError) as error:  # TimeoutError is one
+        raise why(server, error, timeout) from None
+
+
+def why(server: Server, error: BaseException, timeout: float) -> IceServerError:
+    """What is wrong with the server, from what came of asking it for `timeout` seconds."""
+    match error:
+        case IceServerError():
+            return error
+        case stun.TransactionFailed():
+            return _refusal(server, error)
+        case TimeoutError() | stun.TransactionTimeout():
+            return IceServerError("silence", f"no answer within {timeout:g} s")
+        case socket.gaierror():
+            return IceServerError("name", error.strerror or str(error))
+        case ssl.SSLError():
+            return IceServerError("tls", _of_tls(error))
+        case ConnectionError(errno=None):  # what aioice says of an answer that lacks something
+            return IceServerError("nonsense", str(error))
+        case OSError(errno=int(number)) if number > 0:
+            return IceServerError("network", os.strerror(number).lower())
+        case OSError():
+            return IceServerError("network", str(error) or type(error).__name__)
+        case KeyError():
+            return IceServerError("nonsense", f"its answer lacks {error.args[0]}")
+        case _:
+            return IceServerError("nonsense", str(error) or type(error).__name__)
+
+
+def _of_tls(error: ssl.SSLError) -> str:
+    words = getattr(error, "verify_message", None)
+    return str(words) if words else (error.reason or str(error)).replace("_", " ").lower()
 
 
 async def _resolve(host: str, port: int) -> tuple[str, int]:
     loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-    except socket.gaierror as error:
-        raise IceServerError("name", error.strerror or str(error)) from None
+    found = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
     ip, number = found[0][4][:2]
     return str(ip), int(number)
 
@@ -164,22 +197,29 @@ class _Relay(asyncio.DatagramProtocol):
         self.gone.set()
 
 
+async def _unless_refused(allocation: Coroutine[Any, Any, Reached], address: tuple[str, int]) -> Reached:
+    """The allocation, unless the machine says that nothing takes packets at that port: aioice does not listen to it."""
+    asked = asyncio.ensure_future(allocation)
+    probe = asyncio.ensure_future(_ask_stun(address))
+    async with _cancelled_at_end(asked, probe):
+        either: set[asyncio.Future[Any]] = {asked, probe}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done() and isinstance(refused := probe.exception(), OSError):
+            raise refused
+        return await asked
+
+
 async def _allocate(server: Server, address: tuple[str, int]) -> Reached:
     # By name, where the certificate has to fit; an address is as good otherwise.
     where = server.address if server.scheme == "turns" else address
-    try:
-        transport, relay = await turn.create_turn_endpoint(
-            _Relay,
-            server_addr=where,
-            username=server.username,
-            password=server.credential,
-            ssl=server.scheme == "turns",
-            transport=server.transport,
-        )
-    except ConnectionError as error:
-        if error.errno is None:  # what aioice says of an answer that lacks something
-            raise IceServerError("nonsense", str(error)) from None
-        raise
+    transport, relay = await turn.create_turn_endpoint(
+        _Relay,
+        server_addr=where,
+        username=server.username,
+        password=server.credential,
+        ssl=server.tls(),
+        transport=server.transport,
+    )
     relayed = transport.get_extra_info("sockname")
     mapped = transport.get_extra_info("related_address")
     transport.close()

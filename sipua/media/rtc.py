@@ -18,7 +18,7 @@ from sipua.media.capture import PacketCapture
 from sipua.media.checks import check_options
 from sipua.media.description import direction_of, identity_of, parse
 from sipua.media.formats import codecs_negotiated
-from sipua.media.gathering import parse_servers
+from sipua.media.ice_servers import parse_servers
 from sipua.media.interface import (
     Applied,
     AudioPort,

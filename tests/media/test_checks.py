@@ -73,6 +73,8 @@ def test_good_options(given: dict[str, Any]) -> None:
         ("ice_servers", ["http://s.example.com"]),
         ("ice_servers", ["turn:s.example.com?transport=sctp"]),
         ("ice_servers", [IceServer(None)]),  # type: ignore[arg-type]
+        ("ice_servers", [IceServer("turns:t.example.com", "u", "p", ca_file=5)]),  # type: ignore[arg-type]
+        ("ice_servers", [IceServer("turns:t.example.com", "u", "p", insecure="no")]),  # type: ignore[arg-type]
         ("ice_gathering_timeout", -1),
         ("ice_gathering_timeout", "x"),
         ("ice_gathering_timeout", float("nan")),

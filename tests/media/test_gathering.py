@@ -10,8 +10,9 @@ import aioice.ice
 import pytest
 from aioice import Candidate, Connection
 
-from sipua.errors import ConfigurationError
-from sipua.media.gathering import Gathering, Server, host_addresses, parse_servers
+from sipua.errors import MediaTransportError
+from sipua.media.gathering import Gathering, host_addresses
+from sipua.media.ice_servers import Server
 from sipua.media.interface import IceServer, MediaOptions
 from tests.media.calls import until
 from tests.media.stun import stun_server
@@ -82,10 +83,42 @@ async def test_a_relay_that_refuses_and_no_host_candidates_with_the_relay_policy
     made, _, _ = connection(
         IceServer(f"turn:127.0.0.1:{server.port}", "u", "p"), ice_transport_policy="relay"
     )
-    await made.gather_candidates()
+    with pytest.raises(MediaTransportError, match="no TURN server gave an address"):
+        await made.gather_candidates()
     assert made.local_candidates == []
     await made.close()
     server.transport.close()
+
+
+@pytest.mark.realtime
+async def test_a_server_of_no_use_is_named_with_its_fault(caplog: pytest.LogCaptureFixture) -> None:
+    dead, good = await stun_server(answers=False), await stun_server()
+    turn = IceServer(f"turn:127.0.0.1:{dead.port}?transport=tcp", "u", "secret")
+    made, _, _ = connection(
+        dead.url, good.url, turn, ice_gathering_timeout=0.2, ice_host_addresses=("127.0.0.1", "127.0.0.2")
+    )
+    await made.gather_candidates()
+    assert sorted(
+        record.getMessage() for record in caplog.records if record.name == "sipua.media.gathering"
+    ) == [
+        f"the ICE server stun:127.0.0.1:{dead.port} is of no use: no answer within 0.2 s",
+        f"the ICE server turn:127.0.0.1:{dead.port}?transport=tcp is of no use: connection refused",
+    ]
+    await made.close()
+    for server in (dead, good):
+        server.transport.close()
+
+
+@pytest.mark.realtime
+async def test_relays_that_were_not_waited_for() -> None:
+    dead = await stun_server(answers=False)
+    turn = IceServer(f"turn:127.0.0.1:{dead.port}", "u", "p")
+    made, gathering, _ = connection(turn, ice_gathering_timeout=10, ice_transport_policy="relay")
+    asyncio.get_running_loop().call_later(0.05, gathering.stop)
+    with pytest.raises(MediaTransportError, match="were not waited for"):
+        await asyncio.wait_for(made.gather_candidates(), 5)
+    await made.close()
+    dead.transport.close()
 
 
 @pytest.mark.realtime
@@ -105,7 +138,8 @@ async def test_a_relay(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     await made.gather_candidates()
     assert [c.type for c in made.local_candidates] == ["relay"]
-    assert (asked[0]["turn_server"], asked[0]["turn_ssl"]) == (("turn.example.com", 5349), True)
+    assert asked[0]["turn_server"] == ("turn.example.com", 5349)
+    assert asked[0]["turn_ssl"] is Server("turns", ("", 0)).tls()
     assert (asked[0]["turn_transport"], asked[0]["turn_username"]) == ("tcp", "u")
     assert asked[0]["hide_related_address"]
     assert len(made._protocols) == 1
@@ -118,36 +152,6 @@ class _Closed:
 
     def close(self) -> None:
         self.protocol.connection_lost(None)
-
-
-def test_servers() -> None:
-    assert parse_servers(
-        [
-            "stun:s.example.com",
-            IceServer(["turn:t.example.com:99?transport=tcp", "turns:x?transport=tcp"], "u", "p"),
-        ]
-    ) == [
-        Server("stun", ("s.example.com", 3478)),
-        Server("turn", ("t.example.com", 99), "tcp", "u", "p"),
-        Server("turns", ("x", 5349), "tcp", "u", "p"),
-    ]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "example.com",
-        "http://example.com",
-        "stun:",
-        "stuns:x",
-        "turn:x?transport=sctp",
-        "turns:x?transport=udp",
-    ],
-)
-def test_servers_that_are_none(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="ice_servers"):
-        parse_servers([url])
 
 
 def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

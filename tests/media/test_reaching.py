@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 
 import pytest
 
-from sipua.media.gathering import parse_servers
+from sipua.media.ice_servers import parse_servers
 from sipua.media.interface import IceServer
-from sipua.media.reaching import IceServerError, Reached, reach
+from sipua.media.reaching import IceServerError, Reached, reach, why
 from tests.cli.doctor.relay import PASSWORD, RELAYED, USER, Relay, relay, relay_over_tcp
+from tests.transport.conftest import Certificates, certificates  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.realtime
 
@@ -40,7 +42,8 @@ async def test_turn_relays_and_the_allocation_is_given_back() -> None:
     async with relay() as (server, where):
         reached = await ask(f"turn:{where}", USER, PASSWORD)
         assert reached.relayed == RELAYED
-        assert server.requests == ["ALLOCATE", "ALLOCATE", "REFRESH"]
+        allocating = [request for request in server.requests if request != "BINDING"]
+        assert allocating == ["ALLOCATE", "ALLOCATE", "REFRESH"]
         assert server.allocations == 0
 
 
@@ -83,10 +86,15 @@ def closed_port(kind: socket.SocketKind) -> int:
 
 async def test_nothing_there() -> None:
     port = closed_port(socket.SOCK_DGRAM)
-    assert await fault_of(f"stun:127.0.0.1:{port}") == ("network", "Connection refused")
+    assert await fault_of(f"stun:127.0.0.1:{port}") == ("network", "connection refused")
+    # The network says so at once: nobody waits for the timeout.
+    assert await fault_of(f"turn:127.0.0.1:{port}", USER, PASSWORD, timeout=60) == (
+        "network",
+        "connection refused",
+    )
     port = closed_port(socket.SOCK_STREAM)
-    fault, _ = await fault_of(f"turn:127.0.0.1:{port}?transport=tcp", USER, PASSWORD)
-    assert fault == "network"
+    fault = await fault_of(f"turn:127.0.0.1:{port}?transport=tcp", USER, PASSWORD)
+    assert fault == ("network", "connection refused")
 
 
 async def test_answer_without_an_address() -> None:
@@ -105,6 +113,42 @@ async def test_no_tls_at_a_turns_port() -> None:
         port = server.sockets[0].getsockname()[1]
         fault, _ = await fault_of(f"turns:127.0.0.1:{port}?transport=tcp", USER, PASSWORD)
         assert fault == "tls"
+
+
+async def test_turns_with_a_certificate_of_our_own(certificates: Certificates) -> None:  # noqa: F811
+    async with relay_over_tcp(certificates.server("localhost")) as (_, where):
+        url = f"turns:{where.replace('127.0.0.1', 'localhost')}"
+        fault, detail = await fault_of(url, USER, PASSWORD)
+        assert (fault, detail) == ("tls", "unable to get local issuer certificate")
+        for trust in ({"ca_file": certificates.ca_file}, {"insecure": True}):
+            (server,) = parse_servers([IceServer(url, USER, PASSWORD, **trust)])
+            assert (await reach(server, 5.0)).relayed == RELAYED
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("XOR-MAPPED-ADDRESS"), "its answer lacks XOR-MAPPED-ADDRESS"),
+        (
+            ConnectionError("TURN allocation response is missing LIFETIME"),
+            "TURN allocation response is missing LIFETIME",
+        ),
+        (
+            ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('192.0.2.1', 1)"),
+            "connection refused",
+        ),
+        (OSError("Multiple exceptions: [Errno 111]"), "Multiple exceptions: [Errno 111]"),
+        (TimeoutError(), "no answer within 3 s"),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            "its name is not known (Name or service not known)",
+        ),
+        (ZeroDivisionError(), "ZeroDivisionError"),
+    ],
+)
+def test_what_is_wrong_in_words(error: Exception, said: str) -> None:
+    (server,) = parse_servers([IceServer("turn:t.example.com", "u", "p")])
+    assert str(why(server, error, 3.0)) == said
 
 
 async def test_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:

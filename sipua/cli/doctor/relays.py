@@ -11,7 +11,7 @@ from sipua.cli.exits import ExitCode
 
 if TYPE_CHECKING:
     from sipua.cli.accounts import AccountOptions
-    from sipua.media.gathering import Server
+    from sipua.media.ice_servers import Server
     from sipua.media.reaching import Fault, IceServerError
 
 __all__ = ["check_candidates", "check_ice_servers", "judge_candidates"]
@@ -37,7 +37,7 @@ _REFUSALS = {
 
 async def check_ice_servers(examination: Examination, account: AccountOptions) -> None:
     """Ask each STUN and TURN server."""
-    from sipua.media.gathering import parse_servers
+    from sipua.media.ice_servers import parse_servers
 
     for server, given in zip(
         parse_servers(account.ice_server_list()), account.ice_server_list(), strict=True
@@ -62,16 +62,6 @@ async def _ask(server: Server, timeout: float) -> Finding:
 
 
 def _wrong(server: Server, error: IceServerError) -> Wrong:
-    details: dict[Fault, str] = {
-        "name": f"the name {server.address[0]} is not known ({error.detail})",
-        "network": error.detail.lower(),
-        "silence": error.detail,
-        "tls": f"no TLS connection: {error.detail}",
-        "no credentials": f"it wants user name and password ({error.detail})",
-        "credentials": f"it does not take user name and password ({error.detail})",
-        "refusal": f"it refuses: {error.detail}",
-        "nonsense": error.detail,
-    }
     remedy = _REMEDIES.get(error.fault) or _REFUSALS.get(error.code or 0, "look into the server's log")
     codes: dict[Fault, ExitCode] = {
         "silence": ExitCode.TIMEOUT,
@@ -79,7 +69,7 @@ def _wrong(server: Server, error: IceServerError) -> Wrong:
         "credentials": ExitCode.UNAUTHORISED,
         "refusal": ExitCode.REJECTED,
     }
-    return Wrong(details[error.fault], remedy, codes.get(error.fault, ExitCode.FAILED))
+    return Wrong(str(error), remedy, codes.get(error.fault, ExitCode.FAILED))
 
 
 # --- candidates -------------------------------------------------------------------------------------------

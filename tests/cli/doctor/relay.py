@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aioice import stun, turn
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Callable
 
 REALM, NONCE, USER, PASSWORD = "relay", b"n0nce", "alice", "secret"
@@ -94,8 +95,8 @@ async def relay(make: Callable[[], Relay] = Relay) -> AsyncIterator[tuple[Relay,
 
 
 @asynccontextmanager
-async def relay_over_tcp() -> AsyncIterator[tuple[Relay, str]]:
-    """The same over TCP."""
+async def relay_over_tcp(tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[Relay, str]]:
+    """The same over TCP, or over TLS."""
     served = Relay()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -109,6 +110,6 @@ async def relay_over_tcp() -> AsyncIterator[tuple[Relay, str]]:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield served, f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
