@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import enum
 
 import click
@@ -56,11 +57,11 @@ _STATUS: dict[int | None, ExitCode] = {
     600: ExitCode.BUSY,
 }
 
-_CREDENTIALS = "wrong user name or password: check --uri, --auth-user and --password (or SIPUA_PASSWORD)"
+CREDENTIALS = "wrong user name or password: check --uri, --auth-user and --password (or SIPUA_PASSWORD)"
 
 _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
-    (errors.RegistrationUnauthorized, _CREDENTIALS),
-    (errors.CallUnauthorized, _CREDENTIALS),
+    (errors.RegistrationUnauthorized, CREDENTIALS),
+    (errors.CallUnauthorized, CREDENTIALS),
     (errors.CallNotFound, "check the target"),
     (errors.CallTimeout, "try again later, or wait longer with --timeout"),
     (errors.RequestTimeout, "the server does not answer SIP: check --server"),
@@ -89,6 +90,8 @@ _OPTIONS = {
 
 #: The library's remedies are for programs; these are the same for the command line.
 _WORDING = (
+    ("is not a valid integer range", "is not a whole number"),
+    ("and give extra_headers", "and give them with --header"),
     ("pass ca_file= with", "pass --ca-file with"),
     (", or insecure=True to trust any", ", or --insecure to trust any"),
     ("insecure=True would", "--insecure would"),
@@ -113,6 +116,14 @@ def exit_code(error: BaseException) -> ExitCode:
     return ExitCode.FAILED
 
 
+def failure_elsewhere(message: str, kind: str) -> Failure:
+    """What another process has told of, with the exit code and the remedy of its exception, whose name is `kind`."""
+    found = getattr(errors, kind, getattr(builtins, kind, Exception))
+    code = next((code for base, code in _CODES if issubclass(found, base)), ExitCode.FAILED)
+    remedy = next((remedy for base, remedy in _REMEDIES if issubclass(found, base)), None)
+    return Failure(f"{message}; {remedy}" if remedy else message, code)
+
+
 def one_line(error: BaseException) -> str:
     """What went wrong and what to do about it, in one line without the command's name."""
     if isinstance(error, click.ClickException):
@@ -127,7 +138,7 @@ def one_line(error: BaseException) -> str:
         text = text.replace(ours, theirs)
     remedy = next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), None)
     if remedy is None and isinstance(error, errors.RequestFailed) and error.status_code in (401, 407):
-        remedy = _CREDENTIALS
+        remedy = CREDENTIALS
     return " ".join(f"{text}; {remedy}".split() if remedy else text.split())
 
 

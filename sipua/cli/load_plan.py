@@ -10,18 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sipua.cli.account import complete_account, other_accounts
 from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.load_accounts import read_accounts
 from sipua.cli.options import FILE, Codec, Seconds, gather
+from sipua.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sipua.cli.account import AccountOptions
-    from sipua.load import Plan, Slope
+    from sipua.load import Plan, Slope, Threshold
     from sipua.script import Script
 
 #: Seconds that calls are made when nothing says how many or how long.
 DEFAULT_DURATION = 30.0
+
+#: When a test fails that has no --fail-if.
+DEFAULT_THRESHOLD = "failed>0"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,12 +52,34 @@ class LoadOptions:
     register: bool
     fail_if: tuple[str, ...]
     report: tuple[Path, ...]
+    also: tuple[str, ...]
+    accounts: Path | None
+
+
+class Rate(click.ParamType[float]):
+    """Calls a second."""
+
+    name = "calls/s"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """More than 0, and what a machine can do at all."""
+        from sipua.load import MAX_RATE
+
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not 0 < rate <= MAX_RATE:
+            self.fail(
+                f"{value!r} is no rate; it is more than 0 and at most {MAX_RATE} calls/s, such as 10 or 0.5",
+                param,
+                ctx,
+            )
+        return rate
 
 
 _OPTIONS = (
-    click.option(
-        "--rate", type=click.FloatRange(0, 10000, min_open=True), metavar="N", help="Calls per second."
-    ),
+    click.option("--rate", type=Rate(), metavar="N", help="Calls per second."),
     click.option(
         "--ramp",
         metavar="STEPS",
@@ -59,7 +87,7 @@ _OPTIONS = (
     ),
     click.option(
         "--limit",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 100_000),
         metavar="N",
         help="Calls at once, at most; what is due beyond that is missed. "
         "Without --rate and --ramp: always so many, a new call for each that is over.",
@@ -102,14 +130,27 @@ _OPTIONS = (
         "--processes", type=click.IntRange(1, 256), default=1, metavar="N", help="Use so many processes."
     ),
     click.option(
-        "--agents", type=click.IntRange(1, 10000), default=1, metavar="N", help="Connections of each process."
+        "--agents", type=click.IntRange(1, 10000), default=1, metavar="N", help="Connections of each account."
     ),
     click.option("--register", is_flag=True, help="Register first, for servers that want that."),
+    click.option(
+        "--also",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=complete_account,
+        help="Call with this account of the settings as well; ALL: with all of them.",
+    ),
+    click.option(
+        "--accounts",
+        type=FILE,
+        metavar="FILE",
+        help="And with those in FILE, one user:password a line, or CSV (see docs/load.md).",
+    ),
     click.option(
         "--fail-if",
         multiple=True,
         metavar="LIMIT",
-        help="Such as 'p99>500ms', 'failed>1%', 'mos.p5<3.5' (see docs/load.md).",
+        help="Such as 'p99>500ms', 'failed>1%', 'mos.p5<3.5' (see docs/load.md)  [default: failed>0]",
     ),
     click.option(
         "--report",
@@ -150,6 +191,7 @@ def plan_of(targets: tuple[str, ...], account: AccountOptions, options: LoadOpti
     if seconds is None and options.ramp is None and options.calls is None:
         seconds = DEFAULT_DURATION
     script = _script(options)
+    accounts = _accounts(account, options)
     media_options: dict[str, Any] = {"codecs": options.codec} if options.codec else {}
     if options.loopback:
         media_options["ice_host_addresses"] = ("127.0.0.1",)
@@ -171,10 +213,36 @@ def plan_of(targets: tuple[str, ...], account: AccountOptions, options: LoadOpti
         timeout=options.timeout,
         agents=options.agents,
         register=options.register,
+        others=tuple((other.uri, _plain(other.user_agent_options())) for other in accounts),
         drain=options.drain,
         processes=options.processes,
         seed=random.getrandbits(32),
     )
+
+
+def _accounts(first: AccountOptions, options: LoadOptions) -> list[AccountOptions]:
+    """Those beside the first one, each once."""
+    others = list(other_accounts(first, options.also))
+    if options.accounts is not None:
+        others += read_accounts(options.accounts, first)
+    found = {other.uri: other for other in others}
+    found.pop(first.uri, None)
+    return list(found.values())
+
+
+def thresholds_of(options: LoadOptions) -> list[Threshold]:
+    """What must not be; where nothing is said of it: that a call fails.
+
+    :raises ConfigurationError: one that cannot be read, or is about audio that there will not be.
+    """
+    from sipua.load import parse_threshold
+
+    thresholds = [parse_threshold(text) for text in options.fail_if or (DEFAULT_THRESHOLD,)]
+    for threshold in thresholds:
+        if threshold.of_media and not options.media:
+            why = "is about the audio, and there is none without --media; add it"
+            raise ConfigurationError("fail_if", threshold.text, why)
+    return thresholds
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

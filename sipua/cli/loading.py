@@ -41,10 +41,13 @@ class Watch:
 
     def __init__(self, output: Output, plan: Plan, load: Load) -> None:
         self.interrupted = False
+        self.faults: list[str] = []
+        """What became of processes that did not come to their end: the test has failed with them."""
         self._output = output
         self._plan = plan
         self._load = load
         self._next_event = self._next_line = 0.0
+        self._told_of_server = False
 
     async def run(self) -> None:
         """To its end. The first cancellation lets the calls that go on come to theirs."""
@@ -60,11 +63,22 @@ class Watch:
                     text = f"no more calls; those that go on have {self._plan.drain:g} s to end"
                     self._output.event("warning", text, message=text)
                     self._load.drain()
+                self._warn()
                 self._show()
             run.result()
         finally:
             run.cancel()
             self._output.live(())
+
+    def _warn(self) -> None:
+        """Of what a person would want to know at once; each is told once."""
+        for fault in getattr(self._load, "lost", ())[len(self.faults) :]:
+            self.faults.append(fault)
+            self._output.event("warning", fault, message=fault)
+        if self._load.figures.disconnects and not self._told_of_server:
+            self._told_of_server = True
+            text = "the connection to the server was lost; calls fail until it is back"
+            self._output.event("warning", text, message=text)
 
     def _show(self) -> None:
         figures, elapsed = self._load.figures, self._load.elapsed

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Figures", "Second"]
 
 _COUNTS = ("started", "answered", "passed", "failed", "missed")
-_PACKETS = ("packets_sent", "packets_received", "packets_lost")
+_OTHERS = ("disconnects", "packets_sent", "packets_received", "packets_lost")
 _HISTOGRAMS = ("setup", "ringing", "lasted", "jitter", "round_trip", "mos")
 
 
@@ -45,6 +45,8 @@ class Figures:
         """Calls that were due and not made, as there were as many as may be."""
         self.active = 0
         self.peak = 0
+        self.disconnects = 0
+        """How often a connection to the server was lost."""
         self.packets_sent = self.packets_received = self.packets_lost = 0
         self.causes: Counter[str] = Counter()
         """Of failures."""
@@ -141,11 +143,18 @@ class Figures:
         if stats.mos is not None:
             self.mos.add(stats.mos)
 
+    def abandon(self) -> None:
+        """Who has counted is gone: of calls that went on nothing will be heard."""
+        self.failed += self.active
+        if self.active:
+            self.causes["lost with its process"] += self.active
+        self.active = 0
+
     # --- over processes -----------------------------------------------------------------------------------
 
     def merge(self, other: Self) -> None:
         """Add those of another process. The peak is that of the sums of each second, where these are known."""
-        for name in (*_COUNTS, "active", *_PACKETS):
+        for name in (*_COUNTS, "active", *_OTHERS):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.causes.update(other.causes)
         for name in _HISTOGRAMS:
@@ -163,7 +172,7 @@ class Figures:
         :param seconds: with the figures of each second.
         """
         values: dict[str, Any] = {
-            name: getattr(self, name) for name in (*_COUNTS, "active", "peak", *_PACKETS)
+            name: getattr(self, name) for name in (*_COUNTS, "active", "peak", *_OTHERS)
         }
         values["causes"] = dict(self.causes)
         values |= {name: getattr(self, name).as_dict() for name in _HISTOGRAMS}
@@ -180,7 +189,7 @@ class Figures:
     def of_dict(cls, values: dict[str, Any]) -> Self:
         """What `as_dict` gave."""
         made = cls()
-        for name in (*_COUNTS, "active", "peak", *_PACKETS):
+        for name in (*_COUNTS, "active", "peak", *_OTHERS):
             setattr(made, name, values[name])
         made.causes = Counter(values["causes"])
         for name in _HISTOGRAMS:

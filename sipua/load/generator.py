@@ -9,18 +9,21 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sipua.errors import SipuaError
 from sipua.load.caller import MeasuredCall
+from sipua.load.errors import AccountFailed
 from sipua.load.figures import Figures
 from sipua.script import parse_script
 
 if TYPE_CHECKING:
+    from sipua.events import Disconnected
     from sipua.load.plan import Plan
     from sipua.ua import UA
 
 __all__ = ["Generator"]
 
-#: Seconds for a user agent to be ready, and for its last words.
-READY_TIMEOUT, STOP_TIMEOUT = 30.0, 5.0
+#: Seconds for a user agent to be ready, and for its last words; how many connect at the same time.
+READY_TIMEOUT, STOP_TIMEOUT, AT_ONCE = 30.0, 5.0, 50
 
 # Seconds. What is due sooner is due now: a clock may be woken just before the time it was set to.
 _LEAST_WAIT = 0.001
@@ -38,26 +41,43 @@ class Generator:
         self.script = None
         if plan.script is not None:
             self.script = parse_script(plan.script, plan.script_source, Path(plan.script_folder))
-        self._agents = agents if agents is not None else [self._agent() for _ in range(plan.agents)]
+        if agents is None:
+            accounts = [account for account in plan.own_accounts for _ in range(plan.agents)]
+            agents = [self._agent(uri, options) for uri, options in accounts]
+        self._agents = agents
+        self._connected: set[UA] = set()
+        for agent in agents:
+            self._follow(agent)
         self._calls: set[asyncio.Task[None]] = set()
         self._chance = random.Random(f"{plan.seed}/{plan.process}")
         self._stop = asyncio.Event()
+        self._closing = False
         self._began: float | None = None
         self._turn = itertools.count()
 
-    def _agent(self) -> UA:
+    def _agent(self, uri: str, account: dict[str, Any]) -> UA:
         from sipua.media import SignallingOnlyMedia
         from sipua.media.interface import IceServer
         from sipua.ua import UA
 
-        options: dict[str, Any] = {**self.plan.options, "register": self.plan.register}
+        options: dict[str, Any] = {**account, "register": self.plan.register}
         media_options = dict(options.get("media_options", {}))
         if servers := media_options.get("ice_servers"):
             media_options["ice_servers"] = [s if isinstance(s, str) else IceServer(**s) for s in servers]
             options["media_options"] = media_options
         if not self.plan.media:
             options |= {"media": SignallingOnlyMedia, "media_options": {}}
-        return UA(self.plan.uri, **options)
+        return UA(uri, **options)
+
+    def _follow(self, agent: UA) -> None:
+        def lost(event: Disconnected) -> None:
+            # It is also told of attempts to connect that failed, and of our own goodbye.
+            if agent in self._connected and not self._closing:
+                self.figures.disconnects += 1
+            self._connected.discard(agent)
+
+        agent.on("connected", lambda event: self._connected.add(agent))
+        agent.on("disconnected", lost)
 
     @property
     def elapsed(self) -> float:
@@ -65,14 +85,25 @@ class Generator:
         return 0.0 if self._began is None else asyncio.get_running_loop().time() - self._began
 
     async def start(self) -> None:
-        """Connect and register.
+        """Connect and register, some agents at a time.
 
-        :raises SipuaError: that does not work.
+        :raises SipuaError: that does not work; an `AccountFailed` where there are several accounts.
+        :raises TimeoutError: a server does not say anything.
         """
-        async with asyncio.timeout(READY_TIMEOUT):
-            for agent in self._agents:
-                agent.start()
-            await asyncio.gather(*(agent.ready() for agent in self._agents))
+        for first in range(0, len(self._agents), AT_ONCE):
+            group = self._agents[first : first + AT_ONCE]
+            async with asyncio.timeout(READY_TIMEOUT):
+                for agent in group:
+                    agent.start()
+                await asyncio.gather(*(self._ready(agent) for agent in group))
+
+    async def _ready(self, agent: UA) -> None:
+        try:
+            await agent.ready()
+        except SipuaError as error:
+            if not self.plan.others:
+                raise
+            raise AccountFailed(f"{agent.configuration.uri}: {error}", type(error).__name__) from error
 
     async def run(self) -> Figures:
         """Make all calls, and wait until the last one is over. `start` comes first, `close` after it."""
@@ -97,6 +128,7 @@ class Generator:
     async def close(self) -> None:
         """End what goes on, and disconnect."""
         self._stop.set()
+        self._closing = True
         for task in self._calls:
             task.cancel()
         with contextlib.suppress(TimeoutError):

@@ -14,7 +14,10 @@ from sipua.script.words import parse_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Plan", "Slope", "parse_ramp"]
+__all__ = ["MAX_RATE", "Plan", "Slope", "parse_ramp"]
+
+#: Calls/s: no machine makes more.
+MAX_RATE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,10 @@ def parse_ramp(text: str) -> tuple[Slope, ...]:
             raise ConfigurationError(
                 "ramp", part.strip(), "no step; it looks like 10:30s, or 10-50:1m for a slope"
             )
-        slopes.append(Slope(float(match[1]), float(match[2] or match[1]), seconds))
+        start, end = float(match[1]), float(match[2] or match[1])
+        if max(start, end) > MAX_RATE:
+            raise ConfigurationError("ramp", part.strip(), f"more than {MAX_RATE} calls/s; give less")
+        slopes.append(Slope(start, end, seconds))
     if not any(slope.calls for slope in slopes):
         raise ConfigurationError("ramp", text, "makes no call; give rates above 0")
     return tuple(slopes)
@@ -87,7 +93,9 @@ class Plan:
     timeout: float = 30.0
     """Seconds for the answer."""
     agents: int = 1
-    """Connections of each process."""
+    """Connections of each account, in each process that has it."""
+    others: tuple[tuple[str, dict[str, Any]], ...] = ()
+    """Further accounts, each its address and its options of `UA`: calls are spread over all."""
     register: bool = False
     drain: float = 30.0
     """Seconds that calls have for their end when the test is broken off."""
@@ -104,6 +112,13 @@ class Plan:
         if self.slopes and self.calls is not None:
             whole = min(whole, self.begin(self.calls))
         return whole if math.isfinite(whole) else None
+
+    @property
+    def own_accounts(self) -> list[tuple[str, dict[str, Any]]]:
+        """Of this process. Accounts are dealt out; where there are fewer than processes, some share one."""
+        accounts = [(self.uri, self.options), *self.others]
+        own = accounts[self.process :: self.processes]
+        return own or [accounts[self.process % len(accounts)]]
 
     @property
     def own_limit(self) -> int:
@@ -152,4 +167,5 @@ class Plan:
     def of_dict(cls, values: dict[str, Any]) -> Self:
         """What `as_dict` gave, also by way of JSON."""
         slopes = tuple(Slope(**slope) for slope in values["slopes"])
-        return cls(**{**values, "targets": tuple(values["targets"]), "slopes": slopes})
+        others = tuple((uri, options) for uri, options in values["others"])
+        return cls(**{**values, "targets": tuple(values["targets"]), "slopes": slopes, "others": others})

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sipua.errors import SipuaError
+from sipua.load.errors import ProcessFailed
 from sipua.load.figures import Figures
 
 if TYPE_CHECKING:
     from sipua.load.plan import Plan
 
-__all__ = ["ProcessFailed", "Processes"]
+__all__ = ["Processes"]
 
 # Bytes of a line of figures: those of a day of seconds have a few megabytes.
 _LINE_LIMIT = 256 * 1024 * 1024
@@ -24,10 +25,6 @@ _LINE_LIMIT = 256 * 1024 * 1024
 _HEADSTART = 0.2
 #: Seconds that a process has for its goodbyes before it is ended.
 _PATIENCE = 15.0
-
-
-class ProcessFailed(SipuaError):
-    """A process of a load test could not begin, or came to a bad end."""
 
 
 class Processes:
@@ -68,12 +65,15 @@ class Processes:
         self._began = time.time() + _HEADSTART
         for child in self._children:
             child.tell(do="begin", at=self._began)
-        for child in self._children:
-            try:
-                await asyncio.shield(child.over)
-            except ProcessFailed as error:
-                self.lost.append(str(error))
+        await asyncio.gather(*(self._over(child) for child in self._children))
         return self.figures
+
+    async def _over(self, child: _Child) -> None:
+        try:
+            await asyncio.shield(child.over)
+        except ProcessFailed as error:
+            self.lost.append(str(error))
+            child.figures.abandon()
 
     def drain(self) -> None:
         """Begin no more calls."""
@@ -127,18 +127,19 @@ class _Child:
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         failure: str | None = None
+        kind = ""
         async for line in process.stdout:
             event = json.loads(line)
             if event["event"] == "ready":
                 self.ready.set_result(None)
             elif event["event"] == "error":
-                failure = event["message"]
+                failure, kind = event["message"], event["kind"]
             else:
                 self.figures = Figures.of_dict(event["figures"])
                 if event["event"] == "result" and not self.over.done():
                     self.over.set_result(None)
         code = await process.wait()
-        error = ProcessFailed(failure or f"process {self._number + 1} of the test ended with code {code}")
+        error = ProcessFailed(failure or f"process {self._number + 1} of the test {_ending(code)}", kind)
         for future in (self.ready, self.over):
             if not future.done():
                 future.set_exception(error)
@@ -163,3 +164,10 @@ class _Child:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
+
+
+def _ending(code: int) -> str:
+    """How a process came to its end, in words; a negative code is a signal."""
+    if code >= 0:
+        return f"ended with code {code}"
+    return f"was killed ({signal.Signals(-code).name})"

@@ -9,14 +9,13 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sipua._version import __version__
-from sipua.load.svg import Line, bar_chart, line_chart
+from sipua.load.charts import charts
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
     from sipua.load.figures import Figures
-    from sipua.load.histogram import Histogram
     from sipua.load.plan import Plan
     from sipua.load.thresholds import Threshold
 
@@ -24,9 +23,6 @@ __all__ = ["LoadReport"]
 
 #: Of the JSON report. For any change that is no addition the number is raised.
 SCHEMA = "sipua-load/1"
-
-#: Bars of the chart of set-up times.
-_BARS = 40
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,9 @@ class LoadReport:
     """Seconds from the first call to the end of the last one."""
     thresholds: Sequence[Threshold] = ()
     notes: Sequence[str] = field(default_factory=tuple)
-    """What else the reader has to know: broken off, a process lost."""
+    """What else the reader has to know, such as that it was broken off."""
+    faults: Sequence[str] = field(default_factory=tuple)
+    """What went wrong with the test itself, such as a process that was lost: it has failed with that."""
 
     @property
     def broken(self) -> list[Threshold]:
@@ -49,10 +47,26 @@ class LoadReport:
 
     @property
     def passed(self) -> bool:
-        """All thresholds are kept; without any, at least one call went as it should, or none was made."""
-        if self.thresholds:
-            return not self.broken
-        return bool(self.figures.passed) or not self.figures.over
+        """All thresholds are kept; without any, no call failed. Never when none was made."""
+        if self.faults or not self.figures.over:
+            return False
+        return not (self.broken if self.thresholds else self.figures.failed)
+
+    @property
+    def all_notes(self) -> list[str]:
+        """Notes and faults, and what the figures add to them."""
+        found = [*self.notes, *self.faults]
+        if lost := self.figures.disconnects:
+            found.append(f"a connection to the server was lost{f', {lost} times' if lost > 1 else ''}")
+        if not self.figures.over:
+            found.append("no call was made")
+        return found
+
+    @property
+    def rate(self) -> float | None:
+        """Calls/s in the mean, as long as calls were begun; None: there was no time."""
+        begun = min(self.elapsed, self.plan.duration or self.elapsed)
+        return self.figures.started / begun if begun > 0 else None
 
     # --- JSON ---------------------------------------------------------------------------------------------
 
@@ -68,6 +82,7 @@ class LoadReport:
             "passed": self.passed,
             "plan": {
                 "uri": plan.uri,
+                "accounts": 1 + len(plan.others),
                 "targets": list(plan.targets),
                 "rates": [[s.start, s.end, s.seconds if s.seconds < 1e9 else None] for s in plan.slopes],
                 "limit": plan.limit or None,
@@ -86,6 +101,7 @@ class LoadReport:
                 },
                 "peak": figures.peak,
                 "failure_share": figures.failure_share,
+                "rate": self.rate,
             },
             "causes": dict(figures.causes.most_common()),
             "setup": figures.setup.summary(),
@@ -96,7 +112,7 @@ class LoadReport:
                 {"text": t.text, "value": t.value(figures), "broken": t.broken(figures)}
                 for t in self.thresholds
             ],
-            "notes": list(self.notes),
+            "notes": self.all_notes,
             "seconds": [
                 {
                     "second": index,
@@ -139,12 +155,13 @@ class LoadReport:
             f"<h1>{html.escape(title)}</h1>",
             f'<p class="verdict {"good" if self.passed else "bad"}">{"PASSED" if self.passed else "FAILED"}</p>',
             f"<p>{html.escape(self._what())}</p>",
-            *(f'<p class="note">{html.escape(note)}</p>' for note in self.notes),
+            *(f'<p class="note">{html.escape(note)}</p>' for note in self.all_notes),
             self._tiles(),
             self._threshold_table(),
+            self._cause_table(),
             *self._charts(),
             self._times_table(),
-            self._cause_table(),
+            self._quality_table(),
         ]
         if self.plan.script is not None:
             parts.append(f"<h2>Script</h2><pre>{html.escape(self.plan.script)}</pre>")
@@ -165,20 +182,25 @@ class LoadReport:
         rate = f"{', '.join(parts)}" if parts else "a new call for each that is over"
         limit = f", at most {plan.limit} at once" if plan.limit else ""
         length = "by a script" if plan.script is not None else f"{plan.talk:g} s each"
-        machines = f"{_count(plan.processes, 'process', 'es')}, {_count(plan.agents, 'connection')} each"
         media = "with audio" if plan.media else "signalling only"
-        return f"{plan.uri} calls: {rate}{limit}; {length}; {media}; {machines}."
+        callers, whose = f"{plan.uri} calls", "process"
+        if plan.others:
+            callers, whose = f"{plan.uri} and {_count(len(plan.others), 'other')} call", "account"
+        machines = (
+            f"{_count(plan.processes, 'process', 'es')}, {_count(plan.agents, 'connection')} per {whose}"
+        )
+        return f"{callers}: {rate}{limit}; {length}; {media}; {machines}."
 
     def _tiles(self) -> str:
         figures = self.figures
         tiles = [
             ("calls", f"{figures.started}"),
             ("answered", f"{figures.answered}"),
-            ("failed", f"{figures.failed} ({100 * figures.failure_share:.2f} %)"),
+            (f"failed, {100 * figures.failure_share:.2f} %", f"{figures.failed}"),
             ("missed", f"{figures.missed}"),
             ("at once, at most", f"{figures.peak}"),
-            ("calls/s", f"{figures.started / self.elapsed:.1f}" if self.elapsed else "–"),
-            ("time", f"{self.elapsed:.1f} s"),
+            ("calls/s, in the mean", "–" if self.rate is None else f"{self.rate:.1f}"),
+            ("time", _clock(self.elapsed)),
             ("set-up p50", _milliseconds(figures.setup.quantile(0.5))),
             ("set-up p99", _milliseconds(figures.setup.quantile(0.99))),
         ]
@@ -198,59 +220,14 @@ class LoadReport:
             (t.text, t.shown(self.figures), "not kept" if t.broken(self.figures) else "kept")
             for t in self.thresholds
         ]
-        return "<h2>Thresholds</h2>" + _table(("fails if", "was", ""), rows)
-
-    def _charts(self) -> list[str]:
-        seconds = sorted(self.figures.seconds.items())
-
-        def line(name: str, kind: str, value: Any) -> Line:
-            return Line(name, kind, [(index, value(second)) for index, second in seconds])
-
-        def quantile(share: float) -> Any:
-            def value(second: Any) -> float | None:
-                found: float | None = second.setup.quantile(share)
-                return None if found is None else 1000 * found
-
-            return value
-
-        counts = [
-            line("begun", "a", lambda s: s.started),
-            line("answered", "b", lambda s: s.answered),
-            line("failed", "c", lambda s: s.failed),
-            line("missed", "d", lambda s: s.missed),
-        ]
-        times = [
-            line("p50", "a", quantile(0.5)),
-            line("p90", "d", quantile(0.9)),
-            line("p99", "c", quantile(0.99)),
-        ]
-        return [
-            "<h2>Calls per second</h2>",
-            line_chart("Calls per second", counts, x_label="seconds", y_label="calls/s"),
-            "<h2>Calls at once</h2>",
-            line_chart(
-                "Calls at once",
-                [line("calls", "a", lambda s: s.active)],
-                x_label="seconds",
-                y_label="calls",
-            ),
-            "<h2>Set-up time</h2>",
-            line_chart("Set-up time over time", times, x_label="seconds", y_label="milliseconds"),
-            "<h2>Distribution of set-up times</h2>",
-            bar_chart(
-                "Distribution of set-up times",
-                _evenly(self.figures.setup),
-                x_label="milliseconds",
-                y_label="calls",
-            ),
-        ]
+        return "<h2>Thresholds</h2>" + _table(("fails if", "measured", "verdict"), rows)
 
     def _times_table(self) -> str:
         rows = []
         kinds = [
-            ("set-up", self.figures.setup),
-            ("ringing after", self.figures.ringing),
-            ("lasted", self.figures.lasted),
+            ("INVITE to answer", self.figures.setup),
+            ("INVITE to ringing", self.figures.ringing),
+            ("answer to end", self.figures.lasted),
         ]
         if self.plan.media:
             kinds += [("jitter", self.figures.jitter), ("round trip", self.figures.round_trip)]
@@ -260,6 +237,22 @@ class LoadReport:
                 rows.append((name, *(_milliseconds(figures[key]) for key in _COLUMNS)))
         return "<h2>Times</h2>" + _table(("", *_COLUMNS), rows) if rows else ""
 
+    def _quality_table(self) -> str:
+        mos = self.figures.mos
+        if not (self.plan.media and mos.count):
+            return ""
+        shown = {"min": 0.0, "p1": 0.01, "p5": 0.05, "p50": 0.5, "max": 1.0}
+        row = (
+            "MOS (estimated, G.107)",
+            f"{mos.mean:.2f}",
+            *(f"{mos.quantile(q):.2f}" for q in shown.values()),
+        )
+        return "<h2>Quality of the audio</h2>" + _table(("", "mean", *shown), [row])
+
+    def _charts(self) -> list[str]:
+        found = charts(self.figures, media=self.plan.media)
+        return [f"<figure><h2>{title}</h2>{chart}</figure>" for title, chart in found.items()]
+
     def _cause_table(self) -> str:
         causes = self.figures.causes.most_common()
         if not causes:
@@ -268,11 +261,26 @@ class LoadReport:
         return "<h2>Failures</h2>" + _table(("cause", "calls", "share"), rows)
 
 
+#: How cells look that say so.
+_VERDICTS = {"kept": ' class="kept"', "not kept": ' class="broken"'}
+
 _COLUMNS = ("min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max")
 
 
 def _count(number: int, what: str, ending: str = "s") -> str:
     return f"{number} {what}{ending if number > 1 else ''}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours}:{minutes:02}:{left:02} h"
+        if hours
+        else f"{minutes}:{left:02} min"
+        if minutes
+        else f"{seconds:.1f} s"
+    )
 
 
 def _milliseconds(seconds: float | int | None) -> str:
@@ -281,22 +289,11 @@ def _milliseconds(seconds: float | int | None) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"
 
 
-def _evenly(histogram: Histogram) -> list[tuple[float, float, int]]:
-    """The classes of a histogram in bars of one width, in milliseconds."""
-    top = histogram.quantile(0.999)
-    if not top:
-        return []
-    width = top / _BARS
-    counts = [0] * (_BARS + 1)
-    for low, high, count in histogram.bars():
-        counts[min(_BARS, int((low + high) / 2 / width))] += count
-    return [(1000 * n * width, 1000 * (n + 1) * width, count) for n, count in enumerate(counts) if count]
-
-
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     heads = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td{_VERDICTS.get(cell, '')}>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in rows
     )
     return f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
 

@@ -56,6 +56,11 @@ class Threshold:
     limit: float
     percent: bool
 
+    @property
+    def of_media(self) -> bool:
+        """Whether it is about the audio, which calls without media do not have."""
+        return self.metric in ("jitter", "rtt", "mos", "loss")
+
     def value(self, figures: Figures) -> float | None:
         """What the figures say; None: there is nothing to say."""
         if self.metric == "loss":
@@ -76,15 +81,15 @@ class Threshold:
         return histogram.quantile(float(self.statistic[1:]) / 100)
 
     def broken(self, figures: Figures) -> bool:
-        """Whether it is as it must not be. What is not known is no fault."""
+        """Whether it is as it must not be; nor is it kept when there was nothing to measure."""
         value = self.value(figures)
-        return value is not None and _OPERATORS[self.comparison](value, self.limit)
+        return value is None or _OPERATORS[self.comparison](value, self.limit)
 
     def shown(self, figures: Figures) -> str:
         """The value that there is, in words."""
         value = self.value(figures)
         if value is None:
-            return "unknown"
+            return "nothing measured"
         if self.percent or self.metric == "loss":
             return f"{100 * value:.2f} %"
         if self.metric in _TIMES:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import sys
 import threading
@@ -82,11 +83,14 @@ async def _work(plan: Plan) -> None:
 
 def main() -> int:
     """Run the plan of the first line."""
+    # Who has started us tells what matters, once for all processes.
+    logging.getLogger("sipua").setLevel(logging.ERROR)
     plan = Plan.of_dict(json.loads(sys.stdin.readline()))
     try:
         asyncio.run(_work(plan))
     except Exception as error:  # noqa: BLE001 - told to who has started us
-        tell("error", message=str(error) or type(error).__name__, kind=type(error).__name__)
+        kind = getattr(error, "kind", type(error).__name__)
+        tell("error", message=str(error) or kind, kind=kind)
         return 1
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
 from typing import TYPE_CHECKING
@@ -27,7 +28,11 @@ NOBODY = ("--uri", "sip:alice@localhost", "--server", "ws://127.0.0.1:1/")
         ([], "how many calls? Give --rate 10, --ramp 10:30s,20:30s or --limit 50"),
         (["--rate", "1", "--ramp", "1:1s"], "--rate and --ramp: give one of them"),
         (["--ramp", "10"], "--ramp 10: no step; it looks like 10:30s"),
-        (["--rate", "0"], "'--rate': 0.0 is not in the range"),
+        (["--rate", "0"], "'--rate': '0' is no rate; it is more than 0 and at most 10000 calls/s"),
+        (["--rate", "nan"], "'--rate': 'nan' is no rate"),
+        (["--ramp", "1:5s,99999:5s"], "--ramp 99999:5s: more than 10000 calls/s; give less"),
+        (["--limit", "0"], "'--limit': 0 is not in the range"),
+        (["--rate", "1", "--fail-if", "mos.p5<3.5"], "is about the audio, and there is none without --media"),
         (["--limit", "1", "--processes", "2"], "--processes: more than --limit"),
         (["--rate", "1", "--fail-if", "p99"], "--fail-if p99: not a threshold; it looks like p99>500ms"),
         (["--rate", "1", "--report", "x.txt"], "--report x.txt: reports are .html or .json"),
@@ -55,6 +60,9 @@ def test_dead_server() -> None:
     done = command("load", "600", *NOBODY, "--rate", "1", "--duration", "1")
     assert done.code == ExitCode.FAILED
     assert "connection refused" in done.err
+    two = command("load", "600", *NOBODY, "--rate", "2", "--duration", "1", "--processes", "2")
+    assert two.code == ExitCode.FAILED
+    assert two.err == done.err
 
 
 @pytest.mark.realtime
@@ -95,6 +103,76 @@ async def test_reports_and_thresholds(tmp_path: Path) -> None:
     assert "<svg" in page.read_text()
     assert json.loads(figures.read_text())["calls"]["started"] == 20
     assert "secret" not in page.read_text() + figures.read_text()
+
+
+def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "r.html").mkdir()
+    done = command("load", "600", *NOBODY, "--rate", "1", "--report", str(tmp_path / "r.html"))
+    assert done.code == ExitCode.USAGE
+    assert "r.html: cannot be written there; give another place" in done.err
+
+
+@pytest.mark.realtime
+async def test_a_report_that_is_not_written_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    async with server() as s:
+        args = ("load", "600", *account(s), "--rate", "5", "--calls", "1", "--talk", "0.1")
+        done = await sipua(*args, "--report", str(tmp_path / "r.html"))
+    assert done.code == ExitCode.FAILED
+    assert "r.html: No space left on device" in done.err + done.out
+
+
+@pytest.mark.realtime
+async def test_a_call_that_fails_is_a_failure_unless_something_else_is_said() -> None:
+    async with server() as s:
+        args = ("load", "600", "610", *account(s), "--rate", "10", "--calls", "2", "--talk", "0.1")
+        done = await sipua(*args)
+        assert done.code == ExitCode.FAILED
+        assert "fail if failed>0: NOT KEPT (1)" in done.out
+        assert (await sipua(*args, "--fail-if", "failed>60%")).code == ExitCode.OK
+
+
+@pytest.mark.realtime
+async def test_a_wrong_password_is_named_with_its_remedy() -> None:
+    async with server() as s:
+        done = await sipua(*("load", "600", *account(s, password="wrong"), "--rate", "10", "--calls", "2"))
+    assert done.code == ExitCode.FAILED
+    assert "2 × 407 Proxy Authentication Required: wrong user name or password: check --uri" in done.out
+
+
+@pytest.mark.realtime
+async def test_a_server_that_dies_is_told_once() -> None:
+    async with server() as s:
+        args = (
+            "load",
+            "600",
+            *account(s),
+            "--rate",
+            "10",
+            "--duration",
+            "3",
+            "--timeout",
+            "1",
+            "--talk",
+            "0.1",
+        )
+        run = asyncio.ensure_future(sipua(*args, "--json"))
+        async with asyncio.timeout(10):
+            while s.counts()["connections"] < 2:  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.7)
+        await s.stop()
+        done = await run
+    assert done.code == ExitCode.FAILED
+    assert [w["message"] for w in done.all("warning")] == [
+        "the connection to the server was lost; calls fail until it is back"
+    ]
+    assert done.event("load_result")["causes"]["Connection Error"] > 0
 
 
 @pytest.mark.realtime

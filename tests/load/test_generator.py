@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sipua import UA
+from sipua.load.errors import AccountFailed
 from sipua.load.figures import Figures
 from sipua.load.generator import Generator
 from sipua.load.plan import Plan, parse_ramp
@@ -161,3 +162,62 @@ async def test_figures_of_several_processes() -> None:
     assert whole.setup.count == 16
     assert whole.seconds[0].started == 8
     assert whole.peak == max(second.active for second in whole.seconds.values())
+
+
+async def test_calls_are_spread_over_accounts_and_connections() -> None:
+    callers: list[str] = []
+
+    def react(call: Any) -> None:
+        callers.append(call.remote_identity.uri.user)
+        call.answer()
+
+    async with running() as server:
+        options = {"sockets": server.connector(), "media": SignallingOnlyMedia}
+        plan = Plan(
+            "sip:alice@example.com",
+            {**options, "password": ACCOUNTS["alice"]},
+            ("bob",),
+            others=(("sip:carol@example.com", {**options, "password": ACCOUNTS["carol"]}),),
+            slopes=parse_ramp("4:1s"),
+            talk=1.0,
+        )
+        async with UA("sip:bob@example.com", password=ACCOUNTS["bob"], **options) as bob:
+            bob.on("new_rtc_session", lambda event: react(event.session))
+            load = Generator(plan)
+            await load.start()
+            figures = await load.run()
+            await load.close()
+    assert callers == ["alice", "carol", "alice", "carol"]
+    assert (figures.passed, figures.disconnects) == (4, 0)
+
+
+async def test_an_account_that_does_not_work_is_named() -> None:
+    async with running() as server:
+        options = {"sockets": server.connector()}
+        plan = Plan(
+            "sip:alice@example.com",
+            {**options, "password": ACCOUNTS["alice"]},
+            ("bob",),
+            others=(("sip:carol@example.com", {**options, "password": "wrong"}),),
+            slopes=parse_ramp("4:1s"),
+            register=True,
+        )
+        load = Generator(plan)
+        with pytest.raises(AccountFailed, match=r"sip:carol@example\.com: .*401") as caught:
+            await load.start()
+        assert caught.value.kind == "RegistrationUnauthorized"
+        await load.close()
+
+
+async def test_lost_connections_are_counted() -> None:
+    async with running() as server:
+        options = {"sockets": server.connector(), "password": ACCOUNTS["alice"]}
+        load = Generator(Plan("sip:alice@example.com", options, ("bob",), slopes=parse_ramp("2:10s")))
+        await load.start()
+        run = asyncio.ensure_future(load.run())
+        await asyncio.sleep(4)
+        await server.stop()
+        figures = await run
+        await load.close()
+        assert figures.disconnects == 1
+        assert figures.failed == figures.started == 20

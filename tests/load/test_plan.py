@@ -73,3 +73,19 @@ def test_by_way_of_json() -> None:
 def test_bad_ramps(text: str) -> None:
     with pytest.raises(ConfigurationError, match="ramp"):
         parse_ramp(text)
+
+
+def test_accounts_are_dealt_out_to_the_processes() -> None:
+    others = tuple((f"sip:{name}@b", {"password": name}) for name in "cde")
+
+    def own(processes: int) -> list[list[str]]:
+        plans = (
+            Plan("sip:a@b", {}, ("600",), others=others, processes=processes, process=k)
+            for k in range(processes)
+        )
+        made = [Plan.of_dict(json.loads(json.dumps(plan.as_dict()))) for plan in plans]
+        return [[uri[4] for uri, _ in plan.own_accounts] for plan in made]
+
+    assert own(1) == [["a", "c", "d", "e"]]
+    assert own(3) == [["a", "e"], ["c"], ["d"]]
+    assert own(6) == [["a"], ["c"], ["d"], ["e"], ["a"], ["c"]]

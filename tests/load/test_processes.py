@@ -66,14 +66,16 @@ async def test_a_process_that_dies_is_told_and_the_rest_counts() -> None:
         await asyncio.sleep(1.0)
         load._children[0].kill()
         figures = await asyncio.wait_for(run, 10)
-        assert load.lost == ["process 1 of the test ended with code -9"]
+        assert load.lost == ["process 1 of the test was killed (SIGKILL)"]
+        assert figures.active == 0
         assert figures.started >= 20
 
 
 async def test_a_server_that_is_not_there() -> None:
     async with processes(slopes=(Slope(1, 1, 1.0),), url="ws://127.0.0.1:1/") as load:
-        with pytest.raises(ProcessFailed, match="connection refused"):
+        with pytest.raises(ProcessFailed, match="connection refused") as caught:
             await load.start()
+        assert caught.value.kind == "ConnectFailed"
 
 
 async def test_locust() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import re
@@ -11,10 +12,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from sipua.load.charts import MOST_POINTS, charts
 from sipua.load.figures import Figures
 from sipua.load.plan import Plan, Slope
 from sipua.load.report import LoadReport
-from sipua.load.svg import Line, bar_chart, line_chart
+from sipua.load.svg import Line, bar_chart, line_chart, step_chart
 from sipua.load.thresholds import parse_threshold
 
 STARTED = datetime.datetime(2024, 5, 6, 7, 8, 9, tzinfo=datetime.UTC)
@@ -123,15 +125,80 @@ def test_json() -> None:
 def test_when_it_passes() -> None:
     assert report(None, "failed>20%").passed
     assert not report(None, "failed>20%", "failed>5%").passed
-    assert report().passed
-    nothing_worked = Figures()
-    nothing_worked.call_started(0)
-    nothing_worked.call_over(1, "404 Not Found", None, None)
-    assert not report(nothing_worked).passed
+    assert not report().passed
+    all_worked = Figures()
+    all_worked.call_started(0)
+    all_worked.call_over(1, None, 1.0, None)
+    assert report(all_worked).passed
+    assert not dataclasses.replace(report(all_worked), faults=["process 1 of the test was killed"]).passed
+    assert not report(Figures()).passed
+    assert not report(Figures(), "failed>0").passed
+
+
+def test_what_else_there_is_to_know() -> None:
+    made = figures()
+    made.disconnects = 2
+    found = dataclasses.replace(report(made), faults=["process 1 of the test was killed (SIGKILL)"])
+    assert found.all_notes == [
+        "broken off <early>",
+        "process 1 of the test was killed (SIGKILL)",
+        "a connection to the server was lost, 2 times",
+    ]
+    assert found.as_dict()["notes"] == found.all_notes
+    assert "was killed (SIGKILL)" in found.html()
+    assert report(Figures()).all_notes[-1] == "no call was made"
+
+
+def test_several_accounts() -> None:
+    found = report(None, others=(("sip:bob@example.com", {"password": "topsecret"}),), agents=2)
+    assert "sip:alice@example.com and 1 other call: 10/s; " in found.html()
+    assert "2 connections per account" in found.html()
+    assert found.as_dict()["plan"]["accounts"] == 2
+    assert "topsecret" not in found.html() + found.json()
+
+
+def test_the_mean_rate_is_that_of_the_time_in_which_calls_were_begun() -> None:
+    assert report().rate == pytest.approx(10)  # 50 calls in 5 s, though the last one ended after 6 s
+
+
+def test_the_quality_of_the_audio() -> None:
+    made = figures()
+    for mos in (4.4, 4.4, 3.1):
+        made.mos.add(mos)
+    page = Page(report(made, media=True).html())
+    words = " ".join(page.words)
+    assert "MOS (estimated, G.107) 3.97" in words
+    assert "Distribution of MOS" in words
+    assert page.tags.count("svg") == 5
+
+
+def test_a_long_test_has_no_more_points_than_can_be_seen() -> None:
+    made = Figures()
+    for second in range(86_400):
+        made.call_started(second)
+        made.call_over(second, None, 1.0, None)
+    found = charts(made, media=False)
+    assert found["Calls per second"].count("H") <= 2 * MOST_POINTS
+    assert "hours since the first call" in found["Calls at once"]
+    # One call each second, however many seconds one point stands for.
+    assert ">1</text>" in found["Calls per second"]
+    assert ">2</text>" not in found["Calls per second"].partition("hours")[0].partition("tick middle")[0]
 
 
 def test_charts_with_gaps_and_without_anything() -> None:
-    gaps = line_chart("t", [Line("a", "a", [(0, 1.0), (1, None), (2, 3.0)])], x_label="x", y_label="y")
-    assert gaps.count("M") == 2
-    for svg in (line_chart("t", [], x_label="x", y_label="y"), bar_chart("t", [], x_label="x", y_label="y")):
+    labels = {"x_label": "x", "y_label": "y"}
+    points = [(0, 1.0), (1, None), (2, 3.0), (3, 2.0)]
+    lines = [Line("a", "a", points)]
+    assert line_chart("t", lines, 3.0, **labels).count("<circle") == 1
+    assert step_chart("t", lines, 4.0, 1.0, **labels).count("M") == 2
+    for svg in (
+        line_chart("t", [], 1.0, **labels),
+        step_chart("t", [], 1.0, 1.0, **labels),
+        bar_chart("t", [], 0.0, 1.0, **labels),
+    ):
         ElementTree.fromstring(svg.partition("<p")[0])
+
+
+def test_what_is_counted_has_no_halves_on_its_axis() -> None:
+    one = line_chart("t", [Line("a", "a", [(0, 1.0), (4, 0.0)])], 4.0, x_label="x", y_label="y")
+    assert "0.5" not in re.findall(r"tick end[^>]*>([^<]*)<", one)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
 from typing import TYPE_CHECKING
 
 import click
 
 from sipua.cli.account import AccountOptions, account_options
-from sipua.cli.exits import ExitCode, Failure, one_line
-from sipua.cli.load_plan import LoadOptions, load_options, plan_of
+from sipua.cli.exits import CREDENTIALS, ExitCode, Failure, failure_elsewhere, one_line
+from sipua.cli.load_plan import LoadOptions, load_options, plan_of, thresholds_of
 from sipua.cli.loading import Watch, counts_line, load_fields, times_line
 from sipua.cli.running import Run, execute
 from sipua.errors import ConfigurationError
@@ -29,7 +30,7 @@ HELP = """Call TARGET over and over, measure, and write a report. With several t
   sipua load 600 --limit 50 --duration 10m --report load.html --fail-if 'p99>500ms'
 
 Ctrl-C: no more calls; those that go on come to their end, and the report is written. Twice: at once. The exit code
-is 1 when a threshold of --fail-if is not kept; without any, when not a single call went as it should.
+is 1 when a threshold of --fail-if is not kept; without any, when a call failed.
 """
 
 
@@ -41,11 +42,9 @@ def command(
     target: tuple[str, ...], account: AccountOptions, output: OutputOptions, options: LoadOptions
 ) -> int:
     """Check what can be checked, then make the calls."""
-    from sipua.load import parse_threshold
-
     try:
         plan = plan_of(target, account, options)
-        thresholds = [parse_threshold(text) for text in options.fail_if]
+        thresholds = thresholds_of(options)
     except ConfigurationError as error:
         raise Failure(one_line(error), ExitCode.USAGE) from None
     _check_reports(options.report)
@@ -59,7 +58,7 @@ def command(
 async def _work(
     run: Run, plan: Plan, thresholds: list[Threshold], files: tuple[Path, ...], account: AccountOptions
 ) -> int:
-    from sipua.load import Generator, LoadReport, Processes
+    from sipua.load import Generator, LoadError, LoadReport, Processes
 
     # Also looks at account and targets before anything is started.
     ua = run.new_user_agent(account, timeout=plan.timeout, register=False)
@@ -77,28 +76,39 @@ async def _work(
         try:
             await load.start()
         except TimeoutError:
-            raise Failure(f"{', '.join(account.server)}: not ready in time", ExitCode.TIMEOUT) from None
+            raise _not_ready(account) from None
+        except LoadError as error:
+            raise (
+                _not_ready(account)
+                if error.kind == "TimeoutError"
+                else failure_elsewhere(str(error), error.kind)
+            ) from None
         await watch.run()
     finally:
         figures, elapsed = load.figures, load.elapsed
         await load.close()
-    notes = list(getattr(load, "lost", ()))
-    if watch.interrupted:
-        notes.append("broken off before its end")
-    report = LoadReport(plan, figures, started, elapsed, thresholds, notes)
+    notes = ["broken off before its end"] if watch.interrupted else []
+    report = LoadReport(plan, figures, started, elapsed, thresholds, notes, watch.faults)
     written = _write(run, report, files)
     _tell(run, report, written)
     if watch.interrupted:
         raise asyncio.CancelledError
-    return ExitCode.OK if report.passed and not getattr(load, "lost", ()) else ExitCode.FAILED
+    return ExitCode.OK if report.passed and len(written) == len(files) else ExitCode.FAILED
+
+
+def _not_ready(account: AccountOptions) -> Failure:
+    return Failure(f"{', '.join(account.server)}: not ready in time", ExitCode.TIMEOUT)
 
 
 def _check_reports(files: tuple[Path, ...]) -> None:
     for path in files:
         if path.suffix.lower() not in (".html", ".htm", ".json"):
             raise click.UsageError(f"--report {path}: reports are .html or .json; give a name that ends so")
-        if not path.expanduser().absolute().parent.is_dir():
+        folder = path.expanduser().absolute().parent
+        if not folder.is_dir():
             raise click.UsageError(f"--report {path}: there is no such directory; make it first")
+        if path.expanduser().is_dir() or not os.access(folder, os.W_OK):
+            raise click.UsageError(f"--report {path}: cannot be written there; give another place")
 
 
 def _write(run: Run, report: LoadReport, files: tuple[Path, ...]) -> list[str]:
@@ -117,8 +127,8 @@ def _write(run: Run, report: LoadReport, files: tuple[Path, ...]) -> list[str]:
 def _tell(run: Run, report: LoadReport, written: list[str]) -> None:
     figures = report.figures
     lines = [f"{counts_line(figures)}  at once at most {figures.peak}", times_line(figures)]
-    lines += [f"{count} × {cause}" for cause, count in figures.causes.most_common(10)]
-    lines += report.notes
+    lines += [f"{count} × {_with_remedy(cause)}" for cause, count in figures.causes.most_common(10)]
+    lines += [*report.all_notes]
     for threshold in report.thresholds:
         verdict = "NOT KEPT" if threshold.broken(figures) else "kept"
         lines.append(f"fail if {threshold.text}: {verdict} ({threshold.shown(figures)})")
@@ -132,3 +142,7 @@ def _tell(run: Run, report: LoadReport, written: list[str]) -> None:
         causes=dict(figures.causes.most_common()),
         reports=written,
     )
+
+
+def _with_remedy(cause: str) -> str:
+    return f"{cause}: {CREDENTIALS}" if cause.startswith(("401 ", "407 ")) else cause
