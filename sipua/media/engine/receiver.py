@@ -40,7 +40,7 @@ class AudioReceiver:
         self.playout = playout
         self.events = EventReceiver()
         self.on_tone: Callable[[DtmfEvent], None] | None = None
-        self.enabled = False
+        self._enabled = False
         self._listening = False
         self._sources = sources
         self._counters = counters
@@ -49,6 +49,17 @@ class AudioReceiver:
         self._audio_rates: dict[int, int] = {}
         self._source: Source | None = None
         self._tone_heard: float | None = None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything may be heard by what was agreed."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        if enabled and not self._enabled:
+            self._sources.resume()
+        self._enabled = enabled
 
     @property
     def listening(self) -> bool:
@@ -109,7 +120,7 @@ class AudioReceiver:
             if not payload:
                 # Some send empty packets to keep a path open.
                 self._skip(sequence, timestamp, now)
-            elif self._listening and self.enabled:
+            elif self._listening and self._enabled:
                 self.playout.put(payload_type, sequence, timestamp, marker, payload, now, ssrc)
 
     def pull(self, now: float) -> bytes:
@@ -129,7 +140,7 @@ class AudioReceiver:
         counters, events = self._counters, self.events
         counters.events += 1
         self._skip(sequence, timestamp, now)
-        if self.enabled:
+        if self._enabled:
             self._tone_heard = now
             malformed = events.malformed
             rate = self._event_rates[payload_type]
@@ -137,7 +148,7 @@ class AudioReceiver:
             counters.discarded += events.malformed - malformed
 
     def _skip(self, sequence: int, timestamp: int, now: float) -> None:
-        if self._listening and self.enabled:
+        if self._listening and self._enabled:
             self.playout.skip(sequence, timestamp, now)
 
     def _tell(self, tones: list[DtmfEvent]) -> None:

@@ -46,6 +46,7 @@ class Source:
         "max_jitter",
         "received",
         "report",
+        "resumed",
         "run",
         "ssrc",
     )
@@ -61,6 +62,8 @@ class Source:
         """Whether it said BYE."""
         self.report: tuple[int, float] | None = None
         """The middle of its last report's NTP time, and when that report came."""
+        self.resumed = False
+        """Whether the peer was on hold since the last packet: what it has numbered and not sent is not lost."""
         self.run = 0
         """Packets that followed each other, within the `era` that `Sources` has in mind."""
         self.era = -1
@@ -84,6 +87,9 @@ class Source:
         if ahead < _MAX_DROPOUT:
             if sequence < self._max:
                 self._cycles += 0x10000
+            if self.resumed and ahead:
+                self.resumed = False
+                self._base += ahead - 1
             self._max = sequence
             self._restart = -1
         elif ahead <= 0x10000 - _MAX_MISORDER:
@@ -202,6 +208,11 @@ class Sources:
     def since(self, moment: float) -> list[Source]:
         """Those that packets have come of since then."""
         return [source for source in self._known.values() if source.heard >= moment]
+
+    def resume(self) -> None:
+        """The peer may send again. Some go on numbering while they must not."""
+        for source in self._known.values():
+            source.resumed = True
 
     @property
     def lost(self) -> int:

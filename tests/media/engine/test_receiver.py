@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +88,25 @@ def test_on_hold_nothing_is_heard() -> None:
         end.send()
         assert end.tick() == bytes(320)
     assert end.counters.packets == 20
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_what_was_not_sent_on_hold_is_not_lost(numbered: bool) -> None:
+    end = End()
+    for _ in range(20):
+        end.send()
+        end.tick()
+    end.receiver.enabled = False
+    end.sequence += 200 if numbered else 0  # some senders go on numbering
+    end.receiver.enabled = True
+    for number in range(20):
+        end.sequence += number == 10  # and this one is lost
+        end.send()
+        end.tick()
+    assert end.counters.packets == 40
+    assert end.sources.lost == 1
+    assert end.sources.current is not None
+    assert end.sources.current.fraction_lost() == 256 // 41
 
 
 def test_what_cannot_be_used_is_counted() -> None:
