@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from sipua.cli.reasons import reason_text
 from sipua.events import Cause
 
 if TYPE_CHECKING:
@@ -199,7 +200,8 @@ class Report:
         self._board.remove(self)
         who = {"local": "hung up", "remote": "the peer hung up"}.get(event.originator, "ended")
         normal = event.cause is Cause.BYE
-        why = event.reason if normal else ": ".join(filter(None, (str(event.cause), event.reason)))
+        reason = reason_text(event.reason)
+        why = reason if normal else ": ".join(filter(None, (str(event.cause), reason)))
         text = f"{who} after {clock(seconds)}{f' ({why})' if why else ''}"
         if stats is not None:
             text += f"; {figures(stats)}{sound(stats)}"

@@ -177,6 +177,17 @@ async def test_calls_that_end_in_unusual_ways() -> None:
     async with server() as s, user(s, "alice") as alice:
         for ended, text in (
             (events.Ended("remote", Cause.BYE), "the peer hung up after 00:00;"),
+            (events.Ended("remote", Cause.BYE, reason="Q.850;cause=16"), "the peer hung up after 00:00;"),
+            (
+                events.Ended(
+                    "remote", Cause.BYE, reason='SIP;cause=200;text="taken elsewhere", Q.850 ;cause=102'
+                ),
+                "the peer hung up after 00:00 (taken elsewhere, Q.850 102);",
+            ),
+            (
+                events.Ended("remote", Cause.BYE, reason="because;;"),
+                "the peer hung up after 00:00 (because;;);",
+            ),
             (events.Ended("remote", Cause.BYE, reason="gone"), "the peer hung up after 00:00 (gone);"),
             (
                 events.Ended("system", Cause.RTP_TIMEOUT, reason="media failed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
 from sipua.cli.output import Output
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from sipua.session import RTCSession
 
 __all__ = ["CallState", "PhoneCall"]
+
+#: How far back `PhoneCall.recent_loss` looks, in seconds and in looks.
+LOSS_SECONDS, _SAMPLES = 10.0, 100
 
 CallState = Literal["calling", "ringing", "incoming", "answering", "connected", "held", "conference", "over"]
 
@@ -51,6 +55,7 @@ class PhoneCall:
         self.sink: AudioSink | None = None
         """Where we hear it now."""
         self._meter: LevelMeter | None = None
+        self._samples: deque[tuple[float, int, int]] = deque(maxlen=_SAMPLES)
         self._output = _Numbered(bulletin, self)
         self.report = Report(self._output, board, session, number)
 
@@ -126,6 +131,20 @@ class PhoneCall:
         if self._meter is None and self.is_up and self.session.media is not None:
             self._meter = self.session.audio.meter()
         return self._meter.levels if self._meter is not None else None
+
+    def recent_loss(self, now: float) -> float | None:
+        """The share of packets from the peer that were lost in the last seconds; None: none was due.
+
+        For one who looks again and again, `now` in seconds.
+        """
+        stats, samples = self.stats, self._samples
+        if stats is None:
+            return None
+        samples.append((now, stats.packets_received, stats.packets_lost))
+        while len(samples) > 2 and samples[1][0] <= now - LOSS_SECONDS:
+            samples.popleft()
+        received, lost = (samples[-1][n] - samples[0][n] for n in (1, 2))
+        return max(0, lost) / (received + lost) if received > 0 and received + lost > 0 else None
 
     @property
     def is_recorded(self) -> bool:

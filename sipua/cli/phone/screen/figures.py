@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -106,9 +107,9 @@ def _quality(call: PhoneCall) -> str:
         words.append(f"media {stats.state}")
     if stats.mos is not None:
         words.append(f"MOS {stats.mos:.1f}")
-    expected = stats.packets_received + stats.packets_lost
-    if expected:
-        words.append(f"loss {100 * stats.packets_lost / expected:.1f}%")
+    loss = call.recent_loss(time.monotonic())
+    if loss is not None:
+        words.append(f"loss {100 * loss:.1f}%")
     if call.digits:
         words.append(f"digits {call.digits}")
     return "  ".join(words)
