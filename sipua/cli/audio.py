@@ -48,13 +48,13 @@ class AudioOptions:
         :raises click.UsageError: options that exclude each other.
         :raises MediaFileError: a file that cannot be played or written.
         """
-        given = [f"--{name}" for name in _HEARD if getattr(self, name)]
+        given = [f"--{name}" for name in _HEARD if getattr(self, name) not in (None, False)]
         if len(given) > 1:
             raise click.UsageError(f"{' and '.join(given)}: only one of them can be heard")
         if self.loop and self.play is None:
             raise click.UsageError("--loop: there is nothing to repeat; give a file with --play")
         if self.say is not None:
-            self._check_voice()
+            self._check_voice(self.say)
         source, speaker = self.source(), self.sink()
         if source is not None:
             source.check()
@@ -66,9 +66,11 @@ class AudioOptions:
             raise click.UsageError(f"--record and --record-stereo: both are {stereo.path}; give two files")
 
     @staticmethod
-    def _check_voice() -> None:
-        from sipua.script.speech import check_synthesiser
+    def _check_voice(text: str) -> None:
+        from sipua.script.speech import check_synthesiser, has_words
 
+        if not has_words(text):
+            raise click.UsageError(f"--say {text!r}: there is no word in it that can be said")
         try:
             check_synthesiser()
         except MediaError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +68,25 @@ class Codec(click.Choice[str]):
         super().__init__(["opus", "G722", "PCMU", "PCMA"], case_sensitive=False)
 
 
-FILE = click.Path(path_type=Path)
+class File(click.ParamType[Path]):
+    """The name of a file. Whether it can be read or written is for who does that to say."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path; no file has an empty name."""
+        if not str(value).strip():
+            self.fail("the name of the file is empty", param, ctx)
+        return Path(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The shell knows files better."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+FILE = File()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,11 +53,10 @@ class ScriptOptions:
                 raise click.UsageError("--junit: goes with --script")
             return None
         for name in _STEPS:
-            if others.get(name):
+            if others.get(name) not in (None, False, ()):
                 option = f"--{name.replace('_', '-')}"
                 raise click.UsageError(f"{option}: does not go with --script, which has steps for it")
-        if self.junit is not None and not self.junit.expanduser().absolute().parent.is_dir():
-            raise click.UsageError(f"--junit {self.junit}: there is no such directory")
+        self._check_report()
         try:
             if str(self.script) == "-":
                 script = parse_script(sys.stdin.read(), "standard input")
@@ -67,6 +66,15 @@ class ScriptOptions:
         except ScriptError as error:
             raise Failure(str(error), ExitCode.USAGE) from None
         return script
+
+    def _check_report(self) -> None:
+        path = self.junit.expanduser().absolute() if self.junit is not None else None
+        if path is None:
+            return
+        if not path.parent.is_dir():
+            raise click.UsageError(f"--junit {self.junit}: there is no such directory")
+        if path.is_dir():
+            raise click.UsageError(f"--junit {self.junit}: is a directory; name a file in it")
 
 
 _OPTIONS = (

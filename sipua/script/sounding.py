@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sipua.script.base import Step, step
-from sipua.script.speech import check_synthesiser, synthesise
+from sipua.script.speech import check_synthesiser, has_words, synthesise
 from sipua.script.stage import StepFailed
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ class Say(Step):
         while words.peek() is not None:
             texts.append(words.take("the text").text)
         self.said = " ".join(texts)
+        if not has_words(self.said):
+            raise words.wrong("there is no word in the text; give something that can be said")
 
     def check(self, folder: Path) -> None:
         """Whether there is a voice."""

@@ -15,11 +15,13 @@ from sipua.media.sources import Pcm
 if TYPE_CHECKING:
     from sipua.media.interface import AudioSource
 
-__all__ = ["check_synthesiser", "synthesise"]
+__all__ = ["check_synthesiser", "has_words", "synthesise"]
 
 #: Synthesisers that write a wav file to standard output, in the order in which they are looked for.
 PROGRAMS = ("espeak-ng", "espeak")
 _TIMEOUT = 60.0
+#: Bytes of the header of a wav file, as synthesisers write it.
+_HEADER = 44
 
 
 def check_synthesiser() -> None:
@@ -28,6 +30,11 @@ def check_synthesiser() -> None:
     :raises MediaError: there is none.
     """
     _program()
+
+
+def has_words(text: str) -> bool:
+    """Whether there is anything in it that can be said."""
+    return any(character.isalnum() for character in text)
 
 
 def synthesise(text: str) -> AudioSource:
@@ -58,8 +65,24 @@ def _synthesised(text: str) -> tuple[bytes, int]:
             check=True,
         )
         with wave.open(io.BytesIO(done.stdout)) as file:
-            rate = file.getframerate()
-        # The header does not know the length of what goes through a pipe: all behind it is sound.
-        return done.stdout[44:], rate
-    except (OSError, subprocess.SubprocessError, wave.Error, EOFError) as error:
-        raise MediaError(f"{program}: {error}; say it with a file instead") from None
+            form, rate = (file.getnchannels(), file.getsampwidth()), file.getframerate()
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip().splitlines()
+        raise _broken(program, said[-1] if said else f"ended with code {error.returncode}") from None
+    except subprocess.TimeoutExpired:
+        raise _broken(program, f"was not done after {_TIMEOUT:g} s") from None
+    except OSError as error:
+        raise _broken(program, error.strerror or str(error)) from None
+    except (wave.Error, EOFError):
+        raise _broken(program, "gave no sound") from None
+    # The header does not know the length of what goes through a pipe: all behind it is sound.
+    pcm = done.stdout[_HEADER : len(done.stdout) // 2 * 2]
+    if form != (1, 2) or not pcm:
+        raise _broken(
+            program, "gave no sound" if form == (1, 2) else "gave something else than mono PCM of 16 bits"
+        )
+    return pcm, rate
+
+
+def _broken(program: str, what: str) -> MediaError:
+    return MediaError(f"{program}: {what}; play a file instead")

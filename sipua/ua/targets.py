@@ -39,8 +39,9 @@ def normalize_target(target: str | URI, domain: URI) -> URI:
         candidate = text if is_uri else _at_domain(text, domain)
         try:
             uri = URI.parse(candidate)
-        except ValueError as error:
-            raise InvalidTargetError(f"{text!r}: not a target ({error})") from None
+        except ValueError:
+            example = "tel:+15551234" if candidate[:4].lower() == "tel:" else "sip:bob@example.com"
+            raise InvalidTargetError(f"{text!r}: not a target; an address looks like {example}") from None
     if uri.scheme not in SCHEMES:
         raise _refused(text)
     if uri.scheme != "tel" and not uri.host:

@@ -72,6 +72,17 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["call", "600", *ACCOUNT, "--tone", "0"], "'--tone': 0.0 is not in the range"),
         (["call", "600", *ACCOUNT, "--codec", "g729"], "'--codec': 'g729' is not one of 'opus'"),
         (["call", "600", *ACCOUNT, "--tone", "5", "--echo"], "--tone and --echo: only one of them"),
+        (["call", "600", *ACCOUNT, "--say", ""], "--say '': there is no word in it that can be said"),
+        (["call", "600", *ACCOUNT, "--play", ""], "'--play': the name of the file is empty"),
+        (["call", "600", *ACCOUNT, "--attended"], "--attended: goes with --transfer"),
+        (["call", "", *ACCOUNT], "sipua call: '': not a target"),
+        (["call", "600", *ACCOUNT, "--transfer", ""], "sipua call: '': not a target"),
+        (
+            ["call", "sip:bob@b?Subject=x", *ACCOUNT],
+            "it carries headers; leave out what follows the '?' and give them with --header",
+        ),
+        (["call", "sip:a b@c", *ACCOUNT], "not a target; an address looks like sip:bob@example.com"),
+        (["call", "600", *ACCOUNT, "--script", "x", "--junit", "/"], "--junit /: is a directory"),
         (["call", "600", *ACCOUNT, "--loop"], "--loop: there is nothing to repeat"),
         (
             ["call", "a b", *ACCOUNT],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import shutil
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from sipua import UA, CallFailed
 from sipua.cli.exits import ExitCode
 from sipua.cli.tasks import Frequencies, PlainDigits
 from sipua.media.analysis import detect_tones
-from tests.cli.commands import LOOPBACK, Result, account, server, sipua
+from sipua.testing import steady
+from tests.cli.commands import LOOPBACK, Result, account, check_recording, server, sipua
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -234,6 +236,19 @@ async def test_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert detect_tones(sound[3000:7000].astype(float), [440, 1000]) == [1000]
     assert missing.code == ExitCode.USAGE
     assert missing.err == ("sipua call: --say: no speech synthesiser; install espeak-ng, or play a file\n")
+
+
+@realtime
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="there is no espeak-ng")
+async def test_say_by_the_synthesiser(tmp_path: Path) -> None:
+    text, heard = "The quick brown fox jumps over the lazy dog.", tmp_path / "heard.wav"
+    said = tmp_path / "said.wav"
+    assert await (await asyncio.create_subprocess_exec("espeak-ng", "-w", str(said), text)).wait() == 0
+    async with server() as s:
+        await steady(
+            lambda: call(s, "600", "--say", text, "--record", str(heard)),
+            lambda done: check_recording(done, said, heard),
+        )
 
 
 @realtime

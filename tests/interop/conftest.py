@@ -1,9 +1,9 @@
 """The tests of this folder talk to real servers, on the real clock: see tests/lab/README.md.
 
 A test takes the fixture ``asterisk``, ``kamailio``, or ``server`` (then it runs with each), ``coturn`` for TURN,
-``browsers`` for phones in a browser, with ``library`` to run with each library, ``chromium`` for other pages, and
-``dissector`` to read captures. When a server does not answer, or browsers or dissector are not installed, the tests
-that need it are left out, and a line of the output says so; with
+``browsers`` for phones in a browser, with ``library`` to run with each library, ``chromium`` for other pages,
+``dissector`` to read captures, and ``speech`` for calls that say a text. When a server does not answer, or one of the
+others is not installed, the tests that need it are left out, and a line of the output says so; with
 ``SIPUA_REQUIRE_LAB=1`` nothing runs. What a server logged during a test is shown when the test fails.
 """
 
@@ -18,12 +18,13 @@ import pytest
 from tests.lab import browsers as browser_phones
 from tests.lab import dissector as packet_dissector
 from tests.lab import pages
+from tests.lab import speech as speech_synthesiser
 from tests.lab.browsers import LIBRARIES, Browsers
 from tests.lab.pages import Page
 from tests.lab.peers import PEERS, SERVERS, AsteriskPeer, CoturnPeer, KamailioPeer, LabServer, Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LOG_LINES = 200
 _complaints = pytest.StashKey[list[str]]()
@@ -61,6 +62,12 @@ def dissector() -> type[packet_dissector.Capture]:
 
 
 @pytest.fixture
+def speech() -> Callable[[str, Path], Path]:
+    """Says a text to a file."""
+    return speech_synthesiser.speak
+
+
+@pytest.fixture
 def chromium() -> type[Page]:
     return Page
 
@@ -80,7 +87,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name in SERVERS
         if not (peer := SERVERS[name]()).is_reachable()
     }
-    for tool in (browser_phones, packet_dissector, pages):
+    for tool in (browser_phones, packet_dissector, pages, speech_synthesiser):
         if (reason := tool.lacking()) is not None:
             absent[tool.NAME] = f"{tool.NAME}: NOT INSTALLED ({reason})"
     left_out = [item for item in here if _needs(item) & absent.keys()]
@@ -99,7 +106,7 @@ def _needs(item: pytest.Item) -> set[str]:
     callspec = getattr(item, "callspec", None)
     if callspec is not None:
         wanted.add(callspec.params.get("server", ""))
-    return wanted & {*SERVERS, browser_phones.NAME, packet_dissector.NAME}
+    return wanted & {*SERVERS, browser_phones.NAME, packet_dissector.NAME, speech_synthesiser.NAME}
 
 
 @pytest.hookimpl(wrapper=True)

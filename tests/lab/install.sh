@@ -22,7 +22,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 STATE=${SIPUA_LAB_STATE:-/var/tmp/sipua-lab}
 SUITE=${SIPUA_ASTERISK_SUITE:-forky}
 NODE=22.20.0
-PARTS=(asterisk kamailio coturn browsers dissector)
+PARTS=(asterisk kamailio coturn browsers dissector speech)
 APT=(apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
 POLICY=/usr/sbin/policy-rc.d
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -179,6 +179,13 @@ install_dissector() {
   mapfile -t wanted < <(packages dissector)
   install_packages "${wanted[@]}"
   tshark --version 2>/dev/null | sed -n 1p
+}
+
+install_speech() {
+  local wanted
+  mapfile -t wanted < <(packages speech)
+  install_packages "${wanted[@]}"
+  espeak-ng --version
 }
 
 [ "$(id -u)" = 0 ] || fail "must run as root: sudo make lab"

@@ -51,6 +51,8 @@ def command(
     script = scripting.load("outgoing", **vars(audio), **vars(tasks))
 
     async def work(run: Run) -> int:
+        from sipua.ua.targets import request_target
+
         await audio.prepare()
         scripted = Scripting(script, scripting, run.output) if script is not None else None
         calls = Conversations(
@@ -66,8 +68,9 @@ def command(
         options = first.options | (script.media_options if script is not None else {})
         try:
             calls.ua = ua = run.new_user_agent(account, timeout=timeout, register=register)
-            for whom in filter(None, (target, tasks.transfer)):
-                ua.normalize_target(whom)  # before anybody is bothered
+            request_target(target, ua.configuration.uri)  # before anybody is bothered
+            if tasks.transfer is not None:
+                ua.normalize_target(tasks.transfer)
             async with run.started(ua, timeout):
                 call = ua.call(
                     target, extra_headers=header, no_answer_timeout=timeout, **calls.call_options, **options
