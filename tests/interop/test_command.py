@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from sipua.cli.exits import ExitCode
+from sipua.media.analysis import correlate, detect_tones, load
 from tests.interop.test_calls import registered
 
 if TYPE_CHECKING:
@@ -129,3 +130,104 @@ async def test_message(kamailio: KamailioPeer, sipua: Command) -> None:
     done = await sipua(kamailio, "alice", "message", "bob", "hello")
     assert done.all("response"), done
     assert done.code in (ExitCode.OK, ExitCode.REJECTED)
+
+
+# --- transfers --------------------------------------------------------------------------------------------------------
+
+
+async def test_asterisk_transfers_our_call(asterisk: AsteriskPeer, sipua: Command, tmp_path: Path) -> None:
+    """614 sends us to 600 with a REFER, and there is our own tone again."""
+    path = tmp_path / "heard.wav"
+    done = await sipua(
+        *(asterisk, "alice", "call", "614", "--tone", "440", "--expect-tone", "440", "--duration", "4"),
+        *("--record", str(path)),
+    )
+    assert done.code == ExitCode.OK, done
+    (refer,) = done.all("refer")
+    assert (refer["call"], refer["accepted"]) == (1, True)
+    assert [(event["call"], event.get("replaces")) for event in done.all("call")] == [(1, None), (2, 1)]
+    assert [(event["call"], event["met"]) for event in done.all("expected")] == [(2, True)]
+    assert sorted(event["call"] for event in done.all("ended")) == [1, 2]
+    await asterisk.logged("TRANSFER-STATUS SUCCESS")
+    assert detect_tones(load(tmp_path / "heard-2.wav"), [330, 440, 1004]) == [440]
+    refused = await sipua(asterisk, "alice", "call", "614", "--refuse-transfers")
+    assert refused.code == ExitCode.OK, refused
+    assert refused.all("refer")[0]["accepted"] is False
+    await asterisk.logged("TRANSFER-STATUS FAILURE")
+
+
+async def test_asterisk_transfers_a_call_that_we_have_answered(
+    asterisk: AsteriskPeer, sipua: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "heard.wav"
+    answering = asyncio.ensure_future(
+        sipua(
+            asterisk, "bob", "answer", "--once", "--duration", "2", "--timeout", "10", "--record", str(path)
+        )
+    )
+    await bound(asterisk, "bob")
+    target = asterisk.uri("605")
+    await asterisk.ask(f"channel originate PJSIP/bob application Transfer PJSIP/{target}")
+    done = await answering
+    assert done.code == ExitCode.OK, done
+    assert [event["direction"] for event in done.all("call")] == ["incoming", "outgoing"]
+    assert detect_tones(load(tmp_path / "heard-2.wav"), [440, 1004]) == [1004]
+    await asterisk.idle()
+
+
+@pytest.mark.parametrize("attended", [False, True], ids=["blind", "attended"])
+async def test_the_command_transfers_the_command(
+    server: AsteriskPeer | KamailioPeer, sipua: Command, tmp_path: Path, attended: bool
+) -> None:
+    """Alice calls bob, and connects him with carol, who hears his tone."""
+    path = str(tmp_path / "heard.wav")
+    bob = asyncio.ensure_future(sipua(server, "bob", "answer", "--once", "--timeout", "20", "--tone", "440"))
+    carol = asyncio.ensure_future(
+        sipua(
+            server,
+            "carol",
+            "answer",
+            "--once",
+            "--timeout",
+            "20",
+            "--tone",
+            "660",
+            "--record",
+            path,
+            "--duration",
+            "6",
+        )
+    )
+    await asyncio.gather(bound(server, "bob"), bound(server, "carol"))
+    how = ("--attended",) if attended else ()
+    done = await sipua(
+        server, "alice", "call", "bob", "--expect-tone", "440", "--transfer", "carol", "--register", *how
+    )
+    assert done.code == ExitCode.OK, done
+    bobs, carols = await bob, await carol
+    assert bobs.code == carols.code == ExitCode.OK, (bobs, carols)
+    recordings = [event["path"] for event in carols.all("recorded")]
+    assert detect_tones(load(recordings[-1])[-8000:-800], [440, 660]) == [440]
+
+
+async def bound(server: AsteriskPeer | KamailioPeer, user: str) -> None:
+    """Until the user has registered."""
+    async with asyncio.timeout(10):
+        while not await server.bindings(user):  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.1)
+
+
+# --- speech -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codec", ["opus", "pcmu"])
+async def test_say(
+    asterisk: AsteriskPeer, sipua: Command, speech: Callable[[str, Path], Path], tmp_path: Path, codec: str
+) -> None:
+    text, heard = "The quick brown fox jumps over the lazy dog.", tmp_path / "heard.wav"
+    said = speech(text, tmp_path / "said.wav")
+    done = await sipua(
+        asterisk, "alice", "call", "600", "--say", text, "--record", str(heard), "--codec", codec
+    )
+    assert done.code == ExitCode.OK, done
+    assert correlate(said, heard).correlation > 0.9
