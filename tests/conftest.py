@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Tests on the real clock wait more than they work, but what they hear suffers where processors are scarce."""
+    return max(2, (os.cpu_count() or 2) // 2) if config.option.markexpr == "realtime" else None
+
+
 def _synchronous(function: Callable[..., Any], run: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def runner(*args: Any, **kwargs: Any) -> Any:

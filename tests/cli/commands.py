@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import sys
+import threading
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -50,8 +51,32 @@ def command(*args: str) -> Result:
 
 
 async def sipua(*args: str) -> Result:
-    """Run the command in a thread of this process."""
-    return await asyncio.to_thread(command, *args)
+    """Run the command in a thread of this process.
+
+    Nobody waits for the thread: a command that does not end fails its test, and holds up no other.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Result] = loop.create_future()
+
+    def tell(result: Result | None, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if result is not None:
+            done.set_result(result)
+        else:
+            done.set_exception(error or AssertionError("the command has no result"))
+
+    def work() -> None:
+        result, failed = None, None
+        try:
+            result = command(*args)
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(tell, result, failed)
+
+    threading.Thread(target=work, name="sipua command", daemon=True).start()
+    return await done
 
 
 def server() -> Server:
