@@ -202,12 +202,15 @@ def _changed(account: AccountOptions, given: _Given) -> AccountOptions:
     typed = {name: value for name, value in changes.items() if value and _typed(name)}
     if "ice_server" in typed:
         typed["ice_servers"] = typed.pop("ice_server")
+    if account.ice_password is None and given.ice_password:
+        typed["ice_password"] = given.ice_password
     return replace(account, **typed)
 
 
 def _source(given: _Given, of_file: PasswordSource | None) -> PasswordSource | None:
     if given.password_file is not None:
-        return PasswordSource("file", str(given.password_file), "--password-file")
+        file = given.password_file if str(given.password_file) != "-" else None
+        return PasswordSource("file", str(given.password_file), "--password-file", file)
     if given.password_prompt:
         return PasswordSource("prompt", "", "--password-prompt")
     if given.password is not None and (_typed("password") or of_file is None):

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sipua.cli.exits import reason_of
-from sipua.cli.passwords import PasswordSource, of_account
+from sipua.cli.passwords import PasswordSource, exposed, of_account
 from sipua.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sipua.cli.settings import Settings
 
 
@@ -29,9 +31,21 @@ class AccountOptions:
     ice_user: str | None = None
     ice_password: str | None = None
     name: str | None = None
+    exposed: Path | None = None
+    """The file with its password, when others on this machine may read it."""
 
     def __repr__(self) -> str:
         return f"AccountOptions({self.uri}, {', '.join(self.server)})"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not as it should be with it, for people."""
+        found = []
+        if self.insecure:
+            found.append("insecure: certificates are not checked, anybody may listen in")
+        if self.exposed is not None:
+            found.append(f"{self.exposed}: others may read the password in it; chmod 600 {self.exposed}")
+        return tuple(found)
 
     def user_agent_options(self) -> dict[str, Any]:
         """The arguments of `UA` that are the account's, beside its address."""
@@ -99,6 +113,7 @@ def unchecked(settings: Settings, name: str) -> AccountOptions:
         ice_servers=_texts(given.get("ice_servers", ())),
         ice_user=given.get("ice_user"),
         ice_password=given.get("ice_password"),
+        exposed=settings.path if "ice_password" in given and exposed(settings.path) else None,
     )
 
 
@@ -107,7 +122,9 @@ def with_password(account: AccountOptions, source: PasswordSource | None) -> Acc
 
     :raises Failure: there is none there.
     """
-    return account if source is None else replace(account, password=source.read(account.uri))
+    if source is None:
+        return account
+    return replace(account, password=source.read(account.uri), exposed=source.exposed or account.exposed)
 
 
 def load_account(settings: Settings, name: str) -> AccountOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -126,8 +127,17 @@ def _named(args: Sequence[str] | None) -> str:
     return at.command_path
 
 
+def _open_streams() -> None:
+    """Where the shell has closed standard output or error (``>&-``), what goes there goes nowhere."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
 def run(args: Sequence[str] | None = None) -> int:
     """Run the command line `args`; returns the exit code. Errors are one line on standard error."""
+    _open_streams()
     try:
         code = app.main(args, prog_name="sipua", standalone_mode=False)
         return code if isinstance(code, int) else ExitCode.OK
@@ -136,6 +146,11 @@ def run(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Who read our output has gone; Python must not complain again when it flushes.
         sys.stdout = None
+        return ExitCode.FAILED
+    except OSError as error:
+        # The help, or the script for a shell, on a disk that is full: Python must not try it once more.
+        sys.stdout = None
+        click.echo(f"{_named(args)}: {error.strerror or error}", err=True)
         return ExitCode.FAILED
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())

@@ -244,6 +244,7 @@ EVENTS: dict[str, Event] = {
         servers="array",
         default="boolean",
         password=("string", "where it comes from: text, env, file, keyring, prompt or none"),
+        keys=("object=", "all that the file says of it, passwords hidden, for `sipua config show`"),
     ),
     "settings": _event("the file of settings", path="string", exists="boolean", accounts="integer"),
     "device": _event(

@@ -58,6 +58,8 @@ _STATUS: dict[int | None, ExitCode] = {
 }
 
 CREDENTIALS = "wrong user name or password: check --uri, --auth-user and --password (or SIPUA_PASSWORD)"
+#: The same when none was given.
+NO_PASSWORD = "it wants a password: set SIPUA_PASSWORD, or give --password-file or --password-prompt"
 
 _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (errors.RegistrationUnauthorized, CREDENTIALS),
@@ -85,6 +87,7 @@ _OPTIONS = {
     "certificate": "--tls-cert",
     "private_key": "--tls-key",
     "host": "--host",
+    "domain": "--domain",
     "port": "--port",
 }
 

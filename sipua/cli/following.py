@@ -15,11 +15,12 @@ class Following:
     """Follows one user agent from before its start.
 
     Until `ready` is set, a failure that ends the command is told to programs only: people get it once, as the
-    command's last line.
+    command's last line. From then on they are told of an outage once, not of each attempt to end it.
     """
 
     def __init__(self, output: Output, ua: UA, trace: Trace | None) -> None:
         self.ready = False
+        self._is_cut_off = False
         self._output = output
         self._who = str(ua.configuration.uri)
         self._several = len(ua.configuration.sockets) > 1
@@ -36,11 +37,17 @@ class Following:
         self._output.event("connecting", url=event.url, attempt=event.attempt)
 
     def _connected(self, event: events.Connected) -> None:
+        self._is_cut_off = False
         self._output.event("connected", f"connected to {event.url}", url=event.url)
 
     def _disconnected(self, event: events.Disconnected) -> None:
         reason = str(event.error) if event.error else None
-        text = f"no connection: {reason}" if reason and (self.ready or self._several) else None
+        text = None
+        if reason and self.ready and not self._is_cut_off:
+            self._is_cut_off = True
+            text = f"no connection: {reason}; it is tried again"
+        elif reason and not self.ready and self._several:
+            text = f"no connection: {reason}"
         self._output.event("disconnected", text, url=event.url, reason=reason)
 
     def _registered(self, event: events.Registered) -> None:
@@ -67,3 +74,24 @@ class Following:
             reason=reason,
             retry_after=event.retry_after,
         )
+
+
+def tell_messages(output: Output, ua: UA) -> None:
+    """From now on, text messages that come are taken and told."""
+
+    def told(event: events.NewMessage) -> None:
+        message = event.message
+        if event.originator != "remote":
+            return
+        remote, kind = str(message.remote_identity.uri), message.content_type
+        text = message.body if kind.startswith("text/") else f"({kind})"
+        output.event(
+            "message",
+            f"message from {remote}: {text}",
+            remote=remote,
+            local=str(message.local_identity.uri),
+            content_type=kind,
+            body=message.body,
+        )
+
+    ua.on("new_message", told)

@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TextIO
@@ -34,6 +35,15 @@ _STYLES = {
     "disconnected": "yellow",
     "warning": "yellow",
 }
+
+
+#: What makes terminals do things: controls of ISO 6429, but for tabulators and ends of lines.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """A text that somebody else may have written, so that a terminal shows it and does not obey it."""
+    return _CONTROLS.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 class Output(ABC):
@@ -67,7 +77,7 @@ class Output(ABC):
     def log(self, text: str) -> None:
         """A line of the log."""
         with contextlib.suppress(OSError):
-            print(text, file=self._errors, flush=True)
+            print(harmless(text), file=self._errors, flush=True)
 
     def close(self) -> None:  # noqa: B027 - only a terminal needs it
         """Leave the terminal as it was."""
@@ -117,7 +127,7 @@ class PlainOutput(Output):
 
     def text(self, text: str, style: str = "") -> None:
         """Print it."""
-        self._write(lambda: print(text, file=self._stream, flush=True))
+        self._write(lambda: print(harmless(text), file=self._stream, flush=True))
 
 
 class TerminalOutput(Output):
@@ -159,7 +169,7 @@ class TerminalOutput(Output):
         if not lines:
             self.close()
             return
-        text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis", style="bold")
+        text = Text(harmless("\n".join(lines)), no_wrap=True, overflow="ellipsis", style="bold")
         if self._live is None:
             # Refreshed by who calls this: no thread of its own.
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
@@ -176,7 +186,7 @@ class TerminalOutput(Output):
     def _print(self, text: str, style: str) -> None:
         from rich.text import Text
 
-        self._write(lambda: self._console.print(Text(text, style=style)))
+        self._write(lambda: self._console.print(Text(harmless(text), style=style)))
 
 
 def make_output(*, json: bool, stream: TextIO | None = None, errors: TextIO | None = None) -> Output:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ class PasswordSource:
     way: Way
     detail: str
     where: str
+    file: Path | None = None
+    """The file that has the password."""
 
     def __repr__(self) -> str:
         return f"PasswordSource({self.way})"
@@ -41,21 +44,37 @@ class PasswordSource:
         """
         return _READERS[self.way](self, uri)
 
+    @property
+    def exposed(self) -> Path | None:
+        """The file that has the password, when others on this machine may read it."""
+        return self.file if self.file is not None and exposed(self.file) else None
+
+
+def exposed(path: Path) -> bool:
+    """Whether others on this machine may read the file."""
+    try:
+        return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except OSError:
+        return False
+
 
 def of_account(settings: Settings, name: str, account: Mapping[str, Any]) -> PasswordSource | None:
     """How the account says that its password is found; None: it says nothing."""
-    where = f"{settings.path}: accounts.{name}"
+
+    def source(way: Way, detail: str, key: str, file: Path | None = None) -> PasswordSource:
+        return PasswordSource(way, detail, settings.position(("accounts", name, key)), file)
+
     if "password" in account:
-        return PasswordSource("text", account["password"], f"{where}.password")
+        return source("text", account["password"], "password", settings.path)
     if "password_env" in account:
-        return PasswordSource("env", account["password_env"], f"{where}.password_env")
+        return source("env", account["password_env"], "password_env")
     if "password_file" in account:
         file = settings.path_of(account["password_file"])
-        return PasswordSource("file", str(file), f"{where}.password_file")
+        return source("file", str(file), "password_file", file)
     if account.get("password_keyring"):
-        return PasswordSource("keyring", "", f"{where}.password_keyring")
+        return source("keyring", "", "password_keyring")
     if account.get("password_prompt"):
-        return PasswordSource("prompt", "", f"{where}.password_prompt")
+        return source("prompt", "", "password_prompt")
     return None
 
 
@@ -116,13 +135,15 @@ def _from_keyring(source: PasswordSource, uri: str) -> str:
     return password
 
 
-def store(uri: str, password: str) -> None:
-    """Put the password of the account `uri` into the keyring.
+def ask_and_store(uri: str) -> None:
+    """Ask for the password of the account `uri`, and put it into the keyring.
 
-    :raises Failure: there is no keyring that can be used.
+    :raises Failure: there is no keyring that can be used, or no terminal.
     """
     keyring = _keyring("--keyring")
     try:
+        keyring.get_password(SERVICE, uri)  # before anybody is bothered
+        password = ask(uri, "--keyring", twice=True)
         keyring.set_password(SERVICE, uri, password)
     except keyring.errors.KeyringError as error:
         raise Failure(f"--keyring: the keyring cannot be used: {error}") from None

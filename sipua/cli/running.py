@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
+from sipua.cli.exits import CREDENTIALS, NO_PASSWORD, ExitCode, Failure, exit_code, one_line
 from sipua.cli.following import Following
 from sipua.cli.output import LogHandler, Output, make_output
 from sipua.errors import SipuaError
@@ -53,6 +53,7 @@ class Run:
         self.at_abort: list[Callable[[], None]] = []
         """Called when the process is about to end at once: what finishes recordings."""
         self._interrupted = False
+        self._without_password = False
 
     # --- its end ------------------------------------------------------------------------------------------
 
@@ -69,7 +70,10 @@ class Run:
             code = interrupted
         except Exception as error:  # noqa: BLE001 - told below
             code = exit_code(error)
-            self.output.error(f"{name}: {one_line(error)}", code)
+            text = one_line(error)
+            if code == ExitCode.UNAUTHORISED and self._without_password:
+                text = text.replace(CREDENTIALS, NO_PASSWORD)
+            self.output.error(f"{name}: {text}", code)
             if self.options.verbose:
                 self.output.log("".join(traceback.format_exception(error)))
         finally:
@@ -180,9 +184,9 @@ class Run:
             **more,
         }
         ua = UA(account.uri, **options)
-        if account.insecure:
-            text = "--insecure: certificates are not checked, anybody may listen in"
-            self.output.event("warning", text, message=text)
+        self._without_password = account.password is None
+        for warning in account.warnings:
+            self.output.event("warning", warning, message=warning)
         return ua
 
     @contextlib.asynccontextmanager

@@ -107,9 +107,12 @@ class Settings:
 
         :raises Failure: always; with the line number.
         """
+        raise Failure(f"{self.position(where)}: {why}", ExitCode.USAGE)
+
+    def position(self, where: tuple[str, ...]) -> str:
+        """The file, the line and the name of the value at `where`, for messages."""
         line = find_line(self.text, where)
-        position = f"{self.path}:{line}" if line else f"{self.path}"
-        raise Failure(f"{position}: {'.'.join(where)}: {why}", ExitCode.USAGE)
+        return f"{self.path}{f':{line}' if line else ''}: {'.'.join(where)}"
 
     def path_of(self, value: str) -> Path:
         """A path of the file: relative ones begin at the file's directory."""
@@ -198,6 +201,9 @@ def _check_keys(
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             settings.wrong((*where, name), f"no such key; {hint}")
+        if not where and isinstance(value, dict) and f"{name}s" in known:
+            example = f"{name}s.{next(iter(value), 'work')}"
+            settings.wrong((name,), f"is no table; an account looks like [{example}]")
         kind = keys[name].kind
         if not _fits(kind, value):
             settings.wrong((*where, name), f"has to be {_KINDS[kind]}")
@@ -248,7 +254,7 @@ def _keys(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
     for number, line in enumerate(text.splitlines(), 1):
         if found := _TABLE.fullmatch(line):
             table = _parts(found[1])
-            yield number, table
+            yield from ((number, table[:end]) for end in range(len(table), 0, -1))
         elif found := _KEY.match(line):
             yield number, (*table, *_parts(found[1]))
 

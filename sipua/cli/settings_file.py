@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from sipua.cli.settings import PASSWORDS, parse_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from sipua.cli.settings import Settings
 
@@ -94,14 +92,6 @@ def save(settings: Settings) -> None:
             raise
     except OSError as error:
         raise Failure(f"{settings.path}: cannot be written: {error.strerror or error}") from None
-
-
-def exposed(path: Path) -> bool:
-    """Whether others on this machine may read the file."""
-    try:
-        return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
-    except OSError:
-        return False
 
 
 def hidden(keys: Mapping[str, Any]) -> dict[str, Any]:

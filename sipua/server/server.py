@@ -16,7 +16,7 @@ from sipua.server.core import Limits
 from sipua.server.exchange import Exchange, Settings
 from sipua.server.names import Names
 from sipua.server.registrar import RegistrarPolicy
-from sipua.sip import Timers
+from sipua.sip import URI, ParseError, Timers
 from sipua.testing import MemoryNetwork
 from sipua.transport.listener import WebSocketListener
 
@@ -95,6 +95,8 @@ class Server:
         rand: random.Random | None = None,
     ) -> None:
         checked = check_accounts(accounts)
+        if domain is not None:
+            _check_domain(domain)
         taken = {*APPS, APPS_USER} if apps else set()
         if clash := taken & checked.keys():
             raise ConfigurationError(
@@ -254,6 +256,15 @@ class Server:
         await apps.start(network.connector(_APPS_URL))
 
 
+def _check_domain(domain: str) -> None:
+    try:
+        uri = URI.parse(f"sip:{domain}")
+    except ParseError:
+        uri = None
+    if uri is None or uri.host.lower() != domain.lower():
+        raise ConfigurationError("domain", domain, "not the name of a domain, such as example.com")
+
+
 def _ssl_context(certificate: StrPath | None, private_key: StrPath | None) -> ssl.SSLContext | None:
     if certificate is None:
         if private_key is not None:
@@ -264,9 +275,8 @@ def _ssl_context(certificate: StrPath | None, private_key: StrPath | None) -> ss
         context.load_cert_chain(certificate, private_key)
     except ssl.SSLError as error:
         files = str(certificate) if private_key is None else f"{certificate} and {private_key}"
-        raise ConfigurationError(
-            "certificate", files, f"no PEM certificate with its key ({error.reason})"
-        ) from None
+        why = f" ({error.reason})" if error.reason else ""
+        raise ConfigurationError("certificate", files, f"no PEM certificate with its key{why}") from None
     except OSError as error:
         name = error.filename or certificate
         raise ConfigurationError("certificate", str(name), f"cannot be read ({error.strerror})") from None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
@@ -88,7 +91,7 @@ class WebSocketListener:
                 create_connection=DirectServerConnection,
             )
         except OSError as error:
-            raise ConnectFailed(self.url, f"cannot listen there: {error.strerror or error}") from error
+            raise ConnectFailed(self.url, f"cannot listen there: {_why(error)}") from error
         self.port = next(iter(self._server.sockets)).getsockname()[1]
 
     async def close(self) -> None:
@@ -127,3 +130,11 @@ def _note_refusal(ws: ServerConnection, _request: Request, response: Response) -
 def _address(ws: ServerConnection) -> str:
     address = ws.remote_address
     return f"{address[0]}:{address[1]}" if address else "?"
+
+
+def _why(error: OSError) -> str:
+    """In the system's words alone: asyncio puts the address before them once more."""
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return error.strerror or str(error)
+    taken = "; take another port, or end what listens there" if error.errno == errno.EADDRINUSE else ""
+    return f"{os.strerror(error.errno)}{taken}"

@@ -114,15 +114,71 @@ def test_what_is_not_given_is_asked_for(config: Path, monkeypatch: pytest.Monkey
     assert 'password = "[hidden]"' in shown
 
 
+def test_file_that_is_not_there(config: Path) -> None:
+    done = command("config", "check")
+    assert done == (
+        ExitCode.USAGE,
+        "",
+        f"sipua config check: {config}: there is no file; sipua config add makes it\n",
+    )
+
+
+def test_turn_server(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = (*ADD, "--ice-server", "turn:t", "--ice-user", "u")
+    done = command(*add, "--store-ice-password")
+    assert "--store-ice-password: there is no terminal to ask at" in done.err
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+
+    def prompt(text: str, **options: object) -> str:
+        asked.append(text)
+        return "hush"
+
+    monkeypatch.setattr("click.prompt", prompt)
+    assert command(*add, "--store-ice-password").code == ExitCode.OK
+    assert asked == ["Password of u at the TURN servers"]
+    account = load_settings().account("work")
+    assert (account["ice_user"], account["ice_password"]) == ("u", "hush")
+    config.chmod(0o644)
+    checked = command("config", "check")
+    assert f"{config}: others may read the password in it" in checked.out
+    assert checked.out.endswith("1 account, 1 warning\n")
+
+
+def test_show_tells_programs_all(config: Path) -> None:
+    command(*ADD, "--expires", "90", "--auth-user", "u")
+    config.write_text(config.read_text() + 'password = "topsecret"\n')
+    shown = command("config", "show", "work", "--json")
+    keys = shown.event("account")["keys"]
+    assert (keys["expires"], keys["auth_user"], keys["password"]) == (90, "u", "[hidden]")
+    assert "topsecret" not in shown.out
+
+
+def test_password_file_that_others_may_read(config: Path, tmp_path: Path) -> None:
+    file = tmp_path / "pw"
+    file.write_text("secret\n")
+    file.chmod(0o640)
+    command(*ADD, "--password-file", str(file))
+    assert (
+        f"accounts.work: {file}: others may read the password in it; chmod 600 {file}"
+        in command("config", "check").out
+    )
+    file.chmod(0o600)
+    assert command("config", "check").out.endswith("1 account, nothing wrong\n")
+
+
 def test_check(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command(*ADD, "--password-env", "PW")
-    assert "work.password_env: the environment has no PW; set it" in command("config", "check").err
+    missing = command("config", "check").err
+    assert f"{config}:4: accounts.work.password_env: the environment has no PW; set it" in missing
     monkeypatch.setenv("PW", "x")
     assert command("config", "check").out.endswith(f"{config}: 1 account, nothing wrong\n")
     assert command("config", "check", "work").code == ExitCode.OK
     config.write_text(config.read_text().replace('password_env = "PW"', 'password = "x"'))
     config.chmod(0o644)
-    assert f"others may read the password of work; chmod 600 {config}" in command("config", "check").out
+    assert (
+        f"{config}: others may read the password in it; chmod 600 {config}" in command("config", "check").out
+    )
     config.write_text(config.read_text() + "insecure = true\n")
     config.chmod(0o600)
     assert "certificates are not checked" in command("config", "check").out

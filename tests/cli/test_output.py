@@ -79,6 +79,17 @@ def test_terminal_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not re.search(r"\x1b\[[0-9;]*(3[0-9]|9[0-9])[0-9;]*m", stream.getvalue())
 
 
+@pytest.mark.parametrize("kind", [PlainOutput, TerminalOutput])
+def test_terminal_is_not_steered_by_what_others_write(kind: type[PlainOutput | TerminalOutput]) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    output = kind(out, err)
+    output.event("message", "one\r\ntwo\x1b]0;title\x07\x9b31m\tthree")
+    output.log("four\x1b[2J")
+    shown = out.getvalue().expandtabs(8)
+    assert shown == "one\ntwo\ufffd]0;title\ufffd\ufffd31m\tthree\n".expandtabs(8)
+    assert err.getvalue() == "four\ufffd[2J\n"
+
+
 def test_live_line_is_cut_to_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("TERM", "xterm-256color")

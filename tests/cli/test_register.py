@@ -14,6 +14,7 @@ from tests.cli.commands import (
     account,
     server,
     sipua,
+    waiting,
 )
 
 pytestmark = pytest.mark.realtime
@@ -117,7 +118,7 @@ async def test_certificates(certificate: tuple[Path, Path]) -> None:
         assert (await sipua(*args, "--ca-file", str(cert))).code == ExitCode.OK
         insecure = await sipua(*args, "--insecure")
         assert insecure.code == ExitCode.OK
-        assert "--insecure: certificates are not checked" in insecure.out
+        assert "insecure: certificates are not checked" in insecure.out
 
 
 @pytest.fixture
@@ -151,3 +152,40 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
         )
     )
     return cert_file, key_file
+
+
+def written(config: Path, mode: int, text: str) -> None:
+    config.write_text(text)
+    config.chmod(mode)
+
+
+async def test_duration_of_the_account(config: Path) -> None:
+    async with server() as s:
+        text = f'[accounts.a]\nuri = "sip:alice@localhost"\nserver = "{s.url}"\npassword = "secret"\nexpires = 90\n'
+        written(config, 0o600, text)
+        assert "registered as sip:alice@localhost for 90 s\n" in (await sipua("register")).out
+        longer = await sipua("register", "--expires", "120")
+        assert "registered as sip:alice@localhost for 120 s\n" in longer.out
+        written(config, 0o644, text)
+        warned = await sipua("register")
+        assert warned.out.startswith(f"{config}: others may read the password in it; chmod 600 {config}\n")
+
+
+async def test_no_password_at_all() -> None:
+    async with server() as s:
+        done = await sipua("register", "--uri", "sip:alice@localhost", "--server", s.url)
+        assert done.code == ExitCode.UNAUTHORISED
+        assert (
+            "401 Unauthorized; it wants a password: set SIPUA_PASSWORD, or give --password-file" in done.err
+        )
+
+
+async def test_messages_are_shown_as_long_as_it_stays() -> None:
+    async with server() as s:
+        task = asyncio.ensure_future(sipua("register", *account(s), "--duration", "1.5", "--json"))
+        await waiting(s, "alice")
+        sent = await sipua("message", "alice", "red \x1b[31malert", *account(s, "bob"))
+        assert sent.code == ExitCode.OK, sent
+        heard = (await task).event("message")
+        assert (heard["remote"], heard["local"]) == ("sip:bob@localhost", "sip:alice@localhost")
+        assert (heard["content_type"], heard["body"]) == ("text/plain", "red \x1b[31malert")

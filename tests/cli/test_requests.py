@@ -26,7 +26,7 @@ from sipua.bodies import (
 from sipua.cli.exits import ExitCode
 from sipua.cli.notifications import describe, fields_of
 from sipua.sip import make_response, parse_message
-from tests.cli.commands import account, server, sipua
+from tests.cli.commands import account, command, server, sipua
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,13 +62,48 @@ async def test_message() -> None:
 
 async def test_message_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[events.NewMessage] = []
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"a": "ä"}'))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO('{"a": "ä"}'.encode())))
     async with server() as s, bob(s, new_message=heard.append):
         done = await sipua("message", "bob", *account(s), "--content-type", "application/json")
     assert done.code == ExitCode.OK, done
     assert heard[0].message.body == '{"a": "ä"}'
     assert heard[0].message.content_type == "application/json"
     assert "sip:bob@localhost: 200 OK, " in done.out
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "standard input: is empty; there is nothing to send"),
+        (b"ab\xff", "standard input: byte 3 is not UTF-8; only text can be sent"),
+        (bytes(70_000), "standard input: more than 60000 bytes; send it in parts"),
+    ],
+)
+def test_standard_input_that_is_no_message(
+    data: bytes, complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    done = command("message", "bob", "--uri", "sip:a@b", "--server", "ws://127.0.0.1:1/")
+    assert done.code == ExitCode.USAGE
+    assert complaint in done.err
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (("message", "bob", "ab\udcff"), "TEXT: character 3 is not UTF-8"),
+        (("message", "bob", "x", "--content-type", "text"), "--content-type text: not a media type such as"),
+        (("subscribe", "presence", "bob", "--accept", "x"), "--accept x: not content types such as"),
+        (("options", "--count", "x"), "'--count': 'x' is not a whole number"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_before_anybody_is_bothered(
+    args: tuple[str, ...], complaint: str
+) -> None:
+    done = command(*args, "--uri", "sip:a@b", "--server", "ws://127.0.0.1:1/")
+    assert done.code == ExitCode.USAGE
+    assert complaint in done.err
+    assert done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -176,6 +211,32 @@ async def test_subscribe_once_to_our_mailbox() -> None:
         done = await sipua("subscribe", "mwi", *account(s, "bob"), "--once")
     assert done.code == ExitCode.OK, done
     assert "messages are waiting (voice-message 2 new, 1 old)\n" in done.out
+
+
+async def test_subscribe_once_where_a_subscription_cannot_end_at_once() -> None:
+    asked: list[str] = []
+
+    def told(event: events.NewSubscribe) -> None:
+        asked.append(str(event.request.headers["Expires"]))
+        if asked == ["0"]:
+            event.subscribe.reject(400)
+        else:
+            ua.notify(event.subscribe, body=DialogInfo("sip:bob@localhost"))
+
+    async with server() as s, bob(s, new_subscribe=told) as ua:
+        done = await sipua("subscribe", "dialog", "bob", *account(s), "--once")
+    assert done.code == ExitCode.OK, done
+    assert asked == ["0", "900"]
+    assert done.out.count("sip:bob@localhost: no calls\n") == 1
+    assert "\n\n" not in done.out
+
+
+async def test_subscribe_to_a_package_that_is_mistyped() -> None:
+    async with server() as s, bob(s):
+        done = await sipua("subscribe", "presense", "bob", *account(s), "--json")
+    assert done.code == ExitCode.REJECTED
+    assert done.err.endswith("489 Bad Event; did you mean presence?\n")
+    assert done.event("subscription")["reason"] is not None
 
 
 async def test_subscribe_refused_and_unanswered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from sipua.cli.exits import ExitCode
 from sipua.trace import read_trace
 from tests.cli.commands import (
     child,
+    command,
     line_with,
     server,
     sipua,
@@ -38,7 +39,7 @@ async def test_serve_for_a_while_and_where_it_cannot() -> None:
         port = s.url.rsplit(":", 1)[1].rstrip("/")
         taken = await sipua("serve", "--account", "a:b", "--port", port)
         assert taken.code == ExitCode.FAILED
-        assert "cannot listen there" in taken.err
+        assert "cannot listen there: Address already in use; take another port" in taken.err
         assert taken.err.count("\n") == 1
     done = await sipua("serve", "--account", "a:b", "--port", "0", "--duration", "0.1")
     assert done.code == ExitCode.OK
@@ -63,3 +64,16 @@ async def test_trace_has_all_clients(tmp_path: Path) -> None:
     assert len({message.peer for message in messages}) == 2
     assert {message.agent for message in messages} == {"server"}
     assert messages[0].direction == "in"
+
+
+def test_what_no_server_can_be_made_of(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    serve = ("serve", "--account", "a:b", "--port", "0", "--duration", "0.1")
+    for args, complaint in (
+        (("--domain", "a b"), "--domain a b: not the name of a domain, such as example.com"),
+        (("--tls-cert", str(empty)), f"--tls-cert {empty}: no PEM certificate with its key\n"),
+    ):
+        done = command(*serve, *args)
+        assert done.code == ExitCode.USAGE
+        assert complaint in done.err

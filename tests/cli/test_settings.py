@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua.cli.exits import ExitCode, Failure, one_line
+from sipua.cli.passwords import exposed
 from sipua.cli.settings import find_line, load_settings, parse_settings, settings_path
 from sipua.cli.settings_file import (
     TEMPLATE,
-    exposed,
     hidden,
     save,
     way_of,
@@ -204,3 +204,19 @@ def test_secrets() -> None:
     assert way_of({"password": "x"}) == "text"
     assert way_of({"password_env": "x"}) == "env"
     assert way_of({"password_prompt": False}) == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            '\n[account.a]\nuri = "sip:a@b"\n',
+            "config.toml:2: account: is no table; an account looks like [accounts.a]",
+        ),
+        ("[account]\n", "config.toml:1: account: is no table; an account looks like [accounts.work]"),
+    ],
+)
+def test_a_table_with_the_name_of_a_key(text: str, complaint: str) -> None:
+    with pytest.raises(Failure) as failure:
+        parse_settings(text, PATH)
+    assert str(failure.value).endswith(complaint)

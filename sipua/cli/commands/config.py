@@ -50,7 +50,7 @@ def _tell(output: OutputOptions, work: Callable[[Run], int]) -> int:
     return execute(output, run)
 
 
-def _tell_account(run: Run, settings: Settings, name: str) -> None:
+def _tell_account(run: Run, settings: Settings, name: str, **more: Any) -> None:
     from sipua.cli.settings_file import way_of
 
     keys = settings.account(name)
@@ -59,7 +59,7 @@ def _tell_account(run: Run, settings: Settings, name: str) -> None:
     way = way_of(keys)
     text = f"{'*' if default else ' '} {name}  {keys['uri']}  {', '.join(servers)}  password: {way}"
     run.output.event(
-        "account", text, name=name, uri=keys["uri"], servers=servers, default=default, password=way
+        "account", text, name=name, uri=keys["uri"], servers=servers, default=default, password=way, **more
     )
 
 
@@ -124,7 +124,7 @@ def show_command(name: str, output: OutputOptions) -> int:
 
         settings = load_settings()
         keys = hidden(settings.account(name))
-        _tell_account(run, settings, name)
+        _tell_account(run, settings, name, keys=keys)
         run.output.text("\n".join(f"    {key} = {_toml(value)}" for key, value in keys.items()))
         return ExitCode.OK
 
@@ -155,6 +155,10 @@ def _toml(value: Any) -> str:
 @click.option("--ca-file", metavar="FILE", help="Trust the certificates in this PEM file, no others.")
 @click.option("--insecure", is_flag=True, help="Trust any certificate: for tests only.")
 @click.option("--ice-server", multiple=True, metavar="URL", help="STUN or TURN server.")
+@click.option("--ice-user", metavar="NAME", help="User name at the TURN servers.")
+@click.option(
+    "--store-ice-password", is_flag=True, help="Ask for the password there now, and write it into the file."
+)
 @click.option("--default", is_flag=True, help="Use it when no account is named.")
 @click.option("--replace", is_flag=True, help="Instead of the account that has this name.")
 @output_options
@@ -171,7 +175,7 @@ def add_command(name: str, output: OutputOptions, *, default: bool, replace: boo
     if (found := fault(unchecked(changed, name))) is not None:
         raise click.UsageError(f"--{found[0].removesuffix('s').replace('_', '-')} {found[1]}")
     _ask_password(changed, name, given, keys)
-    if "password" in keys:
+    if keys.keys() & {"password", "ice_password"}:
         changed = with_account(settings, name, keys, default=default)
 
     def work(run: Run) -> int:
@@ -204,6 +208,8 @@ def _keys(given: dict[str, Any]) -> dict[str, Any]:
             keys[key] = True
     if given["ice_server"]:
         keys["ice_servers"] = list(given["ice_server"])
+    if given["ice_user"]:
+        keys["ice_user"] = given["ice_user"]
     return keys
 
 
@@ -219,9 +225,12 @@ def _asked(option: str, question: str) -> str:
 def _ask_password(settings: Settings, name: str, given: dict[str, Any], keys: dict[str, Any]) -> None:
     uri = settings.account(name)["uri"]
     if given["keyring"]:
-        passwords.store(uri, passwords.ask(uri, "--keyring", twice=True))
+        passwords.ask_and_store(uri)
     elif given["store_password"]:
         keys["password"] = passwords.ask(uri, "--store-password", twice=True)
+    if given["store_ice_password"]:
+        whom = f"{given['ice_user'] or uri} at the TURN servers"
+        keys["ice_password"] = passwords.ask(whom, "--store-ice-password", twice=True)
 
 
 @command.command("default")
@@ -265,7 +274,7 @@ def remove_command(name: str, output: OutputOptions) -> int:
     return _tell(output, work)
 
 
-@command.command("check")
+@command.command("check", short_help="Read the file as the commands do, and say what is wrong.")
 @click.argument("name", required=False, type=AccountName())
 @output_options
 def check_command(name: str | None, output: OutputOptions) -> int:
@@ -273,31 +282,33 @@ def check_command(name: str | None, output: OutputOptions) -> int:
 
     def work(run: Run) -> int:
         settings = load_settings()
+        if not settings.path.exists():
+            raise Failure(f"{settings.path}: there is no file; sipua config add makes it", ExitCode.USAGE)
         names = list(settings.accounts) if name is None else [name]
-        for one in names:
-            _check_account(run, settings, one)
+        warnings = sum(_check_account(run, settings, one) for one in names)
         path, number = str(settings.path), len(settings.accounts)
-        text = f"{path}: {number} account{'s' if number != 1 else ''}, nothing wrong"
-        run.output.event("settings", text, path=path, exists=settings.path.exists(), accounts=number)
+        found = _number(warnings, "warning") if warnings else "nothing wrong"
+        text = f"{path}: {_number(number, 'account')}, {found}"
+        run.output.event("settings", text, path=path, exists=True, accounts=number)
         return ExitCode.OK
 
     return _tell(output, work)
 
 
-def _check_account(run: Run, settings: Settings, name: str) -> None:
-    from sipua.cli.settings_file import exposed, way_of
+def _number(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' if count != 1 else ''}"
 
-    keys = settings.account(name)
-    way = way_of(keys)
-    if way == "prompt":
-        account_of_settings(settings, name)
+
+def _check_account(run: Run, settings: Settings, name: str) -> int:
+    """Tell of an account; returns how many warnings there were."""
+    from sipua.cli.settings_file import way_of
+
+    if way_of(settings.account(name)) == "prompt":
+        account = account_of_settings(settings, name)
     else:
-        load_account(settings, name)
-    secrets = way == "text" or "ice_password" in keys
-    if secrets and exposed(settings.path):
-        text = f"{settings.path}: others may read the password of {name}; chmod 600 {settings.path}"
-        run.output.event("warning", text, message=text)
-    elif keys.get("insecure"):
-        text = f"accounts.{name}: insecure: certificates are not checked, anybody may listen in"
+        account = load_account(settings, name)
+    for warning in account.warnings:
+        text = f"accounts.{name}: {warning}"
         run.output.event("warning", text, message=text)
     _tell_account(run, settings, name)
+    return len(account.warnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -77,7 +78,9 @@ def command(
         ua = run.new_user_agent(account, timeout=timeout, register=register)
         uri = str(ua.configuration.uri)
         notes = (Note(note),) if note else ()
-        presence = Presence(uri, (PresenceTuple("sipua", state, uri),), notes, activity)
+        # Servers that put several publications together tell their tuples apart by the id.
+        name = f"sipua-{secrets.token_hex(4)}"
+        presence = Presence(uri, (PresenceTuple(name, state, uri),), notes, activity)
         try:
             str(presence)
         except ValueError as error:

@@ -8,14 +8,15 @@ import click
 
 from sipua.cli.account import AccountOptions, account_options
 from sipua.cli.exits import ExitCode
+from sipua.cli.following import tell_messages
 from sipua.cli.options import OutputOptions, duration_option, timeout_option
 from sipua.cli.running import Run, execute, wait_at_most
 from sipua.events import Cause, RegistrationFailed
 
 HELP = """Register, say what the server granted, and unregister again.
 
-With --duration the registration is kept up for so long, with --keep until Ctrl-C; calls are told meanwhile
-that nobody is there (sipua answer takes them).
+With --duration the registration is kept up for so long, with --keep until Ctrl-C. Text messages that come
+meanwhile are shown; calls are told that nobody is there (sipua answer takes them).
 """
 
 
@@ -26,10 +27,8 @@ that nobody is there (sipua answer takes them).
 @click.option(
     "--expires",
     type=click.IntRange(1, 2**31 - 1),
-    default=600,
-    show_default=True,
     metavar="SECONDS",
-    help="Ask the server to keep each registration for so long.",
+    help="Ask the server to keep each registration for so long [default: what the account says, or 600].",
 )
 @account_options
 def command(
@@ -38,14 +37,16 @@ def command(
     timeout: float,
     duration: float | None,
     keep: bool,
-    expires: int,
+    expires: int | None,
 ) -> int:
     """Register, stay, unregister."""
     if keep and duration is not None:
         raise click.UsageError("--keep and --duration: give one of them")
 
     async def work(run: Run) -> int:
-        ua = run.new_user_agent(account, timeout=timeout, register=True, register_expires=expires)
+        asked = {} if expires is None else {"register_expires": expires}
+        ua = run.new_user_agent(account, timeout=timeout, register=True, **asked)
+        tell_messages(run.output, ua)
         async with run.started(ua, timeout):
             refused = asyncio.Event()
 

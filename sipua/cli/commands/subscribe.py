@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import difflib
 from typing import TYPE_CHECKING
 
 import click
@@ -37,9 +39,26 @@ PACKAGE is
 
 PACKAGES = {"mwi": "message-summary"}
 
+#: Those of `HELP`.
+NAMES = ("presence", "dialog", "mwi", "reg")
+
+
+class PackageType(click.ParamType[str]):
+    """The name of an event package. Which there are is the server's to say."""
+
+    name = "package"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Those that we can read."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in NAMES if name.startswith(incomplete)]
+
 
 @click.command("subscribe", help=HELP)
-@click.argument("package")
+@click.argument("package", type=PackageType())
 @click.argument("target", required=False)
 @timeout_option("Give up when connecting, or the first notification, takes longer.")
 @duration_option("End after so long.")
@@ -77,13 +96,7 @@ def command(
     if once and count is not None:
         raise click.UsageError("--once and --count: give one of them")
     event = PACKAGES.get(package, package)
-    from sipua.ua.eventing import read_event
-
-    try:
-        read_event(event)
-    except InvalidHeaderError:
-        known = "presence, dialog, mwi, reg, or the name of another one"
-        raise click.UsageError(f"{package!r}: not an event package; it is {known}") from None
+    _check(package, event, accept)
     if target is None and event != "message-summary":
         raise click.UsageError("Missing argument 'TARGET'")
 
@@ -92,15 +105,40 @@ def command(
         whom = target if target is not None else str(ua.configuration.uri)
         ua.normalize_target(whom)  # before anybody is bothered
         async with run.started(ua, timeout):
-            subscriber = ua.subscribe(
-                whom, event, accept, expires=0 if once else expires, extra_headers=header
-            )
-            watching = Watching(run, subscriber, 1 if once else count)
-            await watching.first(timeout)
-            await watching.rest(duration)
-            return watching.code
+
+            async def watch(seconds: int) -> int:
+                subscriber = ua.subscribe(whom, event, accept, expires=seconds, extra_headers=header)
+                watching = Watching(run, subscriber, 1 if once else count)
+                await watching.first(timeout)
+                await watching.rest(duration)
+                return watching.code
+
+            if once:
+                with contextlib.suppress(NotJustOnce):
+                    return await watch(0)
+            return await watch(expires)
 
     return execute(output, work)
+
+
+def _check(package: str, event: str, accept: str | None) -> None:
+    """Whether they can go into a request."""
+    from sipua.ua.eventing import read_accept, read_event
+
+    try:
+        read_event(event)
+    except InvalidHeaderError:
+        known = "presence, dialog, mwi, reg, or the name of another one"
+        raise click.UsageError(f"{package!r}: not an event package; it is {known}") from None
+    try:
+        if accept is not None:
+            read_accept(accept)
+    except InvalidHeaderError:
+        raise click.UsageError(f"--accept {accept}: not content types such as application/pidf+xml") from None
+
+
+class NotJustOnce(Failure):
+    """The server knows no subscription that ends at once (Asterisk): one has to be begun and ended."""
 
 
 class Watching:
@@ -111,11 +149,12 @@ class Watching:
         self._run = run
         self._subscriber = subscriber
         self._left = count
+        self._begun = False
         self._enough = asyncio.Event()
         self._who = str(subscriber.target)
         self._package = subscriber.event.package
-        subscriber.on("pending", lambda _: self._tell_state("pending"))
-        subscriber.on("active", lambda _: self._tell_state("active"))
+        subscriber.on("pending", lambda _: self._tell_state("pending", "pending"))
+        subscriber.on("active", lambda _: self._tell_state("active", "active"))
         subscriber.on("notify", self._on_notify)
         subscriber.on("terminated", self._on_terminated)
 
@@ -128,19 +167,24 @@ class Watching:
             async with asyncio.timeout(timeout):
                 await self._subscriber.wait_active()
         except RequestFailed as error:
-            raise Failure(f"{self._who}: {one_line(error)}", exit_code(error)) from None
+            if self._left == 1 and error.status_code == 400:
+                raise NotJustOnce(f"{self._who}: {one_line(error)}", exit_code(error)) from None
+            near = difflib.get_close_matches(self._package, NAMES, 1, 0.7)
+            hint = f"; did you mean {near[0]}?" if near and near[0] != self._package else ""
+            raise Failure(f"{self._who}: {one_line(error)}{hint}", exit_code(error)) from None
         except TimeoutError:
             raise Failure(f"{self._who}: no notification within {timeout:g} s", ExitCode.TIMEOUT) from None
+        self._begun = True
 
     async def rest(self, duration: float | None) -> None:
         """Until enough notifications have come, the time is over, or the subscription is."""
         await wait_at_most(self._enough, duration)
 
-    def _tell_state(self, state: str, text: str | None = None, reason: str | None = None) -> None:
+    def _tell_state(self, state: str, text: str | None, reason: str | None = None) -> None:
         left = self._subscriber.expires_at - asyncio.get_running_loop().time()
         self._run.output.event(
             "subscription",
-            text if text is not None else f"subscription to {self._package} of {self._who}: {state}",
+            f"subscription to {self._package} of {self._who}: {text}" if text else None,
             target=self._who,
             package=self._package,
             state=state,
@@ -175,8 +219,10 @@ class Watching:
         reason = event.reason or str(event.cause)
         again = "; subscribing again" if event.resubscribing else ""
         ours = event.originator == "local" or self._left == 0
-        text = "" if ours else f"subscription to {self._package} of {self._who}: ended: {reason}{again}"
-        self._tell_state("terminated", text, event.reason)
+        # What ends the command before it has begun is told to people once, as its last line.
+        told = not ours and (self._begun or event.resubscribing)
+        text = f"ended: {reason}{again}" if told else None
+        self._tell_state("terminated", text, event.reason if ours else reason)
         if not event.resubscribing:
             if not ours:
                 self.code = ExitCode.FAILED
