@@ -155,3 +155,23 @@ async def test_live_line_on_a_terminal() -> None:
         assert ("\x1b[32m" in text) is colour
         end = r"  lost 0  jitter \d+ ms(  round trip \d+ ms)?  MOS 4\.\d" + (r"\x1b\[0m" if colour else "")
         assert re.search(end + r"\s*\Z", text), text
+
+
+async def test_server_that_dies_is_told_once_and_what_was_recorded_is_kept(tmp_path: Path) -> None:
+    recording = tmp_path / "kept.wav"
+    async with child(
+        "serve", *("--account", "alice:secret", "--port", "0", "--loopback", "--json")
+    ) as serving:
+        (url,) = json.loads(await line_with(serving, "listening"))["urls"]
+        args = ("--uri", "sip:alice@localhost", "--password", "secret", "--server", url)
+        async with child(
+            "call", "605", *args, "--loopback", "--record", str(recording), "--duration", "5"
+        ) as process:
+            await line_with(process, "answered")
+            await asyncio.sleep(0.6)
+            serving.kill()
+            out, err = await process.communicate()
+    assert err == b""
+    assert out.decode().count("no connection: ") == 1
+    assert "hung up after 00:05" in out.decode()
+    assert len(load(recording)) > 4000
