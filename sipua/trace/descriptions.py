@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -95,8 +97,45 @@ def _sdp(message: Request | Response) -> str | None:
 
 
 def compare(earlier: str, later: str) -> list[Change]:
-    """The lines of two descriptions, with those that were taken away and added."""
-    before, after = earlier.splitlines(), later.splitlines()
+    """The lines of two descriptions, with those that were taken away and added; section by section.
+
+    Attributes that only stand in another order are no change: it says nothing (:rfc:`8866#section-5.13`).
+    """
+    pairs = itertools.zip_longest(_sections(earlier), _sections(later), fillvalue=())
+    return [change for before, after in pairs for change in _compare(before, _in_order_of(before, after))]
+
+
+def _sections(sdp: str) -> list[list[str]]:
+    """What is of the session, and of each medium."""
+    sections: list[list[str]] = [[]]
+    for line in sdp.splitlines():
+        if line.startswith("m="):
+            sections.append([])
+        sections[-1].append(line)
+    return sections
+
+
+def _in_order_of(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """`after`, with what is in both as `before` has it; what is new stays behind the line that it was behind."""
+    both = Counter(before) & Counter(after)
+    left = both.copy()
+    behind: dict[tuple[str, int] | None, list[str]] = {}
+    place: tuple[str, int] | None = None
+    for line in after:
+        if left[line] > 0:
+            place = line, left[line]
+            left[line] -= 1
+        else:
+            behind.setdefault(place, []).append(line)
+    ordered = behind.get(None, [])
+    for line in before:
+        if both[line] > 0:
+            ordered = [*ordered, line, *behind.get((line, both[line]), ())]
+            both[line] -= 1
+    return ordered
+
+
+def _compare(before: Sequence[str], after: Sequence[str]) -> list[Change]:
     changes: list[Change] = []
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for _, left, left_end, right, right_end in matcher.get_opcodes():

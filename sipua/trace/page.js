@@ -3,7 +3,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const INK = { request: "--request", provisional: "--provisional", success: "--success",
   redirection: "--redirection", failure: "--failure", illegible: "--failure" };
 const CURVES = ["--one", "--two", "--three"];
-const state = { call: null, step: null, view: "message" };
+const state = { call: null, step: null, view: "message", rows: 0 };
 const byId = (id) => document.getElementById(id);
 
 function make(name, attributes = {}, ...children) {
@@ -19,6 +19,7 @@ function make(name, attributes = {}, ...children) {
 }
 
 const seconds = (t) => t.toFixed(3);
+const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 const shortened = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
 const firstShown = () => data.steps.find((step) => wanted(step) && ("n" in step || byId("events").checked))?.t ?? 0;
 const wanted = (step) => state.call === null || step.call === state.call;
@@ -30,7 +31,7 @@ function drawSummary() {
   const last = data.steps.length ? data.steps[data.steps.length - 1].t : 0;
   byId("summary").textContent = data.steps.length
     ? `${new Date(data.start * 1000).toISOString().replace("T", " ").slice(0, 19)} UTC, ${seconds(last)} s, ` +
-      `${messages.length} messages, ${data.calls.length} dialogs`
+      `${counted(messages.length, "message")}, ${counted(data.calls.length, "dialog")}`
     : "Nothing happened.";
 }
 
@@ -38,12 +39,12 @@ function drawCalls() {
   const choice = (letter, title, more) => {
     const button = make("button", { type: "button", "aria-pressed": String(state.call === letter) }, title,
       make("small", {}, more));
-    button.addEventListener("click", () => { state.call = letter; drawAll(); });
+    button.addEventListener("click", () => { state.call = letter; state.rows = MOST_ROWS; drawAll(); });
     return button;
   };
-  byId("calls").replaceChildren(choice(null, "all", `${data.calls.length} dialogs`),
+  byId("calls").replaceChildren(choice(null, "all", counted(data.calls.length, "dialog")),
     ...data.calls.map((call) => choice(call.letter, `${call.letter}  ${call.method} ${call.title}`,
-      `${call.messages} messages, ${seconds(call.end - call.start)} s${call.outcome ? ", " + call.outcome : ""}`)));
+      `${counted(call.messages, "message")}, ${seconds(call.end - call.start)} s${call.outcome ? ", " + call.outcome : ""}`)));
 }
 
 // --- ladder ---------------------------------------------------------------------------------------------------------
@@ -55,9 +56,8 @@ const MOST_ROWS = 3000, MOST_FIGURES = 12;
 function drawLadder() {
   const all = data.steps.map((step, index) => ({ ...step, index }))
     .filter((step) => wanted(step) && ("n" in step || byId("events").checked));
-  const steps = all.slice(0, MOST_ROWS);
-  byId("more").textContent = all.length > steps.length
-    ? `the first ${steps.length} of ${all.length} steps: choose a dialog above to see the others` : "";
+  const steps = all.slice(0, state.rows);
+  drawMore(steps.length, all.length);
   const used = [...new Set(steps.flatMap((step) => ("n" in step ? [step.from, step.to] : [step.lane])))].sort((a, b) => a - b);
   const room = byId("ladder").clientWidth - LEFT - 60 - NOTES;
   const gap = Math.min(430, Math.max(230, room / Math.max(1, used.length - 1)));
@@ -72,9 +72,16 @@ function drawLadder() {
       make("title", {}, data.lanes[lane])));
     svg.append(make("line", { class: "lane", x1: x, x2: x, y1: 0, y2: height }));
   }
+  if (used.length) head.append(make("text", { class: "faint", x: width - 12, y: 20, "text-anchor": "end" }, "CSeq"));
   const start = firstShown();
   steps.forEach((step, row) => svg.append(drawStep(step, row * HEIGHT, place, width, start)));
   byId("ladder").replaceChildren(head, svg);
+}
+
+function drawMore(shown, all) {
+  const button = make("button", { type: "button" }, `show ${Math.min(MOST_ROWS, all - shown)} more`);
+  button.addEventListener("click", () => { state.rows += MOST_ROWS; drawLadder(); drawPicked(); });
+  byId("more").replaceChildren(...(shown < all ? [`the first ${shown} of ${all} steps `, button] : []));
 }
 
 function drawStep(step, y, place, width, start) {
@@ -91,7 +98,7 @@ function drawStep(step, y, place, width, start) {
   }
   const [x1, x2] = [place.get(step.from), place.get(step.to)];
   const way = x2 > x1 ? 1 : -1, tip = x2 - way * 3;
-  const most = Math.floor(Math.abs(x2 - x1) / 6.6);
+  const most = Math.floor(Math.abs(x2 - x1) / 7.2);
   group.append(
     make("path", { class: "arrow", style: `stroke: ${ink}`, d: `M${x1} ${y + 24}H${tip}m${-way * 7} -4l${way * 7} 4l${-way * 7} 4` }),
     make("text", { x: (x1 + x2) / 2, y: y + 17, "text-anchor": "middle", style: `fill: ${ink}` },
@@ -165,6 +172,7 @@ function difference(described, number) {
 
 // --- figures --------------------------------------------------------------------------------------------------------
 
+const UNITS = [{ name: "h", seconds: 3600, from: 10800 }, { name: "min", seconds: 60, from: 300 }, { name: "s", seconds: 1, from: 0 }];
 const W = 460, H = 170, BOX = { left: 46, right: 10, top: 8, bottom: 22 };
 
 function drawFigures() {
@@ -202,8 +210,11 @@ function drawPlot(plot, span, start) {
     svg.append(make("line", { class: "grid", x1: BOX.left, x2: W - BOX.right, y1: y(value), y2: y(value) }),
       make("text", { x: BOX.left - 6, y: y(value) + 4, "text-anchor": "end" }, String(value)));
   }
-  for (const value of ticks(span[0] - start, span[1] - start, 6)) {
-    svg.append(make("text", { x: x(value + start), y: H - 6, "text-anchor": "middle" }, `${value} s`));
+  const scale = UNITS.find((one) => span[1] - span[0] >= one.from);
+  for (const value of ticks((span[0] - start) / scale.seconds, (span[1] - start) / scale.seconds, 6).map((n) => n * scale.seconds)) {
+    const anchor = x(value + start) > W - 30 ? "end" : "middle";
+    svg.append(make("text", { x: x(value + start) + (anchor === "end" ? 8 : 0), y: H - 6, "text-anchor": anchor },
+      `${+(value / scale.seconds).toPrecision(6)} ${scale.name}`));
   }
   plot.curves.forEach((curve, index) => svg.append(drawCurve(curve, CURVES[index], x, y)));
   const cross = make("line", { class: "cross", y1: BOX.top, y2: H - BOX.bottom });
@@ -261,9 +272,10 @@ function drawAll() {
 
 document.addEventListener("keydown", (event) => {
   const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!by || state.step === null || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
   const shown = [...document.querySelectorAll(".step[tabindex='0']")];
-  const next = shown[shown.findIndex((group) => Number(group.dataset.step) === state.step) + by];
+  const at = shown.findIndex((group) => Number(group.dataset.step) === state.step);
+  const next = at < 0 ? shown[0] : shown[at + by];
   if (!next) return;
   event.preventDefault();
   pick(Number(next.dataset.step));
@@ -275,5 +287,6 @@ addEventListener("resize", () => {
   clearTimeout(resized);
   resized = setTimeout(() => { drawLadder(); drawPicked(); }, 100);
 });
+state.rows = MOST_ROWS;
 drawSummary();
 drawAll();

@@ -79,6 +79,8 @@ def read_trace(path: str | os.PathLike[str]) -> TraceFile:
 def _check_header(path: Path, line: bytes) -> str:
     """The software that the first line names."""
     first = _object(line)
+    if not line and not path.stat().st_size:
+        raise TraceError(f"{path}: is empty: nothing was written to it; --trace FILE makes a trace")
     if first is None or first.get("format") != FORMAT:
         raise TraceError(f"{path}: not a trace of sipua; --trace FILE makes one")
     version = first.get("version")
@@ -105,7 +107,9 @@ def _records(path: Path, lines: list[bytes], end: int) -> Iterator[tuple[int, Re
             if number == end or not any(rest.strip(b"\0 \r") for rest in lines[number:]):
                 yield number, str(error)
                 return
-            raise TraceError(f"{path}:{number}: not a line of a trace: {error}") from None
+            raise TraceError(
+                f"{path}:{number}: not a line of a trace: {error}; take it out to see the rest"
+            ) from None
 
 
 def _broken() -> Record:

@@ -126,7 +126,15 @@ def test_captures_that_cannot_be_put_in(
     assert "give --pcap too" in alone.err
 
 
-@pytest.mark.parametrize("text", [b"hello\n", b"", b"\x00\x01"])
+def test_an_empty_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"")
+    shown = Shown(capsys, path)
+    assert (shown.code, shown.out) == (ExitCode.USAGE, "")
+    assert "x: is empty: nothing was written to it; --trace FILE makes a trace" in shown.err
+
+
+@pytest.mark.parametrize("text", [b"hello\n", b"\x00\x01"])
 def test_what_is_no_trace(text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x"
     path.write_bytes(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from sipua import UA
 from sipua.server import Server
 from sipua.trace import Trace, TraceFile, read_trace, write_page, write_pcap
 from tests.lab.pages import Page
+from tests.trace.traces import sip
 
 if TYPE_CHECKING:
     from tests.lab.dissector import Capture
@@ -156,3 +158,25 @@ def tshark(path: Path, *fields: str) -> list[list[str]]:
 
 
 pytestmark = pytest.mark.timeout(120)
+
+
+async def test_a_long_trace_in_a_browser(chromium: type[Page], tmp_path: Path) -> None:
+    trace = Trace(clock=itertools.count(1000.0).__next__)
+    for number in range(3100):
+        message = sip("OPTIONS sip:localhost SIP/2.0", f"{number} OPTIONS", call_id=f"call-{number % 2}")
+        trace.add("out", message, peer="ws://127.0.0.1/", agent="sip:alice@localhost")
+    path = tmp_path / "long.html"
+    write_page(trace.records, path)
+    steps = "document.querySelectorAll('.step').length"
+    async with chromium(path, tmp_path) as page:
+        assert await page.evaluate(steps) == 3000
+        await page.press("ArrowDown")
+        assert await page.evaluate(
+            "document.querySelector('#detail h2').textContent.startsWith('1. OPTIONS')"
+        )
+        await page.click("#more button")
+        assert await page.evaluate(steps) == 3100
+        assert await page.evaluate("document.querySelector('#more').textContent") == ""
+        await page.click("#calls button:nth-child(2)")
+        assert await page.evaluate(steps) == 1550
+        assert page.console == []

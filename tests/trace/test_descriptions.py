@@ -130,3 +130,42 @@ def test_secrets_that_were_taken_out_make_no_message_illegible() -> None:
 )
 def test_compare(earlier: str, later: str, signs: str) -> None:
     assert "".join(sign for sign, _ in compare(earlier, later)) == signs
+
+
+def test_attributes_in_another_order_are_no_change() -> None:
+    before = (
+        "v=0\na=group:BUNDLE 0\na=ice-options:trickle\nm=audio 1 RTP/AVP 0\na=mid:0\na=rtcp-mux\na=sendrecv\n"
+    )
+    after = (
+        "v=0\na=ice-options:trickle\na=group:BUNDLE 0\nm=audio 1 RTP/AVP 0\na=sendonly\na=rtcp-mux\na=mid:0\n"
+    )
+    assert [row for row in compare(before, after) if row[0] != " "] == [
+        ("+", "a=sendonly"),
+        ("-", "a=sendrecv"),
+    ]
+    assert [line for sign, line in compare(before, after) if sign != "+"] == before.splitlines()
+    assert sorted(line for sign, line in compare(before, after) if sign != "-") == sorted(after.splitlines())
+
+
+def test_lines_are_compared_with_those_of_their_own_medium() -> None:
+    before = "v=0\nm=audio 1 RTP/AVP 0\na=sendrecv\nm=video 0 RTP/AVP 96\na=inactive\n"
+    after = "v=0\nm=audio 1 RTP/AVP 0\na=inactive\nm=video 2 RTP/AVP 96\na=sendrecv\nm=text 3 RTP/AVP 98\n"
+    assert compare(before, after) == [
+        (" ", "v=0"),
+        (" ", "m=audio 1 RTP/AVP 0"),
+        ("-", "a=sendrecv"),
+        ("+", "a=inactive"),
+        ("-", "m=video 0 RTP/AVP 96"),
+        ("-", "a=inactive"),
+        ("+", "m=video 2 RTP/AVP 96"),
+        ("+", "a=sendrecv"),
+        ("+", "m=text 3 RTP/AVP 98"),
+    ]
+
+
+def test_lines_that_are_there_twice() -> None:
+    before = "v=0\na=x\na=x\na=y\n"
+    after = "v=0\na=y\na=x\na=z\n"
+    rows = compare(before, after)
+    assert sorted(line for sign, line in rows if sign != "-") == sorted(after.splitlines())
+    assert [line for sign, line in rows if sign != "+"] == before.splitlines()
