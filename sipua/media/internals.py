@@ -408,6 +408,11 @@ def candidate_pair(connection: Any) -> tuple[str | None, str | None]:
     return None, None
 
 
+def is_relayed(connection: Any) -> bool:
+    """Whether our side of the pair in use is a TURN server's address."""
+    return any(pair.local_candidate.type == "relay" for pair in connection._nominated.values())
+
+
 def addresses(connection: Any) -> tuple[tuple[str, int], tuple[str, int]] | None:
     """IP address and port of this side and of the peer, of the pair in use."""
     for pair in connection._nominated.values():

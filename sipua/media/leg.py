@@ -71,6 +71,7 @@ class Leg:
     ) -> None:
         self.options = options
         self.state: MediaState = "new"
+        self._relayed = False
         self.track: Any = None
         self.remote_text: str | None = None
         """The last description of this peer, as it was received."""
@@ -240,6 +241,12 @@ class Leg:
         made.sdpMLineIndex = 0
         await self.pc.addIceCandidate(made)
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether an address of ours is lost that the path was found from. Of that of a relay, only silence tells."""
+        silent = self.state == "disconnected"
+        return self.gathering.has_moved or (silent and self._relayed)
+
     def rollback(self) -> None:
         """Forget the pending offer."""
         if self.pending and self._saved is not None:
@@ -401,6 +408,8 @@ class Leg:
 
     def _set_state(self, state: MediaState) -> None:
         if state != self.state:
+            if state == "connected":
+                self._relayed = internals.is_relayed(self._ice)
             self.state = state
             self._on_state(self)
 

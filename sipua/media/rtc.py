@@ -130,8 +130,8 @@ class RtcMedia(MediaSession):
 
     @property
     def has_moved(self) -> bool:
-        """Whether this machine has lost an address that candidates of the branch in use were found from."""
-        return self._leg is not None and self._leg.gathering.has_moved
+        """Whether this machine, or its TURN server, has lost an address of the branch in use."""
+        return self._leg is not None and self._leg.has_moved
 
     @property
     def local_description(self) -> str | None:

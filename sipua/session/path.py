@@ -1,4 +1,4 @@
-"""A new path for the media of a call that is up, when the machine has moved to another network.
+"""A new path for the media of a call that is up, when the machine has moved to another network, or lost its relay.
 
 ICE restart (:rfc:`8445#section-9`). That the machine has moved is looked for when nothing comes from the peer any more,
 and when the connection to the server was lost and is back. Both, for the offer must find a connection that works.
@@ -28,13 +28,17 @@ def on_disconnected(session: RTCSession) -> None:
 
 
 def recover(session: RTCSession) -> bool:
-    """Look for a new path, if this machine has lost an address of the present one. Returns whether it has."""
+    """Look for a new path, if this machine or its relay has lost an address of the present one.
+
+    Returns whether it is looked for.
+    """
     media = session._media
     if session.is_ended() or not may_offer(session) or media is None:
         return False
+    if session._renegotiation.is_restarting:
+        return True
     if not media.options.ice_restart or not media.has_moved:
         return False
-    if not session._renegotiation.is_restarting:
-        logger.info("%s: the addresses of this machine have changed, looking for a new path", session)
-        session.renegotiate(ice_restart=True)
+    logger.info("%s: an address of the media path is lost, looking for a new path", session)
+    session.renegotiate(ice_restart=True)
     return True

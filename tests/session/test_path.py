@@ -146,3 +146,24 @@ async def test_path_that_fails_for_another_reason() -> None:
         call.media.callbacks.on_state("failed")
         assert call.cause is Cause.RTP_TIMEOUT
         wire.reply(await wire.request("BYE"), 200)
+
+
+async def test_path_that_fails_while_a_new_one_is_negotiated() -> None:
+    wire = Wire()
+    async with user_agent(wire, media=MovingMedia) as ua:
+        call, _ = await call_out(wire, ua)
+        media = call.media
+        assert isinstance(media, MovingMedia)
+        assert media.callbacks.on_state is not None
+        media.moved = True
+        media.callbacks.on_state("disconnected")
+        invite = await wire.request("INVITE")
+        media.path = "failed"
+        media.callbacks.on_state("failed")
+        await wire.settle(5)
+        assert call.is_established()
+        media.path = "connected"
+        wire.reply(invite, 200, sdp=ANSWER)
+        await wire.request("ACK")
+        await wire.settle(60)
+        assert call.is_established()
