@@ -221,7 +221,7 @@ def _picture(frame: Any, format: str) -> bytes:
     encoder: Any = av.CodecContext.create(name, "w")
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, pixels
     encoder.time_base = Fraction(1, 25)
-    encoder.thread_count = 1  # for one picture no threads are started
-    copy = frame.reformat(format=pixels)
+    encoder.thread_count = 1  # for one picture no threads are started, here and below
+    copy = frame.reformat(format=pixels, threads=1)
     copy.pts = 0
     return b"".join(bytes(packet) for packet in (*encoder.encode(copy), *encoder.encode(None)))
