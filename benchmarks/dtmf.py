@@ -14,7 +14,8 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from benchmarks._common import Figure, Report, main, options, progress
-from sipua.media.dtmf import TONES, EventReceiver, EventSender
+from sipua.media.dtmf import EventReceiver, EventSender
+from sipua.media.interface import DTMF_TONES
 
 if TYPE_CHECKING:
     import argparse
@@ -60,7 +61,7 @@ class Outcome:
 def simulate(count: int, clock_rate: int, link: Link, seed: int = 4733) -> Outcome:
     """Send `count` random digits of 50 ms, 50 ms apart, and listen at the other end of `link`."""
     chance = random.Random(seed)
-    outcome = Outcome("".join(chance.choices(TONES, k=count)))
+    outcome = Outcome("".join(chance.choices(DTMF_TONES, k=count)))
     sender, receiver = EventSender(clock_rate), EventReceiver(clock_rate)
     sender.queue(outcome.sent, DURATION, GAP)
     timestamp, sequence, now, samples = chance.getrandbits(32), 0, 0.0, int(clock_rate * SLOT)

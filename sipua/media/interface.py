@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AUDIO_CODECS",
     "DIRECTIONS",
+    "DTMF_PAUSE",
+    "DTMF_TONES",
     "PCM_RATES",
     "PTIMES",
     "Applied",
@@ -92,6 +94,10 @@ DtmfTransport = Literal["RFC4733", "INBAND"]
 #: What this side can speak, in its own order of preference: names as in rtpmap, in lower case.
 AUDIO_CODECS: tuple[str, ...] = ("opus", "g722", "pcmu", "pcma")
 
+#: The tones of DTMF in the order of their event codes (:rfc:`4733#section-3.2`).
+DTMF_TONES = "0123456789*#ABCD"
+#: Milliseconds that a comma among tones stands for.
+DTMF_PAUSE = 2000
 #: Milliseconds of audio that a packet may have.
 PTIMES: tuple[int, ...] = (10, 20, 40, 60)
 
@@ -366,7 +372,7 @@ class MediaSession(ABC):
     @property
     def dtmf_tones(self) -> frozenset[str]:
         """The tones that the peer takes as telephone-events, by its ``a=fmtp`` (:rfc:`4733#section-2.4.1`)."""
-        return frozenset("0123456789*#ABCD" if self.dtmf_transport is not None else "")
+        return frozenset(DTMF_TONES if self.dtmf_transport is not None else "")
 
     def send_dtmf(
         self,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sipua import events
 from sipua.errors import InvalidStateError, MediaNegotiationError
+from sipua.media.interface import DTMF_PAUSE, DTMF_TONES
 from sipua.session import info
 from sipua.session.headers import header_list
 from sipua.session.states import State
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from sipua.session.session import RTCSession
 
 CONTENT_TYPES = ("application/dtmf-relay", "application/dtmf")
-TONES = "0123456789*#ABCD"
 #: Bounds and default of a tone, in ms.
 MIN_DURATION, MAX_DURATION, DEFAULT_DURATION = 40, 6000, 100
 MIN_GAP, MAX_GAP = 30, 3_600_000
@@ -32,8 +32,6 @@ MIN_GAP, MAX_GAP = 30, 3_600_000
 MIN_VOLUME, MAX_VOLUME, DEFAULT_VOLUME = -63, 0, -10
 #: How tones may be sent; RFC 2833 is RFC 4733 before it was revised.
 TRANSPORTS = ("INFO", "RFC2833", "RFC4733", "INBAND")
-#: What a comma stands for, in seconds.
-PAUSE = 2.0
 
 _RELAY = re.compile(r"^\s*Signal\s*=\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
 _DURATION = re.compile(r"^\s*Duration\s*=\s*(\d{1,5})\s*$", re.IGNORECASE | re.MULTILINE)
@@ -54,7 +52,7 @@ def parse(content_type: str, body: str) -> tuple[str, int] | None:
     else:
         tone = body.strip().upper()
     tone = _BY_NUMBER.get(tone, tone)
-    return (tone, duration) if len(tone) == 1 and tone in TONES else None
+    return (tone, duration) if len(tone) == 1 and tone in DTMF_TONES else None
 
 
 @dataclass(slots=True)
@@ -109,7 +107,7 @@ class Queue:
         step = self._steps.popleft()
         if step.tone == ",":
             self._finish(step)
-            self._wait(PAUSE)
+            self._wait(DTMF_PAUSE / 1000)
             return
         transport = self._transport(step)
         if transport is not None:
@@ -202,7 +200,7 @@ def send_dtmf(
 ) -> asyncio.Future[None]:
     """What `RTCSession.send_dtmf` does."""
     text = str(tones).upper()
-    if not text or any(tone not in TONES + "," for tone in text):
+    if not text or any(tone not in DTMF_TONES + "," for tone in text):
         raise ValueError(f"tones={tones!r}: only 0-9, *, #, A-D and , (a pause)")
     for name, value, unit, low, high in (
         ("duration", duration, "ms", MIN_DURATION, MAX_DURATION),

@@ -9,7 +9,6 @@ import pytest
 
 from sipua import UA, InvalidStateError, MediaNegotiationError, RTCSession
 from sipua.media import SignallingOnlyMedia
-from sipua.media.dtmf import CallDtmf
 from tests.session.test_indialog import up
 from tests.wire import Log, Wire, user_agent
 
@@ -234,15 +233,6 @@ async def test_signalling_only_media_has_no_tones() -> None:
         assert call.media.dtmf_transport is None
         with pytest.raises(InvalidStateError):
             await call.send_dtmf("1", transport_type="INBAND")
-
-
-def test_media_and_calls_agree_on_pauses() -> None:
-    """A comma is 2 s wherever it is expanded."""
-    from sipua.media.dtmf.sender import PAUSE as IN_MEDIA
-    from sipua.session.dtmf import PAUSE as IN_CALLS
-
-    assert IN_MEDIA == IN_CALLS * 1000
-    assert CallDtmf().codec is None
 
 
 async def test_tones_that_the_peer_does_not_take_as_events_go_as_info() -> None:

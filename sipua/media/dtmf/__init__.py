@@ -5,12 +5,11 @@ from __future__ import annotations
 from sipua.media.dtmf.call import CallDtmf
 from sipua.media.dtmf.detector import DtmfDetector
 from sipua.media.dtmf.inband import DtmfTones
-from sipua.media.dtmf.named import TONES, DtmfEvent, EventPacket
+from sipua.media.dtmf.named import DtmfEvent, EventPacket
 from sipua.media.dtmf.receiver import EventReceiver
 from sipua.media.dtmf.sender import EventSender
 
 __all__ = [
-    "TONES",
     "CallDtmf",
     "DtmfDetector",
     "DtmfEvent",

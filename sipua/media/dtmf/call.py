@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from sipua.errors import InvalidStateError
 from sipua.media.dtmf.inband import InbandSender
-from sipua.media.dtmf.named import TONES
 from sipua.media.dtmf.sender import DEFAULT_VOLUME, EventSender
 from sipua.media.fmtp import event_codes
+from sipua.media.interface import DTMF_TONES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -62,7 +62,7 @@ class CallDtmf:
         if self.codec is None:
             return frozenset()
         codes = event_codes(self.codec.fmtp)
-        return frozenset(tone for code, tone in enumerate(TONES) if code in codes)
+        return frozenset(tone for code, tone in enumerate(DTMF_TONES) if code in codes)
 
     def send(
         self, tones: str, duration: int, gap: int, transport: DtmfTransport, volume: int = -DEFAULT_VOLUME

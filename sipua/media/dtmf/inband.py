@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sipua.media.dtmf.named import TONES
-from sipua.media.dtmf.sender import PAUSE
-from sipua.media.interface import AudioSource, PcmStream
+from sipua.media.interface import DTMF_PAUSE, DTMF_TONES, AudioSource, PcmStream
 from sipua.media.pcm import SAMPLE_BYTES
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ _EDGE = 0.002
 
 @lru_cache(maxsize=256)
 def tone_pcm(tone: str, rate: int, duration: int) -> bytes:
-    """PCM of one tone of `TONES`, `duration` in ms."""
+    """PCM of one tone of `DTMF_TONES`, `duration` in ms."""
     count = rate * duration // 1000
     time = np.arange(count) / rate
     wave = np.zeros(count)
@@ -58,7 +56,7 @@ class DtmfTones(AudioSource):
     """
 
     def __init__(self, tones: str, *, duration: int = 100, gap: int = 100) -> None:
-        if not tones or any(tone not in TONES + "," for tone in tones):
+        if not tones or any(tone not in DTMF_TONES + "," for tone in tones):
             raise ValueError(f"tones={tones!r}: only 0-9, *, #, A-D and , (a pause)")
         if duration < 1 or gap < 0:
             raise ValueError(f"duration={duration}, gap={gap}")
@@ -73,7 +71,7 @@ class DtmfTones(AudioSource):
         """From the beginning of the first tone to the end of the last one; trailing pauses do not count."""
         heard = self.tones.rstrip(",")
         each = self.duration + self.gap
-        milliseconds = sum(PAUSE if tone == "," else each for tone in heard)
+        milliseconds = sum(DTMF_PAUSE if tone == "," else each for tone in heard)
         return max(0, milliseconds - self.gap) / 1000
 
     def open(self, rate: int) -> PcmStream:
@@ -93,7 +91,7 @@ class _ToneStream(PcmStream):
         while len(self._ready) < wanted and self._tones:
             tone = self._tones.popleft()
             if tone == ",":
-                self._silence(PAUSE)
+                self._silence(DTMF_PAUSE)
             else:
                 self._ready += tone_pcm(tone, self._rate, self._source.duration)
                 self._silence(self._source.gap)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-__all__ = ["MAX_DURATION", "TONES", "DtmfEvent", "EventPacket", "Report", "pack", "unpack"]
+__all__ = ["MAX_DURATION", "DtmfEvent", "EventPacket", "Report", "pack", "unpack"]
 
-#: The tones by event code, :rfc:`4733#section-3.2`.
-TONES = "0123456789*#ABCD"
 #: The longest duration that one report can carry, in units of the RTP clock.
 MAX_DURATION = 0xFFFF
 
@@ -38,7 +36,7 @@ class DtmfEvent:
     """A tone that the peer has sent, once it is over."""
 
     tone: str
-    """One of `TONES`."""
+    """One of `DTMF_TONES`."""
     duration: float
     """Seconds; what was known of them when the end was lost."""
     volume: int | None = None

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from sipua.media.dtmf.named import MAX_DURATION, TONES, DtmfEvent, Report, unpack
+from sipua.media.dtmf.named import MAX_DURATION, DtmfEvent, Report, unpack
+from sipua.media.interface import DTMF_TONES
 
 __all__ = ["EventReceiver"]
 
@@ -72,7 +73,7 @@ class EventReceiver:
             return []
         events: list[DtmfEvent] = []
         for index, report in enumerate(reports):
-            if report.event < len(TONES) and report.duration:
+            if report.event < len(DTMF_TONES) and report.duration:
                 self._take(
                     report, timestamp, marker and not index, now, clock_rate or self.clock_rate, events
                 )
@@ -129,7 +130,7 @@ class EventReceiver:
 
     def _told(self, tone: _Tone) -> DtmfEvent:
         self._over.append(tone)
-        return DtmfEvent(TONES[tone.event], (tone.before + tone.duration) / tone.clock_rate, tone.volume)
+        return DtmfEvent(DTMF_TONES[tone.event], (tone.before + tone.duration) / tone.clock_rate, tone.volume)
 
 
 def _same(tone: _Tone, report: Report, timestamp: int) -> bool:

@@ -11,17 +11,16 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sipua.media.dtmf.named import MAX_DURATION, TONES, EventPacket, Report, pack
+from sipua.media.dtmf.named import MAX_DURATION, EventPacket, Report, pack
+from sipua.media.interface import DTMF_PAUSE, DTMF_TONES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DEFAULT_VOLUME", "PAUSE", "EventSender"]
+__all__ = ["DEFAULT_VOLUME", "EventSender"]
 
 #: dBm0 without the sign.
 DEFAULT_VOLUME = 10
-#: What a comma stands for, in ms.
-PAUSE = 2000
 
 _TIMES = 3
 _WRAP = 1 << 32
@@ -100,13 +99,13 @@ class EventSender:
         volume: int = DEFAULT_VOLUME,
         done: Callable[[bool], None] | None = None,
     ) -> None:
-        """Send `tones` (of `TONES`, and ``,`` for a pause of 2 s) after those that wait.
+        """Send `tones` (of `DTMF_TONES`, and ``,`` for a pause of 2 s) after those that wait.
 
         `duration` of each and the least `gap` after it are in ms, `volume` is in dBm0 without the sign (0 to 63).
         `done` is called with True when the last end packet has gone, with False when `clear` came first.
         Raises ValueError for what cannot be sent.
         """
-        if not tones or any(tone not in TONES + "," for tone in tones):
+        if not tones or any(tone not in DTMF_TONES + "," for tone in tones):
             raise ValueError(f"tones={tones!r}: only 0-9, *, #, A-D and , (a pause)")
         if duration < 1 or gap < 0 or not 0 <= volume <= 63:
             raise ValueError(f"duration={duration}, gap={gap}, volume={volume}")
@@ -166,7 +165,7 @@ class EventSender:
         if step.tone != ",":
             self._sending = _Sending(step, timestamp, step.duration * self._event_rate // 1000)
             return True
-        self._rest_from, self._rest = timestamp, PAUSE * self._clock_rate // 1000
+        self._rest_from, self._rest = timestamp, DTMF_PAUSE * self._clock_rate // 1000
         if step.done is not None:
             step.done(True)
         return False
@@ -177,7 +176,7 @@ class EventSender:
             elapsed = sending.left
         duration = min(elapsed, sending.left, MAX_DURATION)
         sending.over = duration == sending.left
-        report = Report(TONES.index(sending.step.tone), sending.over, sending.step.volume, duration)
+        report = Report(DTMF_TONES.index(sending.step.tone), sending.over, sending.step.volume, duration)
         packet = EventPacket(pack(report), sending.start, sending.fresh)
         if sending.over or duration == MAX_DURATION:
             # What is repeated never begins a tone.

@@ -9,7 +9,7 @@ from sipua.media.analysis import load
 from sipua.media.dtmf import DtmfDetector, DtmfEvent
 from sipua.media.dtmf.detector import DtmfSink
 from sipua.media.dtmf.inband import FREQUENCIES, DtmfTones
-from sipua.media.dtmf.named import TONES
+from sipua.media.interface import DTMF_TONES
 from tests.media.calls import SPEECH
 
 #: A sine of 0 dBm0, as amplitude.
@@ -46,7 +46,7 @@ def wave(
 def all_tones(milliseconds: float, pause: float, *levels: float, **how: object) -> np.ndarray:
     """Each of the 16 tones at four places in the grid of blocks."""
     parts = []
-    for n, tone in enumerate(TONES * 4):
+    for n, tone in enumerate(DTMF_TONES * 4):
         silence = np.zeros(int(8000 * pause / 1000) + 13 * (n % 4))
         parts += [wave(tone, milliseconds, *levels, phase=n, **how), silence]  # type: ignore[arg-type]
     return np.concatenate(parts)
@@ -58,9 +58,9 @@ def tones(events: list[DtmfEvent]) -> str:
 
 @pytest.mark.parametrize("rate", [8000, 16000, 48000])
 def test_our_own_tones(rate: int) -> None:
-    stream = DtmfTones(TONES, duration=60, gap=50).open(rate)
+    stream = DtmfTones(DTMF_TONES, duration=60, gap=50).open(rate)
     events = detect(stream.read(4 * rate), rate)
-    assert tones(events) == TONES
+    assert tones(events) == DTMF_TONES
     assert [event.duration for event in events] == pytest.approx([0.06] * 16, abs=0.015)
     assert {event.volume for event in events} == {None}
 
@@ -79,13 +79,13 @@ def test_our_own_tones(rate: int) -> None:
     ],
 )
 def test_shortest_tones_and_pauses(levels: tuple[int, int], detuned: tuple[float, float]) -> None:
-    assert tones(detect(all_tones(40, 40, *levels, detuned=detuned))) == TONES * 4
+    assert tones(detect(all_tones(40, 40, *levels, detuned=detuned))) == DTMF_TONES * 4
 
 
 def test_noise_at_15_db() -> None:
     noise = np.random.default_rng(24).normal(0, REFERENCE * 10 ** (-24 / 20) / 2**0.5, 64 * 900)
     sound = all_tones(50, 50, -9, -9)
-    assert tones(detect(sound + noise[: len(sound)])) == TONES * 4
+    assert tones(detect(sound + noise[: len(sound)])) == DTMF_TONES * 4
 
 
 @pytest.mark.parametrize(

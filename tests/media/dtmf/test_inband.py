@@ -6,7 +6,7 @@ import pytest
 from sipua.media.analysis import detect_tones
 from sipua.media.dtmf import DtmfTones
 from sipua.media.dtmf.inband import FREQUENCIES, InbandSender, tone_pcm
-from sipua.media.dtmf.named import TONES
+from sipua.media.interface import DTMF_TONES
 
 
 def silent(pcm: bytes) -> bool:
@@ -14,7 +14,7 @@ def silent(pcm: bytes) -> bool:
 
 
 def test_sixteen_pairs() -> None:
-    assert set(FREQUENCIES) == set(TONES)
+    assert set(FREQUENCIES) == set(DTMF_TONES)
     assert FREQUENCIES["5"] == (770.0, 1336.0)
     assert FREQUENCIES["*"] == (941.0, 1209.0)
     assert FREQUENCIES["D"] == (941.0, 1633.0)

@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipua.media.dtmf.named import TONES, Report, pack, unpack
+from sipua.media.dtmf.named import Report, pack, unpack
+from sipua.media.interface import DTMF_TONES
 
 
 def test_layout() -> None:
     """RFC 4733 section 2.3: event, E R volume, duration."""
     assert pack(Report(11, True, 10, 400)) == b"\x0b\x8a\x01\x90"
     assert pack(Report(0, False, 63, 0xFFFF)) == b"\x00\x3f\xff\xff"
-    assert TONES[10] == "*"
-    assert TONES[15] == "D"
+    assert DTMF_TONES[10] == "*"
+    assert DTMF_TONES[15] == "D"
 
 
 def test_reserved_bit_is_ignored() -> None:

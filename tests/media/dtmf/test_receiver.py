@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua.media.dtmf import DtmfEvent, EventReceiver, EventSender
-from sipua.media.dtmf.named import TONES, Report, pack
+from sipua.media.dtmf.named import Report, pack
 from sipua.media.dtmf.receiver import TIMEOUT
+from sipua.media.interface import DTMF_TONES
 from tests.media.dtmf.stream import Stream
 
 Packets = list[tuple[bytes, int, bool]]
@@ -43,8 +44,8 @@ def tones(events: list[DtmfEvent]) -> str:
 
 @pytest.mark.parametrize("clock_rate", [8000, 48000])
 def test_all_tones(clock_rate: int) -> None:
-    events = receive(packets(TONES, 60, 40, clock_rate), clock_rate)
-    assert events == [DtmfEvent(tone, 0.06, 10) for tone in TONES]
+    events = receive(packets(DTMF_TONES, 60, 40, clock_rate), clock_rate)
+    assert events == [DtmfEvent(tone, 0.06, 10) for tone in DTMF_TONES]
 
 
 def test_told_at_the_first_end_packet() -> None:
@@ -192,13 +193,13 @@ def test_anything_is_survived(sent: Packets) -> None:
         for event in receiver.packet(payload, timestamp, marker, n & 0xFFFF, n * 0.02) + receiver.tick(
             n * 0.02
         ):
-            assert event.tone in TONES
+            assert event.tone in DTMF_TONES
             assert event.duration > 0
     assert len(receiver._over) <= 16
 
 
 @given(
-    st.text(TONES, min_size=1, max_size=12),
+    st.text(DTMF_TONES, min_size=1, max_size=12),
     st.sampled_from([40, 50, 70, 100, 200]),
     st.sampled_from([50, 60, 100]),
     st.sampled_from([8000, 48000]),

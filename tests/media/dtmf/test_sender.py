@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua.media.dtmf import EventSender
-from sipua.media.dtmf.named import MAX_DURATION, TONES, Report
+from sipua.media.dtmf.named import MAX_DURATION, Report
+from sipua.media.interface import DTMF_TONES
 from tests.media.dtmf.stream import Stream, report
 
 
@@ -140,7 +141,7 @@ def test_bad_arguments(arguments: tuple[str | int, ...]) -> None:
     st.sampled_from([8000, 48000]),
     st.integers(1, 20_000),
     st.integers(0, 2**32 - 1),
-    st.sampled_from(TONES),
+    st.sampled_from(DTMF_TONES),
 )
 def test_any_duration(clock_rate: int, duration: int, start: int, tone: str) -> None:
     """Segments of 0xFFFF follow each other without a gap, and sum up to what was asked (section 2.5.1.3)."""
