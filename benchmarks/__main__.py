@@ -19,7 +19,7 @@ from benchmarks import (
     speech_quality,
     startup,
 )
-from benchmarks._common import exit_code, options, parsed
+from benchmarks._common import exit_code, leave_on_signals, options, parsed
 
 FIGURES = {
     "parse": parse,
@@ -38,6 +38,7 @@ FIGURES = {
 
 
 def main() -> None:
+    leave_on_signals()
     parser = options(__doc__)
     parser.add_argument("figures", nargs="*", help=f"these only: {', '.join(FIGURES)}")
     arguments = parser.parse_args()

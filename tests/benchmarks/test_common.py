@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import platform
+import signal
+import socket
+import subprocess
+import sys
 
 import pytest
 
 from benchmarks._common import (
+    ROOT,
     Figure,
     Report,
     Spread,
@@ -104,3 +109,29 @@ def test_the_machine_is_described_without_its_name() -> None:
     assert facts["cores"] >= 1
     assert platform.python_version() in facts["python"]
     assert platform.node() not in facts.values()
+
+
+ENDED = """
+import time
+from benchmarks import _pair
+from benchmarks._common import leave_on_signals
+
+leave_on_signals()
+with _pair.stub() as url:
+    print(url, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_processes_that_were_started(number: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDED], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        host, _, port = process.stdout.readline().strip().removeprefix("ws://").partition(":")
+        socket.create_connection((host, int(port)), timeout=5).close()
+        process.send_signal(number)
+        assert process.wait(10) == 128 + number
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=5)
