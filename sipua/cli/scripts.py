@@ -12,7 +12,7 @@ import click
 
 from sipua.cli.exits import ExitCode, Failure, exit_code
 from sipua.cli.options import FILE, gather
-from sipua.errors import CallFailed
+from sipua.errors import CallFailed, SipuaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sipua.cli.output import Output
     from sipua.cli.tasks import DtmfBy
     from sipua.script import Outcome, Script, StepResult
+    from sipua.script.stage import Stage
     from sipua.session import RTCSession
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -73,8 +74,9 @@ class ScriptOptions:
             return
         if not path.parent.is_dir():
             raise click.UsageError(f"--junit {self.junit}: there is no such directory")
-        if path.is_dir():
-            raise click.UsageError(f"--junit {self.junit}: is a directory; name a file in it")
+        if str(self.junit) == "-" or path.is_dir():
+            what = "standard output has the steps" if str(self.junit) == "-" else "is a directory"
+            raise click.UsageError(f"--junit {self.junit}: {what}; name a file")
 
 
 _OPTIONS = (
@@ -114,31 +116,36 @@ class Scripting:
         duration: float | None,
         dtmf_by: DtmfBy = None,
         answer_options: dict[str, Any] | None = None,
+        on_stage: Callable[[Stage], object] = lambda stage: None,
     ) -> None:
         """Follow the script in a call that was just begun, or has just come in.
 
         :param timeout: seconds for the answer, where the script says nothing of it.
         :param duration: seconds for all of it; None: as long as it takes.
+        :param on_stage: told of what the steps work with.
         :raises CallFailed: the call was not answered, and the script was not about that.
         :raises Failure: a step failed, or it took too long.
         """
         from sipua.script import Outcome, StepResult, run_script
 
         told: list[StepResult] = []
+        now = asyncio.get_running_loop().time
+        began = last = now()
 
         def on_step(result: StepResult) -> None:
+            nonlocal last
+            last = now()
             told.append(result)
             self._tell(result, number)
 
-        def broken_off(error: CallFailed | Failure) -> None:
+        def broken_off(why: str, error: SipuaError | None = None) -> None:
             """What was not done yet: the first of it has failed, the others are skipped."""
             for step in self.script.steps[len(told) :]:
-                failed = all(result.verdict == "passed" for result in told)
-                on_step(
-                    StepResult(step, "failed" if failed else "skipped", 0.0, str(error) if failed else "")
-                )
-            seconds = sum(result.seconds for result in told)
-            self._outcomes.append(Outcome(self.script, tuple(told), seconds))
+                if all(result.verdict == "passed" for result in told):
+                    on_step(StepResult(step, "failed", now() - last, why))
+                else:
+                    on_step(StepResult(step, "skipped"))
+            self._outcomes.append(Outcome(self.script, tuple(told), now() - began, error))
 
         try:
             async with asyncio.timeout(duration):
@@ -150,18 +157,22 @@ class Scripting:
                     answer_timeout=timeout,
                     dtmf_by=dtmf_by,
                     on_step=on_step,
+                    on_stage=on_stage,
                 )
         except CallFailed as error:
-            broken_off(error)
+            broken_off(str(error), error)
+            raise
+        except asyncio.CancelledError:
+            broken_off("interrupted")
             raise
         except TimeoutError:
-            failure = Failure(f"{self.script.source}: not done within {duration:g} s", ExitCode.TIMEOUT)
-            broken_off(failure)
-            raise failure from None
+            why = f"not done within {duration:g} s (--duration)"
+            broken_off(why)
+            raise Failure(f"{self.script.source}: {why}", ExitCode.TIMEOUT) from None
         self._outcomes.append(outcome)
         if not outcome.passed:
-            why = outcome.error
-            code = exit_code(why) if isinstance(why, CallFailed) else ExitCode.FAILED
+            cause = outcome.error
+            code = exit_code(cause) if isinstance(cause, CallFailed) else ExitCode.FAILED
             raise Failure(str(outcome), code)
 
     def report(self) -> None:

@@ -221,7 +221,7 @@ class Over(Condition):
 
     def met(self, stage: Stage, since: float, length: float, *, take: bool) -> bool:
         """By whomever."""
-        return stage.call.is_ended()
+        return stage.is_over
 
 
 #: By their first word, in the order of the documentation.
@@ -291,7 +291,7 @@ class Expect(Step):
             return
         if met:
             raise StepFailed("it happened all the same")
-        if stage.call.is_ended():
+        if stage.is_over:
             raise StepFailed(f"the call is over: {stage.ending()}")
         instead = condition.instead(stage)
         raise StepFailed(f"not within {self.within:g} s{f'; {instead}' if instead else ''}")

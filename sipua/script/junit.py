@@ -32,7 +32,8 @@ def junit_xml(outcomes: Sequence[Outcome], *, started: datetime.datetime) -> str
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
     root.set("time", f"{sum(outcome.seconds for outcome in outcomes):.3f}")
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    # Left to itself, the library declares the encoding of the locale.
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
 def _suite(root: ElementTree.Element, outcome: Outcome, started: datetime.datetime) -> None:
@@ -62,13 +63,18 @@ def _suite(root: ElementTree.Element, outcome: Outcome, started: datetime.dateti
         )
         if result.verdict == "failed":
             failure = ElementTree.SubElement(
-                case, "failure", message=_clean(result.message), type="StepFailed"
+                case, "failure", message=_clean(result.message), type=_kind(outcome)
             )
             failure.text = _clean(
                 f"{outcome.script.source}:{result.step.line}: {result.step.text}\n{result.message}"
             )
         elif result.verdict == "skipped":
             ElementTree.SubElement(case, "skipped", message="a step before it failed")
+
+
+def _kind(outcome: Outcome) -> str:
+    """What kind of failure it was, by the name of its exception."""
+    return type(outcome.error).__name__ if outcome.error is not None else "StepFailed"
 
 
 def _clean(text: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sipua.errors import CallFailed, SipuaError
+from sipua.errors import CallFailed, InvalidStateError, SipuaError
 from sipua.script.stage import Stage, StepFailed
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ async def run_script(
     dtmf_by: Literal["RFC4733", "INFO", "INBAND"] | None = None,
     chance: random.Random | None = None,
     on_step: Callable[[StepResult], object] = lambda result: None,
+    on_stage: Callable[[Stage], object] = lambda stage: None,
 ) -> Outcome:
     """Run the steps one after the other until one fails. The call is left as it is then; who called us ends it.
 
@@ -87,6 +88,8 @@ async def run_script(
     :param dtmf_by: how digits are sent when the step does not say so.
     :param chance: for pauses of random length.
     :param on_step: told of each step when it is over, also of those that are skipped.
+    :param on_stage: told of what the steps work with, before the first one: `Stage.move` lets them go on in another
+        call.
     :raises CallFailed: the call was not answered, and no step of the script was about that.
     """
     options = {**script.media_options, **(answer_options or {})}
@@ -99,6 +102,7 @@ async def run_script(
         dtmf_by=dtmf_by,
         chance=chance,
     )
+    on_stage(stage)
     now = asyncio.get_running_loop().time
     began = now()
     results: list[StepResult] = []
@@ -115,7 +119,7 @@ async def run_script(
                 continue
             started = now()
             try:
-                if index >= script.before_answer and not _is_answered(call):
+                if index >= script.before_answer and not _is_answered(stage.call):
                     await _answered(stage, answer_timeout, explicit=bool(script.before_answer))
                 started = now()
                 stage.listen()
@@ -124,6 +128,9 @@ async def run_script(
                 if not script.before_answer and call.start_time is None:
                     raise
                 error = failure
+            except InvalidStateError as failure:
+                # Steps name what the state of the call does not allow; a person wants to know why it is so.
+                error = StepFailed(f"the call is over: {stage.ending()}") if stage.is_over else failure
             except (SipuaError, OSError) as failure:
                 error = failure if isinstance(failure, SipuaError) else StepFailed(str(failure))
             took = now() - started
@@ -132,6 +139,7 @@ async def run_script(
                 if error is None
                 else StepResult(step, "failed", took, str(error))
             )
+        await stage.finished()
     finally:
         stage.close()
     return Outcome(script, tuple(results), now() - began, error)

@@ -44,7 +44,7 @@ async def heard(stage: Stage, source: AudioSource) -> None:
     :raises StepFailed: the call ended before.
     """
     stage.playback = playback = stage.call.audio.play(source)
-    if not await playback.wait() and stage.call.is_ended():
+    if not await playback.wait() and stage.is_over:
         raise StepFailed(f"the call ended before all was heard: {stage.ending()}")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from typing import TYPE_CHECKING, Any, Literal
 
-from sipua.errors import SipuaError
+from sipua.errors import MediaError, SipuaError
+from sipua.events import Cause
 from sipua.script.ears import Ears
 from sipua.sip import Response
 
@@ -58,8 +60,10 @@ class Stage:
         """Of the provisional responses."""
         self.playback: Playback | None = None
         self.recordings: list[Any] = []
+        self.is_moving: Callable[[], bool] = lambda: False
+        """Whether another call may take the place of this one soon: then the end of this one is not the end."""
         self._sounds = tuple(sounds)
-        self.ears = Ears(self._sounds, self._wake)
+        self.ears = Ears(self._sounds, self.wake)
         self._hears = False
         self._news = asyncio.Event()
         self._handlers: list[tuple[str, Callable[..., Any]]] = [("new_dtmf", self._on_dtmf)]
@@ -77,6 +81,33 @@ class Stage:
         for recording in self.recordings:
             recording.stop()
 
+    async def finished(self) -> None:
+        """Until the recordings are complete. What went wrong with one, the call has told."""
+        for recording in self.recordings:
+            recording.stop()
+            with contextlib.suppress(MediaError):
+                await recording.wait_closed()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the call is, and no other one takes its place."""
+        return self.call.is_ended() and not self.is_moving()
+
+    def move(self, call: RTCSession) -> None:
+        """Go on in another call, which is up, after a transfer. What plays and what records ends with the old one."""
+        for name, handler in self._handlers:
+            self.call.off(name, handler)
+            call.on(name, handler)
+        if self._hears:
+            self._hears = False
+            self.call.audio.remove_sink(self.ears)
+        self.call = call
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something new to look at."""
+        self._news.set()
+
     # --- what happens -------------------------------------------------------------------------------------
 
     def listen(self) -> None:
@@ -85,20 +116,17 @@ class Stage:
             self._hears = True
             self.call.audio.add_sink(self.ears)
 
-    def _wake(self) -> None:
-        self._news.set()
-
     def _on_dtmf(self, event: NewDTMF) -> None:
         if event.originator == "remote":
             self.keys += event.tone
-            self._wake()
+            self.wake()
 
     def _on_event(self, event: Any) -> None:
         response = getattr(event, "response", None)
         code = getattr(response, "code", None)
         if code is not None and 100 < code < 200:
             self.statuses.append(code)
-        self._wake()
+        self.wake()
 
     # --- waiting ------------------------------------------------------------------------------------------
 
@@ -112,7 +140,7 @@ class Stage:
             if met():
                 return True
             left = deadline - loop.time()
-            if left <= 0 or self.call.is_ended():
+            if left <= 0 or self.is_over:
                 return False
             try:
                 async with asyncio.timeout(left):
@@ -147,5 +175,7 @@ class Stage:
         over = self.call.ending or self.call.failure
         if over is None:
             return "it is not"
+        if over.cause is Cause.BYE:
+            return "the peer hung up" if over.originator == "remote" else "we hung up"
         status = f" ({over.message.code} {over.message.phrase})" if isinstance(over.message, Response) else ""
         return f"{over.cause}{status}"

@@ -19,8 +19,10 @@ from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.options import OutputOptions
 from sipua.cli.output import JsonOutput
 from sipua.cli.running import Run
+from sipua.cli.scripts import Scripting, ScriptOptions
 from sipua.cli.tasks import TaskOptions
 from sipua.media.signalling import SignallingOnlyMedia
+from sipua.script import parse_script
 from sipua.server import Server
 
 if TYPE_CHECKING:
@@ -315,6 +317,82 @@ async def test_the_end_of_the_duration_ends_the_call_that_begins_too() -> None:
         assert asyncio.get_running_loop().time() - began < 5
     assert {event["call"] for event in s.told.all("ended")} == {1}
     assert [(event["call"], event["cause"]) for event in s.told.all("failed")] == [(2, str(Cause.CANCELED))]
+
+
+# --- scripts ----------------------------------------------------------------------------------------------------------
+
+
+def scripted(s: Setting, text: str) -> Conversations:
+    return s.conversations(scripted=Scripting(parse_script(text), ScriptOptions(), s.told))
+
+
+async def test_a_script_goes_on_where_the_call_is_transferred() -> None:
+    async with setting() as s:
+        task = s.calling(scripted(s, "wait 1s; wait 3s; expect ended within 2s"))
+        await asyncio.sleep(0.5)
+        transfer = s.carols[0].refer("609")  # hangs up after 2 s
+        await asyncio.sleep(1)
+        assert (await transfer).status_code == 200
+        assert await task == ExitCode.OK
+    assert {event["verdict"] for event in s.told.all("step")} == {"passed"}
+    assert [event["remote"] for event in s.told.all("call")] == ["sip:carol@localhost", "sip:609@localhost"]
+
+
+async def test_the_end_of_a_script_ends_the_call_that_it_is_about() -> None:
+    async with setting() as s:
+        task = s.calling(scripted(s, "wait 2s; expect no ended within 5s; wait 1s"))
+        await asyncio.sleep(0.5)
+        s.carols[0].refer("600")
+        assert await task == ExitCode.OK
+    assert [(event["call"], event["originator"]) for event in s.told.all("ended")] == [
+        (1, "remote"),
+        (2, "local"),
+    ]
+
+
+async def test_a_peer_that_leaves_before_the_new_call_is_up_does_not_end_the_script() -> None:
+    async with setting() as s:
+
+        def slowly(event: Any) -> None:
+            asyncio.get_running_loop().call_later(3, event.session.answer)
+
+        s.alice.on("new_rtc_session", slowly)
+        task = s.calling(scripted(s, "wait 5s; expect no ended within 1s"))
+        await asyncio.sleep(0.5)
+        s.carols[0].refer("alice", hang_up=False)
+        await asyncio.sleep(0.5)
+        s.carols[0].terminate()
+        assert await task == ExitCode.OK
+
+
+async def test_a_script_that_is_left_alone_by_a_transfer_that_fails() -> None:
+    async with setting() as s:
+        task = s.calling(scripted(s, "expect dtmf 1 within 20s"))
+        await asyncio.sleep(0.5)
+        s.alice.on(
+            "new_rtc_session",
+            lambda event: asyncio.get_running_loop().call_later(
+                3, lambda: event.session.terminate(status_code=486)
+            ),
+        )
+        s.carols[0].refer("alice", hang_up=False)
+        await asyncio.sleep(0.5)
+        s.carols[0].terminate()
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(Failure, match="the call is over"):
+            await task
+        assert asyncio.get_running_loop().time() - began < 4
+
+
+async def test_a_script_that_ends_while_the_new_call_rings() -> None:
+    async with setting() as s:
+        task = s.calling(scripted(s, "wait 2s"))
+        await asyncio.sleep(0.5)
+        s.carols[0].refer("608")
+        began = asyncio.get_running_loop().time()
+        with contextlib.suppress(Failure):
+            await task
+        assert asyncio.get_running_loop().time() - began < 3
 
 
 # --- our own transfers ------------------------------------------------------------------------------------------------

@@ -72,11 +72,51 @@ async def test_a_refusal_that_is_expected_or_not(tmp_path: Path) -> None:
 
 
 async def test_a_script_that_takes_too_long(tmp_path: Path) -> None:
-    script = write(tmp_path / "long", "wait 20s")
+    script = write(tmp_path / "long", "wait 20s\nhangup")
+    junit = tmp_path / "report.xml"
     async with server() as s:
-        done = await sipua("call", "600", *account(s), "--loopback", "--script", script, "--duration", "0.5")
+        args = ("call", "600", *account(s), "--loopback", "--script", script, "--junit", str(junit))
+        done = await sipua(*args, "--duration", "0.5")
     assert done.code == ExitCode.TIMEOUT
-    assert done.err == f"sipua call: {script}: not done within 0.5 s\n"
+    assert done.err == f"sipua call: {script}: not done within 0.5 s (--duration)\n"
+    (suite,) = ElementTree.parse(junit).getroot()
+    wait, hangup = suite
+    # The time until the end is that of the step that did not come to its own.
+    assert 0 < float(wait.get("time", "")) <= float(suite.get("time", ""))
+    assert [case.tag for case in (*wait, *hangup)] == ["failure", "skipped"]
+
+
+@pytest.mark.realtime
+async def test_a_script_that_is_interrupted(tmp_path: Path) -> None:
+    junit = tmp_path / "report.xml"
+    script = write(tmp_path / "long", "tone 440\nwait 20s\nhangup")
+    async with server() as s:
+        args = ("call", "600", *account(s), "--loopback", "--script", script, "--junit", str(junit), "--json")
+        async with child(*args) as process:
+            await line_with(process, '"step": "tone 440"')
+            process.send_signal(signal.SIGINT)
+            await asyncio.wait_for(process.communicate(), 15)
+            assert process.returncode == ExitCode.INTERRUPTED
+    (suite,) = ElementTree.parse(junit).getroot()
+    assert [[part.get("message") for part in case] for case in suite] == [
+        [],
+        ["interrupted"],
+        ["a step before it failed"],
+    ]
+
+
+async def test_a_recording_of_a_script_that_finds_the_disk_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int, data: bytes, offset: int) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    script = write(tmp_path / "script", "record x.wav; wait 1s")
+    async with server() as s:
+        done = await sipua("call", "605", *account(s), "--loopback", "--script", script)
+    assert done.code == ExitCode.FAILED
+    assert done.out.count("no space left on device; nothing was recorded") == 1
 
 
 async def test_both_sides_follow_scripts(tmp_path: Path) -> None:
@@ -139,6 +179,7 @@ async def test_a_script_that_fails_in_a_call_that_came(tmp_path: Path) -> None:
         ("hangup", ("--play", "x.wav"), "--play: does not go with --script, which has steps for it"),
         ("hangup", ("--expect-dtmf", "1"), "--expect-dtmf: does not go with --script"),
         ("hangup", ("--junit", "/nope/x.xml"), "--junit /nope/x.xml: there is no such directory"),
+        ("hangup", ("--junit", "-"), "--junit -: standard output has the steps; name a file"),
     ],
 )
 def test_wrong_scripts(text: str, args: tuple[str, ...], complaint: str, tmp_path: Path) -> None:

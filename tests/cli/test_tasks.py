@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import re
 import shutil
+import sys
+import threading
 import wave
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -249,6 +252,41 @@ async def test_say_by_the_synthesiser(tmp_path: Path) -> None:
             lambda: call(s, "600", "--say", text, "--record", str(heard)),
             lambda done: check_recording(done, said, heard),
         )
+
+
+class OneMicrophone:
+    """Stands in for sounddevice: one microphone, which is unplugged after half a second."""
+
+    class PortAudioError(Exception):
+        pass
+
+    default = SimpleNamespace(device=[0, -1])
+
+    def query_hostapis(self) -> list[dict[str, Any]]:
+        return [{"name": "ALSA"}]
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        channels = {"max_input_channels": 1, "max_output_channels": 0}
+        return [{"name": "Headset", "hostapi": 0, "default_samplerate": 48000.0, **channels}]
+
+    def RawInputStream(self, *, finished_callback: Callable[[], None], **options: Any) -> Any:  # noqa: N802
+        unplugged = threading.Timer(0.5, finished_callback)
+        return SimpleNamespace(start=unplugged.start, close=lambda ignore_errors: unplugged.cancel())
+
+
+@realtime
+async def test_microphone_that_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told once; the call goes on, and has not gone well."""
+    monkeypatch.setitem(sys.modules, "sounddevice", OneMicrophone())
+    recording = tmp_path / "kept.wav"
+    async with server() as s:
+        done = await call(s, "605", "--mic", "headset", "--duration", "1.5", "--record", str(recording))
+    assert done.code == ExitCode.FAILED, done
+    assert done.err == ""
+    assert done.out.count("unplugged") == 1
+    assert "media: microphone 'Headset': was unplugged or has stopped; choose another device\n" in done.out
+    assert "hung up after 00:01" in done.out
+    assert f"recorded to {recording} (1." in done.out
 
 
 @realtime

@@ -156,6 +156,16 @@ async def test_asterisk_transfers_our_call(asterisk: AsteriskPeer, sipua: Comman
     await asterisk.logged("TRANSFER-STATUS FAILURE")
 
 
+async def test_a_script_goes_where_asterisk_transfers_the_call(
+    asterisk: AsteriskPeer, sipua: Command, tmp_path: Path
+) -> None:
+    script = tmp_path / "script"
+    script.write_text("expect no ended within 3s\ntone 440\nexpect tone 440 for 1s within 5s\n")
+    done = await sipua(asterisk, "alice", "call", "614", "--script", str(script))
+    assert done.code == ExitCode.OK, done
+    assert len(done.all("call")) == 2
+
+
 async def test_asterisk_transfers_a_call_that_we_have_answered(
     asterisk: AsteriskPeer, sipua: Command, tmp_path: Path
 ) -> None:
