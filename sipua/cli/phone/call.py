@@ -205,10 +205,12 @@ class PhoneCall:
             self.remote,
             self.line.name,
             round(self.seconds, 1),
-            self._outcome(),
+            self.outcome,
         )
 
-    def _outcome(self) -> str:
+    @property
+    def outcome(self) -> str:
+        """Of a call that is over: ``answered``, ``missed``, ``declined``, or why it failed."""
         failure = self.session.failure
         if failure is None:
             return "answered"
@@ -228,7 +230,7 @@ class _Numbered(Output):
 
     def event(self, name: str, text: str | None = None, /, **fields: Any) -> None:
         """Hand it on."""
-        if name == "failed" and text is None:
+        if name == "failed":
             text = self._failure(fields)
         self._bulletin.event(name, None if text is None else f"[{self._call.number}] {text}", **fields)
 
@@ -237,6 +239,8 @@ class _Numbered(Output):
         self._bulletin.error(text, code)
 
     def _failure(self, fields: dict[str, Any]) -> str:
+        if self._call.direction == "incoming":
+            return f"{self._call.outcome} call from {f'{self._call.name} {self._call.remote}'.strip()}"
         if fields["originator"] == "local":
             return "cancelled"
         status = f"{fields['status']} {fields['reason'] or ''}".strip() if fields["status"] else ""

@@ -20,7 +20,7 @@ from sipua.cli.phone.sound import Sound
 from sipua.cli.phone.transfers import Transfers
 from sipua.cli.report import Board
 from sipua.cli.running import patience
-from sipua.errors import MediaDeviceError, SipuaError
+from sipua.errors import InvalidStateError, MediaDeviceError, SipuaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -290,8 +290,11 @@ class Phone(Finding):
 
 
 async def _wait(future: asyncio.Future[Any]) -> None:
+    """For digits to be sent."""
     try:
         await future
+    except InvalidStateError:
+        raise Failure("the rest of the digits was not sent: the call is over") from None
     except asyncio.CancelledError:
         if not future.cancelled():
             raise

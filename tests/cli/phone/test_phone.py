@@ -77,7 +77,7 @@ async def test_missed_declined_cancelled_and_refused_calls(make_phone: Any, make
     async with (
         make_server() as server,
         make_phone(server, "alice") as (alice, a),
-        make_phone(server, "bob") as (bob, _),
+        make_phone(server, "bob") as (bob, b),
     ):
         alice.dial("bob")
         await until(lambda: bob.calls)
@@ -90,10 +90,28 @@ async def test_missed_declined_cancelled_and_refused_calls(make_phone: Any, make
         alice.dial("nobody")
         await until(lambda: not alice.calls)
         assert [entry.outcome for entry in bob.book.history] == ["missed", "declined"]
+        assert "[1] missed call from sip:alice@example.com" in b.lines
+        assert "[2] declined call from sip:alice@example.com" in b.lines
         assert [entry.outcome for entry in alice.book.history] == ["cancelled", "rejected", "not found"]
         assert "[3] sip:nobody@example.com: Not Found (404)" in [
             line.split(" Not Found)")[0] for line in a.lines
         ]
+
+
+async def test_digits_that_are_late(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, told),
+        make_phone(server, "bob", auto_answer=True),
+    ):
+        call = alice.dial("bob")
+        await until(lambda: call.is_up)
+        alice.send_digits("1,2")
+        await asyncio.sleep(1)
+        alice.hang_up()
+        await until(lambda: not alice.calls)
+        await asyncio.sleep(3)
+        assert "[1] the rest of the digits was not sent: the call is over" in told.lines
 
 
 async def test_a_second_call_holds_the_first(make_phone: Any, make_server: Any) -> None:

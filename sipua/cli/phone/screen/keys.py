@@ -76,13 +76,15 @@ def keys_text(phone: Phone, width: int, *, dialling: bool, page: str | None = No
     if dialling:
         return _flow([(key, word, True) for key, word in _DIALLING], width)
     able = _able(phone)
-    words = [(key, word, True) for key, word in PAGE_KEYS.get(page or "", ())]
-    taken = {key for key, _, _ in words}
-    words += [(key.shown, key.word, able.get(key.action, True)) for key in KEYS if key.shown not in taken]
+    its = [(key, word, True) for key, word in PAGE_KEYS.get(page or "", ())]
+    if page == "lines":
+        able["record"] = False  # the key is that of the page
+    words = [(key.shown, key.word, able.get(key.action, True)) for key in KEYS]
     words.insert(-1, ("F1-F7", "Pages", True))
     if any(call.refer is not None for call in phone.calls):
-        words[:0] = [("y", "Yes, transfer", True), ("x", "No", True)]
-    return _flow(words, width)
+        its[:0] = [("y", "Yes, transfer", True), ("x", "No", True)]
+    lines = [_flow(its, width)] if its else []
+    return Text("\n").join([*lines, _flow(words, width)])
 
 
 def _able(phone: Phone) -> dict[str, bool]:
