@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from sipua.cli.report import Board, Report
 from sipua.cli.tasks import TaskOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sipua.cli.audio import AudioOptions
     from sipua.cli.exits import ExitCode
     from sipua.cli.running import Run
@@ -92,6 +95,16 @@ class Conversations:
         call = self.ua.call(target, no_answer_timeout=self.timeout, **options)
         Report(self.run.output, self.board, call, self.next_number())
         return call
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Inside, scripts learn of a cancellation before it ends their calls, which they would take for a hang-up."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.scripted is not None:
+                self.scripted.interrupt()
+            raise
 
     async def finish(self) -> None:
         """Until everything about calls that are over has been told, and recordings are complete."""

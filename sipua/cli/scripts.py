@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import sys
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from sipua.cli.options import FILE, gather
 from sipua.errors import CallFailed, SipuaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from sipua.cli.output import Output
@@ -106,6 +107,8 @@ class Scripting:
         self._output = output
         self._began = datetime.datetime.now(datetime.UTC)
         self._outcomes: list[Outcome] = []
+        self._running: set[asyncio.Timeout] = set()
+        self._interrupted = False
 
     async def run(
         self,
@@ -148,7 +151,7 @@ class Scripting:
             self._outcomes.append(Outcome(self.script, tuple(told), now() - began, error))
 
         try:
-            async with asyncio.timeout(duration):
+            async with self._limited(duration):
                 outcome = await run_script(
                     self.script,
                     call,
@@ -162,18 +165,32 @@ class Scripting:
         except CallFailed as error:
             broken_off(str(error), error)
             raise
-        except asyncio.CancelledError:
-            broken_off("interrupted")
-            raise
         except TimeoutError:
-            why = f"not done within {duration:g} s (--duration)"
+            why = "interrupted" if self._interrupted else f"not done within {duration:g} s (--duration)"
             broken_off(why)
-            raise Failure(f"{self.script.source}: {why}", ExitCode.TIMEOUT) from None
+            code = ExitCode.INTERRUPTED if self._interrupted else ExitCode.TIMEOUT
+            raise Failure(f"{self.script.source}: {why}", code) from None
         self._outcomes.append(outcome)
         if not outcome.passed:
             cause = outcome.error
             code = exit_code(cause) if isinstance(cause, CallFailed) else ExitCode.FAILED
             raise Failure(str(outcome), code)
+
+    @contextlib.asynccontextmanager
+    async def _limited(self, seconds: float | None) -> AsyncIterator[None]:
+        """No longer than so many seconds, and until it is interrupted: then there is a `TimeoutError`."""
+        async with asyncio.timeout(seconds) as limit:
+            self._running.add(limit)
+            try:
+                yield
+            finally:
+                self._running.discard(limit)
+
+    def interrupt(self) -> None:
+        """Break off the scripts that run: the step that each is at has failed."""
+        self._interrupted = True
+        for limit in self._running:
+            limit.reschedule(asyncio.get_running_loop().time())
 
     def report(self) -> None:
         """Write the JUnit report, if there is to be one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import signal
 import sys
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from sipua.cli.exits import ExitCode
-from tests.cli.commands import account, command, server, sipua, waiting
+from tests.cli.commands import account, child, command, line_with, server, sipua, waiting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +87,6 @@ async def test_a_script_that_takes_too_long(tmp_path: Path) -> None:
     assert [case.tag for case in (*wait, *hangup)] == ["failure", "skipped"]
 
 
-@pytest.mark.realtime
 async def test_a_script_that_is_interrupted(tmp_path: Path) -> None:
     junit = tmp_path / "report.xml"
     script = write(tmp_path / "long", "tone 440\nwait 20s\nhangup")

@@ -161,11 +161,13 @@ async def test_the_peer_hangs_up() -> None:
         assert outcome.seconds == pytest.approx(3.0, abs=0.1)  # nothing comes any more
         outcome, _ = await run("expect dtmf 1 within 60s", alice)
         assert outcome.failed is not None
-        assert outcome.failed.message == "the call is over: Terminated"
+        assert outcome.failed.message == "the call is over: the peer hung up"
         outcome, _ = await run("expect no ended within 5s", alice)
         assert not outcome.passed
         outcome, _ = await run("wait 4s; dtmf 1", alice)
         assert not outcome.passed
+        assert outcome.failed is not None
+        assert outcome.failed.message == "the call is over: the peer hung up"
 
 
 async def test_calls_that_come_in() -> None:

@@ -79,7 +79,8 @@ def command(
             ua.on("new_rtc_session", answering.on_call)
             async with run.started(ua, connect):
                 run.output.event("waiting", "waiting for calls", uri=str(ua.configuration.uri))
-                await answering.wait(timeout)
+                with calls.interruptible():
+                    await answering.wait(timeout)
         finally:
             # Leaving the user agent has ended the calls.
             await answering.finish()

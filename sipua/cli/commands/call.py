@@ -76,7 +76,8 @@ def command(
                     target, extra_headers=header, no_answer_timeout=timeout, **calls.call_options, **options
                 )
                 # Leaving the user agent ends the call, and so this.
-                return await asyncio.shield(calls.begin(first, call))
+                with calls.interruptible():
+                    return await asyncio.shield(calls.begin(first, call))
         finally:
             await calls.finish()
             if scripted is not None:
