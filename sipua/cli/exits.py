@@ -84,6 +84,7 @@ _OPTIONS = {
     "ramp": "--ramp",
     "fail_if": "--fail-if",
     "accounts": "--account",
+    "ice_servers": "--ice-server",
     "certificate": "--tls-cert",
     "private_key": "--tls-key",
     "host": "--host",
@@ -100,7 +101,10 @@ _WORDING = (
     ("insecure=True would", "--insecure would"),
     ("; proxy=None connects directly", "; unset https_proxy to connect directly"),
     (", or proxy=None", ", or unset https_proxy"),
+    (", or headers={'Authorization': …}", ""),
+    (": pass headers={'Origin': …}", ""),
     (", or apps=False", ", or --no-apps"),
+    (", or presence=False", ", or --no-presence"),
 )
 
 

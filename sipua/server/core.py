@@ -106,13 +106,13 @@ class Core:
 
     # --- connections --------------------------------------------------------------------------------------------------
 
-    def accept(self, connection: Connection, *, trusted: bool = False) -> None:
+    def accept(self, connection: Connection, *, trusted: bool = False, traced: bool = True) -> None:
         """Take a new connection."""
         if len(self.flows) >= self._limits.connections and not trusted:
             logger.warning("%s: refused, there are %d connections already", connection.peer, len(self.flows))
             self._close(connection, 1013, "too many connections")
             return
-        flow = Flow(f"{self._rand.getrandbits(96):024x}", connection, trusted=trusted)
+        flow = Flow(f"{self._rand.getrandbits(96):024x}", connection, trusted=trusted, traced=traced)
         self.flows[flow.id] = flow
         connection.on_message = lambda data: self._receive(flow, data)
         connection.on_close = lambda error: self._lost(flow, error)
@@ -142,7 +142,7 @@ class Core:
     # --- in -----------------------------------------------------------------------------------------------------------
 
     def _receive(self, flow: Flow, data: Data) -> None:
-        if self.on_trace is not None:
+        if self.on_trace is not None and flow.traced:
             self.on_trace("in", flow.connection.peer, data)
         try:
             message = parse_message(data)
@@ -212,7 +212,7 @@ class Core:
         )
 
     def _send(self, flow: Flow, data: Data) -> bool:
-        if self.on_trace is not None:
+        if self.on_trace is not None and flow.traced:
             self.on_trace("out", flow.connection.peer, data)
         try:
             flow.connection.send(data)

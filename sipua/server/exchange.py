@@ -6,18 +6,21 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sipua.server.calls import Calls
 from sipua.server.core import Core, Limits
 from sipua.server.gatekeeper import Gatekeeper
 from sipua.server.location import Binding, Location
-from sipua.server.proxy import Proxy
+from sipua.server.proxy import Proxy, Watching
+from sipua.server.publications import Publications
 from sipua.server.refusal import Refusal
 from sipua.server.registrar import Registrar, RegistrarPolicy
 from sipua.server.routing import Router
+from sipua.server.states import States
 from sipua.sip import ParseError, Request, Timers, reason_phrase
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sipua.server.accounts import Account
     from sipua.server.flow import Flow
@@ -45,6 +48,8 @@ class Settings:
     timers: Timers
     timer_c: float
     rand: random.Random
+    agent: str | None = None
+    """The user who serves SUBSCRIBE for others, which goes with PUBLISH; None: there are no such services."""
 
 
 class Exchange:
@@ -58,6 +63,20 @@ class Exchange:
         gatekeeper = Gatekeeper(accounts, settings.realm, settings.algorithms, rand)
         router = Router(self.location, names, users, settings.aliases, self.core.flows)
         self._registrar = Registrar(self.location, gatekeeper, names, users, settings.policy)
+        self.on_change: Callable[..., None] = lambda user, *packages: None
+        """Called with a user and the event packages whose state may have changed."""
+        self.calls: Calls | None = None
+        self._publications: Publications | None = None
+        self.states: States | None = None
+        watching = None
+        if settings.agent is not None:
+            self.calls = Calls(lambda user: self.on_change(user, "dialog"))
+            self._publications = Publications(
+                gatekeeper, names, accounts, rand, lambda user, package: self.on_change(user, package)
+            )
+            self.states = States(self.location, self.calls, self._publications)
+            self.location.on_change = lambda user: self.on_change(user, "presence", "reg")
+            watching = Watching(settings.agent, self.states.packages, self.calls, self.location, accounts)
         self.proxy = Proxy(
             self.core,
             router,
@@ -66,6 +85,7 @@ class Exchange:
             accounts,
             timer_c=settings.timer_c,
             authenticate_in_dialog=settings.authenticate_in_dialog,
+            watching=watching,
         )
 
     # --- what the core asks of its user -------------------------------------------------------------------------------
@@ -75,6 +95,9 @@ class Exchange:
         try:
             if request.method == "REGISTER":
                 headers = self._registrar.register(request, flow, self.core.now())
+                self.core.reply(transaction, 200, headers=headers)
+            elif request.method == "PUBLISH" and self._publications is not None:
+                headers = self._publications.publish(request, flow, self.core.now())
                 self.core.reply(transaction, 200, headers=headers)
             else:
                 self.proxy.forward(transaction, request, flow)
@@ -104,14 +127,21 @@ class Exchange:
     def on_flow_lost(self, flow: Flow) -> None:
         """A connection is gone."""
         _log_gone(self.location.drop_flow(flow), "the connection is gone")
+        if self.calls is not None:
+            self.calls.on_flow_lost(flow)
 
     def next_deadline(self) -> float | None:
         """When `handle_timeout` is to be called."""
-        return self.location.next_deadline()
+        deadlines = [self.location.next_deadline()]
+        if self._publications is not None:
+            deadlines.append(self._publications.next_deadline())
+        return min((when for when in deadlines if when is not None), default=None)
 
     def handle_timeout(self, now: float) -> None:
         """The time has come."""
         _log_gone(self.location.expire(now), "expired")
+        if self._publications is not None:
+            self._publications.expire(now)
 
 
 def _log_gone(bindings: list[Binding], why: str) -> None:

@@ -11,15 +11,19 @@ if TYPE_CHECKING:
 class Flow:
     """One connection (a flow, :rfc:`5626#section-2`).
 
-    `id` is unguessable: whoever knows it has been told by us. Requests on a `trusted` flow need no credentials.
+    `id` is unguessable: whoever knows it has been told by us. Requests on a `trusted` flow need no credentials; what
+    passes over one that is not `traced` is the server's talk with itself.
     """
 
-    __slots__ = ("bad_messages", "connection", "id", "pending", "trusted")
+    __slots__ = ("bad_messages", "connection", "id", "pending", "traced", "trusted")
 
-    def __init__(self, id: str, connection: Connection, *, trusted: bool = False) -> None:
+    def __init__(
+        self, id: str, connection: Connection, *, trusted: bool = False, traced: bool = True
+    ) -> None:
         self.id = id
         self.connection = connection
         self.trusted = trusted
+        self.traced = traced
         self.bad_messages = 0
         """How many of the last messages, in a row, were not SIP."""
         self.pending = 0

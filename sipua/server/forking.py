@@ -16,6 +16,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from sipua.server.best import best_response, collect_challenges, translated
+from sipua.server.flow import Flow
 from sipua.sip import (
     Cancelled,
     ClientTransaction,
@@ -28,14 +29,17 @@ from sipua.sip import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from sipua.server.core import Core
-    from sipua.server.flow import Flow
     from sipua.sip import Request, Response, ServerTransaction
     from sipua.sip.transaction_events import Event
 
 logger = logging.getLogger("sipua.server")
+
+
+#: What telephones say that do not serve what was asked, or that are not there.
+UNSERVED = frozenset({405, 408, 430, 480, 489, 501})
 
 
 class Branch:
@@ -77,6 +81,10 @@ class Forwarding:
         self._timer_c = timer_c
         self._index = index
         self._branches: list[Branch] = []
+        self.last_resort: Callable[[], Iterable[tuple[Request, Flow]]] | None = None
+        """Makes the copies that are sent when the others are refused with one of `UNSERVED`."""
+        self.on_response: Callable[[Request, Response, tuple[Flow, ...]], None] = lambda *_: None
+        """Gets each response that goes back, with the connections that it is about."""
         self._began = core.now()
         transaction.user = self
 
@@ -126,10 +134,12 @@ class Forwarding:
         if not response.via:
             return
         if response.code < 200:
-            self._core.respond(self.transaction, response)
+            if self._core.respond(self.transaction, response):
+                self._told(response, branch)
         elif response.code < 300:
             branch.final = response
             self._forward(response)
+            self._told(response, branch)
             self._cancel_pending(now)
         else:
             self._refused(branch, response, now)
@@ -147,6 +157,10 @@ class Forwarding:
         if len(finals) < len(self._branches) or any(final.code < 300 for final in finals):
             return
         best = best_response(finals)
+        if best.code in UNSERVED and self.last_resort is not None:
+            copies, self.last_resort = self.last_resort(), None
+            self.send(copies)
+            return
         collect_challenges(best, finals)
         if (code := translated(best.code)) != best.code:
             best = make_response(self.request, code, to_tag=self.transaction.to_tag)
@@ -157,6 +171,12 @@ class Forwarding:
         first = not self.transaction.is_answered
         if self._core.respond(self.transaction, response) and first:
             self._log(response)
+            if response.code >= 300:
+                self._told(response)
+
+    def _told(self, response: Response, branch: Branch | None = None) -> None:
+        flows = (self.transaction.flow, branch.transaction.flow if branch is not None else None)
+        self.on_response(self.request, response, tuple(flow for flow in flows if isinstance(flow, Flow)))
 
     def _log(self, response: Response) -> None:
         request = self.request

@@ -14,6 +14,7 @@ from sipua.sip.timers import Deadline, Deadlines
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
     from sipua.server.flow import Flow
     from sipua.sip import URI, Address
@@ -55,6 +56,8 @@ class Location:
         self._contacts: dict[ContactKey, list[Binding]] = {}
         self._deadlines: Deadlines[Binding] = Deadlines()
         self._temp_gruus: dict[str, tuple[str, str]] = {}
+        self.on_change: Callable[[str], None] = lambda user: None
+        """Called with the user whose bindings have changed."""
         self._temp_gruus_of: dict[tuple[str, str], deque[str]] = {}
 
     def __len__(self) -> int:
@@ -105,6 +108,7 @@ class Location:
         self._bindings.setdefault(binding.user, []).append(binding)
         self._contacts.setdefault(_contact_key(binding.contact.uri), []).append(binding)
         binding.deadline = self._deadlines.start(binding.expires_at, binding, "expires")
+        self.on_change(binding.user)
 
     def remove(self, binding: Binding) -> None:
         """Take a binding away, and the temporary GRUUs of an instance with its last one."""
@@ -113,6 +117,7 @@ class Location:
         if instance is not None and not self.with_instance(user, instance):
             for token in self._temp_gruus_of.pop((user, instance), ()):
                 del self._temp_gruus[token]
+        self.on_change(user)
 
     def _unlink(self, binding: Binding) -> None:
         key = _contact_key(binding.contact.uri)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sipua.sip import URI
+from sipua.errors import ConfigurationError
+from sipua.sip import URI, ParseError
 
 
 class Names:
@@ -30,3 +28,16 @@ class Names:
     def is_own(self, uri: URI) -> bool:
         """Whether a URI is the one of this very server that Via and Record-Route have."""
         return (uri.host if uri.port is None else f"{uri.host}:{uri.port}").lower() == self.own
+
+
+def check_domain(domain: str) -> None:
+    """Whether users can be at this domain.
+
+    :raises ConfigurationError: no.
+    """
+    try:
+        host = URI.parse(f"sip:{domain}").host
+    except ParseError:
+        host = None
+    if host is None or host.lower() != domain.lower():
+        raise ConfigurationError("domain", domain, "not the name of a domain, such as example.com")

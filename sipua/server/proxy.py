@@ -7,9 +7,9 @@ part of Route, our credentials, Record-Route and Via. The responses are the busi
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sipua.server.forking import Forwarding
+from sipua.server.forking import UNSERVED, Forwarding
 from sipua.server.refusal import Refusal
 from sipua.server.routing import Router, Target, Way, record_route
 from sipua.sip import ParseError, check_request
@@ -17,9 +17,11 @@ from sipua.sip import ParseError, check_request
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
+    from sipua.server.calls import Calls
     from sipua.server.core import Core
     from sipua.server.flow import Flow
     from sipua.server.gatekeeper import Gatekeeper
+    from sipua.server.location import Location
     from sipua.server.names import Names
     from sipua.sip import Request, ServerTransaction
 
@@ -29,6 +31,25 @@ SCHEMES = ("sip", "sips", "tel")
 #: Requests that begin a dialog that we stay in. Not MESSAGE and OPTIONS: there is nothing to stay in.
 _DIALOG_FORMING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 _DEFAULT_MAX_FORWARDS = 70
+
+
+class Watching(NamedTuple):
+    """Who serves the SUBSCRIBEs that no telephone takes, and what is seen of calls for that."""
+
+    user: str
+    """The name under which the agent is registered."""
+    packages: Container[str]
+    calls: Calls
+    location: Location
+    users: Container[str]
+
+    def agent_for(self, request: Request, way: Way) -> Target | None:
+        """The agent, if a request is one that it serves."""
+        event = request.event if request.method == "SUBSCRIBE" else None
+        if event is None or event.package not in self.packages or way.uri.user not in self.users:
+            return None
+        binding = next(iter(self.location.targets(self.user)), None)
+        return None if binding is None else Target(binding.contact.uri, binding.flow)
 
 
 class Proxy:
@@ -44,6 +65,7 @@ class Proxy:
         *,
         timer_c: float,
         authenticate_in_dialog: bool,
+        watching: Watching | None = None,
     ) -> None:
         self._core = core
         self._router = router
@@ -52,6 +74,7 @@ class Proxy:
         self._accounts = accounts
         self._timer_c = timer_c
         self._authenticate_in_dialog = authenticate_in_dialog
+        self._watching = watching
         self._on_their_way: dict[str, Request] = {}
         """What was forwarded, as it had come in, by the branch that we gave it."""
 
@@ -69,8 +92,21 @@ class Proxy:
             return
         in_dialog = request.to_tag is not None
         self._authorize(request, flow, way, in_dialog=in_dialog)
-        targets = self._router.targets(way, flow, in_dialog=in_dialog)
+        resort = None if in_dialog or self._watching is None else self._watching.agent_for(request, way)
+        try:
+            targets = self._router.targets(way, flow, in_dialog=in_dialog)
+        except Refusal as refusal:
+            if resort is None or refusal.code not in UNSERVED:
+                raise
+            targets, resort = [resort], None
         forwarding = Forwarding(self._core, transaction, timer_c=self._timer_c, index=self._on_their_way)
+        if resort is not None:
+            last = [resort]
+            forwarding.last_resort = lambda: self._copies(request, way, last, flow)
+        if self._watching is not None:
+            forwarding.on_response = self._watching.calls.on_response
+            if in_dialog:
+                self._watching.calls.on_request(request)
         forwarding.send(self._copies(request, way, targets, flow))
 
     def forward_ack(self, ack: Request, flow: Flow) -> None:

@@ -14,9 +14,10 @@ from sipua.server.accounts import Account, check_accounts, check_algorithms
 from sipua.server.apps import APPS, AppHost
 from sipua.server.core import Limits
 from sipua.server.exchange import Exchange, Settings
-from sipua.server.names import Names
+from sipua.server.names import Names, check_domain
 from sipua.server.registrar import RegistrarPolicy
-from sipua.sip import URI, ParseError, Timers
+from sipua.server.watching import WatchingAgent
+from sipua.sip import Timers
 from sipua.testing import MemoryNetwork
 from sipua.transport.listener import WebSocketListener
 
@@ -32,9 +33,11 @@ logger = logging.getLogger("sipua.server")
 
 #: The addresses that clients in the same process, and the call apps, connect to.
 MEMORY_URL = "ws://server.invalid/"
-_APPS_URL = "ws://apps.invalid/"
+_OWN_URL = "ws://apps.invalid/"
 #: Who the call apps are registered as; their numbers are aliases of it.
 APPS_USER = "apps"
+#: Who answers SUBSCRIBE for others.
+WATCHING_USER = "watching"
 #: Our name in Via and Record-Route, unless there is a domain. Clients never look it up: they are connected.
 NAME = "server.invalid"
 
@@ -61,6 +64,8 @@ class Server:
     :param realm: for authentication; the domain by default.
     :param algorithms: digest algorithms to offer, in this order.
     :param apps: whether the call apps are there (`sipua.server.APPS` lists them).
+    :param presence: whether PUBLISH is taken, and SUBSCRIBE answered for users whose own telephones do not: to
+        ``presence``, ``dialog`` (the calls that pass through the server), ``message-summary`` and ``reg``.
     :param media: what makes the media of the call apps; aiortc by default.
     :param media_options: fields of `MediaOptions` for the call apps, such as ``ice_host_addresses``.
     :param policy: bounds for registrations.
@@ -85,6 +90,7 @@ class Server:
         realm: str | None = None,
         algorithms: tuple[str, ...] = ("SHA-256", "MD5"),
         apps: bool = True,
+        presence: bool = False,
         media: MediaFactory | None = None,
         media_options: Mapping[str, Any] | None = None,
         policy: RegistrarPolicy = RegistrarPolicy(),  # noqa: B008 - immutable
@@ -96,12 +102,14 @@ class Server:
     ) -> None:
         checked = check_accounts(accounts)
         if domain is not None:
-            _check_domain(domain)
-        taken = {*APPS, APPS_USER} if apps else set()
-        if clash := taken & checked.keys():
-            raise ConfigurationError(
-                "accounts", min(clash), "taken by the call apps; take another, or apps=False"
-            )
+            check_domain(domain)
+        for there, names, what in (
+            (apps, {*APPS, APPS_USER}, "taken by the call apps; take another, or apps=False"),
+            (presence, {WATCHING_USER}, "taken by the server's presence; take another, or presence=False"),
+        ):
+            if there and (clash := names & checked.keys()):
+                raise ConfigurationError("accounts", min(clash), what)
+        own = {APPS_USER: apps, WATCHING_USER: presence}
         self._host = host
         self._port = port
         self._tls_port = tls_port
@@ -111,7 +119,7 @@ class Server:
             names=Names(domain, domain or NAME, (f"[{host}]" if ":" in host else host, NAME)),
             realm=realm or domain or "sipua",
             algorithms=check_algorithms(algorithms),
-            trusted_users=frozenset({APPS_USER} if apps else ()),
+            trusted_users=frozenset(user for user, there in own.items() if there),
             aliases=dict.fromkeys(APPS, APPS_USER) if apps else {},
             policy=policy,
             limits=limits,
@@ -119,9 +127,13 @@ class Server:
             timers=timers or Timers(),
             timer_c=timer_c,
             rand=rand or random.SystemRandom(),
+            agent=WATCHING_USER if presence else None,
         )
         address = f"sip:{APPS_USER}@{domain or NAME}"
         self._apps = AppHost(APPS, address, media, media_options or {}) if apps else None
+        self._watching: WatchingAgent | None = None
+        if presence:
+            self._watching = WatchingAgent(f"sip:{WATCHING_USER}@{domain or NAME}", checked)
         self._listeners: list[WebSocketListener] = []
         self._running: tuple[Exchange, AsyncExitStack] | None = None
         self._tracer: Tracer | None = None
@@ -217,7 +229,14 @@ class Server:
             if self._ssl is not None:
                 await self._listen(stack, self._tls_port, self._ssl)
             if self._apps is not None:
-                await self._start_apps(stack, self._apps, exchange)
+                connector = self._private_way(exchange, traced=True)
+                stack.push_async_callback(self._apps.stop)
+                await self._apps.start(connector)
+            if self._watching is not None and exchange.states is not None:
+                connector = self._private_way(exchange, traced=False)
+                stack.push_async_callback(self._watching.stop)
+                exchange.on_change = self._watching.changed
+                await self._watching.start(connector, exchange.states)
         except BaseException:
             await self.stop()
             raise
@@ -248,21 +267,12 @@ class Server:
         stack.push_async_callback(listener.close)
         self._listeners.append(listener)
 
-    async def _start_apps(self, stack: AsyncExitStack, apps: AppHost, exchange: Exchange) -> None:
-        # A network of their own: faults that a test makes on the other one are not meant for them.
-        network = MemoryNetwork()
-        network.listen(_APPS_URL, lambda connection: exchange.core.accept(connection, trusted=True))
-        stack.push_async_callback(apps.stop)
-        await apps.start(network.connector(_APPS_URL))
-
-
-def _check_domain(domain: str) -> None:
-    try:
-        uri = URI.parse(f"sip:{domain}")
-    except ParseError:
-        uri = None
-    if uri is None or uri.host.lower() != domain.lower():
-        raise ConfigurationError("domain", domain, "not the name of a domain, such as example.com")
+    def _private_way(self, exchange: Exchange, *, traced: bool) -> MemoryConnector:
+        """How a user agent of the server itself gets in, whom no password is asked of."""
+        # A network of its own: faults that a test makes on the other one are not meant for it.
+        network, core = MemoryNetwork(), exchange.core
+        network.listen(_OWN_URL, lambda connection: core.accept(connection, trusted=True, traced=traced))
+        return network.connector(_OWN_URL)
 
 
 def _ssl_context(certificate: StrPath | None, private_key: StrPath | None) -> ssl.SSLContext | None:

@@ -25,13 +25,13 @@ from sipua.bodies import (
 )
 from sipua.cli.exits import ExitCode
 from sipua.cli.notifications import describe, fields_of
+from sipua.server import Server
 from sipua.sip import make_response, parse_message
 from tests.cli.commands import account, command, server, sipua
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from sipua.server import Server
 
 pytestmark = pytest.mark.realtime
 
@@ -322,3 +322,17 @@ async def test_publish() -> None:
         assert left.code == ExitCode.OK
         assert left.out.splitlines()[1:] == ["published for 3600 s: sip:alice@localhost is open"]
         assert len(heard) == 1
+
+
+async def test_presence_of_the_embedded_server() -> None:
+    async with Server({"alice": "secret", "bob": "secret"}, apps=False, presence=True) as s:
+        watching = asyncio.ensure_future(
+            sipua("subscribe", "presence", "bob", *account(s), "--count", "3", "--duration", "20", "--json")
+        )
+        while not (s._watching and s._watching._watchers):  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.02)
+        done = await sipua("publish", "open", "--activity", "meeting", "--note", "room 4", *account(s, "bob"))
+        assert done.code == ExitCode.OK, done
+        heard = [event["content"] for event in (await watching).all("notification")]
+    assert [content["tuples"][0]["basic"] for content in heard] == ["closed", "open", "closed"]
+    assert (heard[1]["activities"], heard[1]["notes"][0]["text"]) == (["meeting"], "room 4")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 HELP = """Publish our presence: STATE is open (we can be reached) or closed.
 
-It is removed at once, after --duration, or with Ctrl-C after --keep. The server has to know presence; the
-embedded one does not.
+It is removed at once, after --duration, or with Ctrl-C after --keep. The server has to know presence, as that of
+sipua serve does.
 """
 
 

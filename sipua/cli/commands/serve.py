@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sipua.server import Server
 
-HELP = """Run a SIP server over WebSocket: registrar, proxy, and call apps to try things with.
+HELP = """Run a SIP server over WebSocket: registrar, proxy, presence, and call apps to try things with.
 
 It is for tests and demonstrations, not for production. Runs until Ctrl-C, which is its normal end (exit code 0).
 -v shows registrations and calls.
@@ -70,6 +70,7 @@ class AccountType(click.ParamType[tuple[str, str]]):
 )
 @click.option("--domain", metavar="NAME", help="The one domain it serves [default: any].")
 @click.option("--no-apps", is_flag=True, help="No call apps.")
+@click.option("--no-presence", is_flag=True, help="No answers to PUBLISH and SUBSCRIBE by the server itself.")
 @click.option("--loopback", is_flag=True, help="Media of the call apps on 127.0.0.1 only.")
 @duration_option("End after so long.")
 @traced_output_options
@@ -83,6 +84,7 @@ def command(
     tls_port: int,
     domain: str | None,
     no_apps: bool,
+    no_presence: bool,
     loopback: bool,
     duration: float | None,
     output: OutputOptions,
@@ -102,6 +104,7 @@ def command(
             tls_port=tls_port,
             domain=domain,
             apps=not no_apps,
+            presence=not no_presence,
             media_options={"ice_host_addresses": ("127.0.0.1",)} if loopback else None,
         )
         if (trace := run.trace) is not None:
