@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from docs.pictures import PICTURES, Picture
 from sipua.cli.account import account_options
 from sipua.cli.app import COMMANDS, app
 from sipua.cli.events import EVENTS, json_schema
@@ -161,6 +162,20 @@ def command_table() -> str:
     return table(("command", "does"), rows)
 
 
+def screens() -> str:
+    """All pictures of the phone, with what they show."""
+    parts = []
+    for name, picture in PICTURES.items():
+        parts.append(f"{picture.caption}:\n\n![{picture.caption}](images/{Picture.file(name)})")
+    large = [
+        f"[{name}](images/{Picture.file(name, large=True)})"
+        for name, picture in PICTURES.items()
+        if picture.large
+    ]
+    parts.append(f"With 120 columns and 40 lines: {', '.join(large)}.")
+    return "\n\n".join(parts)
+
+
 def markdown(template: str) -> str:
     """The page, from its template."""
 
@@ -177,6 +192,7 @@ def markdown(template: str) -> str:
             "settings": settings_table,
             "command": lambda: section(argument),
             "others": others,
+            "screens": screens,
         }
         return makers[what]()
 

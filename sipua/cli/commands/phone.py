@@ -126,6 +126,19 @@ def command(account: AccountOptions, output: OutputOptions, options: PhoneOption
     return Run(bulletin, replace(output, trace=None)).execute(work, ExitCode.INTERRUPTED)
 
 
+def _check_files(options: PhoneOptions) -> None:
+    """Now rather than in a call."""
+    from sipua.media.sources import AudioFile
+
+    if options.hold_music is not None:
+        AudioFile(options.hold_music, loop=True).check()
+    directory = options.record_dir
+    if directory is not None and not directory.is_dir():
+        raise Failure(f"--record-dir {directory}: no such directory; make it first", ExitCode.USAGE)
+    if directory is not None and not os.access(directory, os.W_OK):
+        raise Failure(f"--record-dir {directory}: cannot be written; use another one", ExitCode.USAGE)
+
+
 View = Literal["screen", "plain", "json", "none"]
 
 
@@ -174,6 +187,8 @@ def _make(
     from sipua.cli.phone.book import Book, data_directory
     from sipua.cli.phone.phone import Phone
     from sipua.cli.phone.sound import Sound, SoundOptions
+
+    _check_files(options)
 
     def make_ua(account: AccountOptions) -> UA:
         ua = run.new_user_agent(account, timeout=CONNECT_TIMEOUT, register=True)

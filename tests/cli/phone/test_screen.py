@@ -396,6 +396,8 @@ async def test_many_calls_on_a_small_screen(make_phone: Any, make_server: Any) -
         app.show_now()
         await pilot.pause()
         assert screen(app).count("INCOMING CALL") == 3
+        assert screen(app).count("a answers, h refuses") == 1  # that is about the selected one
+        assert screen(app).count("a answers, selected with ↑↓, h refuses") == 2
         assert "5 more: ↑ ↓" in screen(app)
         await pilot.press(*["down"] * 7)
         app.show_now()

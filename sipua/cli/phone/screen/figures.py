@@ -67,7 +67,7 @@ def call_text(call: PhoneCall, *, selected: bool, muted: bool, width: int) -> Te
     name = f"{call.name} " if call.name else ""
     who.append(f"{name}{short(call.remote)}", "bold" if selected else "")
     who.truncate(max(10, width - end.cell_len - 1), overflow="ellipsis", pad=True)
-    return Text.assemble(who, " ", end, "\n", _second(call, width))
+    return Text.assemble(who, " ", end, "\n", _second(call, width, selected=selected))
 
 
 def _marks(call: PhoneCall, muted: bool) -> list[tuple[str, str]]:
@@ -81,12 +81,13 @@ def _marks(call: PhoneCall, muted: bool) -> list[tuple[str, str]]:
     return marks
 
 
-def _second(call: PhoneCall, width: int) -> Text:
+def _second(call: PhoneCall, width: int, *, selected: bool) -> Text:
     text = Text("    ")
     if call.refer is not None:
         text.append(f"asks you to call {short(str(call.refer.refer.uri))}: y yes, x no", "bold yellow")
     elif call.waits_for_answer:
-        text.append(f"to {call.line.name}: a answers, h refuses", "bold")
+        refuse = "h refuses" if selected else "selected with ↑↓, h refuses"  # else h ends another call
+        text.append(f"to {call.line.name}: a answers, {refuse}", "bold")
     elif call.is_up:
         levels = call.levels
         text.append("hear ").append_text(meter(levels.heard if levels else None))
