@@ -9,7 +9,7 @@ from sipua import events
 from sipua.errors import MediaError, MediaFileError
 from sipua.events import Cause, Originator
 from sipua.session import dtmf, path, statistics, terminate, trickle
-from sipua.session.multipart import media_type, part_of
+from sipua.session.multipart import is_understood, media_type, part_of
 from sipua.session.states import Event, State, allowed
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ def sdp_of(message: Request | Response) -> str:
     if media_type(message) == SDP_TYPE:
         return message.text
     return (part_of(message, SDP_TYPE) or b"").decode(errors="replace")
+
+
+def refusal_of_body(request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
+    """415 for a body of which more must be understood than a session description."""
+    return None if is_understood(request, SDP_TYPE) else (415, (("Accept", SDP_TYPE),))
 
 
 def set_sdp(message: Request | Response, sdp: str) -> None:

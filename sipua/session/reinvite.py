@@ -10,7 +10,7 @@ from sipua.errors import InvalidStateError, MediaNegotiationError, ParseError
 from sipua.events import Cause
 from sipua.session import early, hold, incoming, terminate, timers
 from sipua.session.headers import checked_phrase, checked_status, response_header_list
-from sipua.session.negotiation import SDP_TYPE, answer_offer, change_sdp, make_offer, sdp_of
+from sipua.session.negotiation import answer_offer, change_sdp, make_offer, refusal_of_body, sdp_of
 from sipua.session.renegotiation import REFUSALS, Phase, Step
 from sipua.session.reply import respond, retry_later
 from sipua.session.states import ESTABLISHED, Event, State, allowed
@@ -135,8 +135,9 @@ class IncomingRequest:
 
 def refusal(session: RTCSession, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
     """What is wrong with the re-INVITE or UPDATE itself; None: nothing."""
-    if request.body and not sdp_of(request):
-        return 415, (("Accept", SDP_TYPE),)
+    wrong = refusal_of_body(request)
+    if wrong is not None:
+        return wrong
     try:
         return timers.refusal(session._host.session_timers, request)
     except ParseError:

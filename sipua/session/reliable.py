@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from sipua.errors import MediaNegotiationError, ParseError
 from sipua.events import Cause
 from sipua.session import terminate
-from sipua.session.negotiation import SDP_TYPE, answer_offer, change_sdp, sdp_of
+from sipua.session.negotiation import answer_offer, change_sdp, refusal_of_body, sdp_of
 from sipua.session.renegotiation import REFUSALS, Step
 from sipua.session.reply import respond, retry_later
 from sipua.session.states import Event, State, allowed
@@ -130,8 +130,8 @@ class ReliableResponses:
             self._take_answer(transaction, request, sdp)
         elif sdp:
             self._take_offer(transaction, request, item, sdp)
-        elif request.body:
-            respond(session, transaction, request, 415, (("Accept", SDP_TYPE),))
+        elif (wrong := refusal_of_body(request)) is not None:
+            respond(session, transaction, request, *wrong)
         else:
             self._acknowledged(item)
             respond(session, transaction, request, 200)

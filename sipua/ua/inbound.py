@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sipua import events
 from sipua.errors import ParseError
 from sipua.session import incoming, replaces, timers
-from sipua.session.negotiation import SDP_TYPE
+from sipua.session.negotiation import refusal_of_body
 from sipua.session.session import RTCSession
 from sipua.sip import check_request, make_response
 from sipua.ua.inbound_events import on_notify, on_subscribe
@@ -40,8 +40,6 @@ METHODS = (
 )
 EXTENSIONS = ("outbound", "gruu", "path", "replaces", "norefersub", "timer", "100rel", "trickle-ice")
 ALLOW = ("Allow", ", ".join(METHODS))
-#: What an INVITE may carry besides a session description.
-_INVITE_BODIES = frozenset({SDP_TYPE, "multipart/mixed", "multipart/alternative", "multipart/related"})
 
 
 def extensions(*, session_timers: bool, trickle_ice: bool) -> tuple[str, ...]:
@@ -156,9 +154,9 @@ def _on_replacing_invite(ua: UA, transaction: ServerTransaction, request: Reques
 
 
 def _refusal_of_content(ua: UA, request: Request) -> tuple[int, tuple[tuple[str, str], ...]] | None:
-    kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-    if request.body and kind not in _INVITE_BODIES:
-        return 415, (("Accept", SDP_TYPE),)
+    wrong = refusal_of_body(request)
+    if wrong is not None:
+        return wrong
     if not request.contact:
         return 400, ()
     try:

@@ -8,6 +8,7 @@ import pytest
 
 from sipua.session.multipart import MAX_DEPTH, part_of
 from sipua.session.negotiation import sdp_of
+from sipua.session.session import RTCSession
 from sipua.sip import Request
 from tests.session.calls import call_out
 from tests.wire import OFFER, Wire, user_agent
@@ -73,4 +74,76 @@ async def test_peer_that_nests_leaves_the_call_as_it_was(method: str) -> None:
         extra = f"Info-Package: trickle-ice\r\nContent-Type: {content_type}\r\n"
         wire.from_callee(method, invite, extra=extra, body=body)
         await wire.response(415, method)
+        assert call.is_established()
+
+
+# --- what must be understood ------------------------------------------------------------------------------
+
+TEXT, PIDF = "Content-Type: text/plain", "Content-Type: application/pidf+xml"
+OPTIONAL, REQUIRED = "handling=optional", "handling=REQUIRED"
+
+
+def part(kind: str, disposition: str = "") -> str:
+    line = f"Content-Disposition: {disposition}\r\n" if disposition else ""
+    return f"{kind}\r\n{line}\r\n{OFFER if 'sdp' in kind else 'x'}\r\n"
+
+
+def mixed(*parts: str, boundary: str = "b") -> str:
+    return "".join(f"--{boundary}\r\n{each}" for each in parts) + f"--{boundary}--\r\n"
+
+
+MIXED, OFFERED = "Content-Type: multipart/mixed;boundary=b\r\n", "Content-Type: application/sdp"
+ALTERNATIVE = "Content-Type: multipart/alternative;boundary=b\r\n"
+INNER = "Content-Type: multipart/alternative;boundary=i"
+
+BODIES = [
+    # Without a description: only what is optional may be left out.
+    (TEXT + "\r\n", "hello", 415),
+    (TEXT + "\r\nContent-Disposition: render;handling=optional\r\n", "hello", 180),
+    (MIXED, mixed(part(TEXT)), 415),
+    (MIXED, mixed(part(TEXT, "render; " + OPTIONAL)), 180),
+    (MIXED, mixed(part(TEXT, "render; " + OPTIONAL), part(PIDF)), 415),
+    (MIXED, mixed(part(TEXT, "render; " + OPTIONAL), part(PIDF, "by-reference;" + OPTIONAL)), 180),
+    (MIXED + "Content-Disposition: x;handling=optional\r\n", mixed(part(TEXT)), 180),
+    ("Content-Type: multipart/mixed\r\n", mixed(part(OFFERED)), 415),
+    # Beside one.
+    (MIXED, mixed(part(TEXT), part(OFFERED)), 180),
+    (MIXED, mixed(part(OFFERED, "session;" + REQUIRED), part(PIDF, "by-reference;" + OPTIONAL)), 180),
+    (MIXED, mixed(part(OFFERED), part(PIDF, "by-reference;" + REQUIRED)), 415),
+    (ALTERNATIVE, mixed(part(OFFERED), part(PIDF, "session;" + REQUIRED)), 180),
+    (MIXED, mixed(INNER + "\r\n\r\n" + mixed(part(OFFERED), part(PIDF, REQUIRED), boundary="i")), 180),
+    (MIXED, mixed(INNER + "\r\n\r\n" + mixed(part(TEXT), part(PIDF), boundary="i")), 415),
+]
+
+
+@pytest.mark.parametrize(("headers", "body", "code"), BODIES)
+async def test_what_an_invite_carries_besides_a_description(headers: str, body: str, code: int) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        calls: list[RTCSession] = []
+        ua.on("new_rtc_session", lambda event: calls.append(event.session))
+        wire.put(
+            f"INVITE {ua.contact_uri} SIP/2.0\r\nVia: SIP/2.0/WS p.invalid;branch=z9hG4bKmp\r\nMax-Forwards: 70\r\n"
+            "From: <sip:p@example.com>;tag=p\r\nTo: <sip:alice@example.com>\r\nCall-ID: mp\r\nCSeq: 1 INVITE\r\n"
+            f"Contact: <sip:p@192.0.2.1>\r\n{headers}Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+        response = await wire.response(code)
+        if code == 415:
+            assert response.headers["Accept"] == SDP
+            assert not calls
+            return
+        calls[0].answer()
+        answer = await wire.response(200)
+        # With an offer there is an answer to it; else the offer is ours.
+        assert ("a=setup:active" in answer.text) == ("application/sdp" in headers + body)
+        assert "m=audio" in answer.text
+
+
+@pytest.mark.parametrize(("headers", "body", "code"), BODIES)
+async def test_what_a_reinvite_carries(headers: str, body: str, code: int) -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call, invite = await call_out(wire, ua)
+        wire.from_callee("INVITE", invite, extra=headers, body=body)
+        await wire.response(415 if code == 415 else 200, "INVITE")
         assert call.is_established()
