@@ -30,7 +30,7 @@ from sipua.media.outlet import Outlet
 from sipua.media.pcm import samples_per_frame, silence
 from sipua.media.recording import Recording, as_recording
 from sipua.media.sinks import as_some_sink, check_apart
-from sipua.media.sources import as_hold_music, as_source
+from sipua.media.sources import as_source
 from sipua.media.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -175,10 +175,7 @@ class CallAudio(AudioPort):
 
     @hold_music.setter
     def hold_music(self, source: AudioSource | str | Path | None) -> None:
-        music = as_hold_music(source)
-        if music is not None:
-            music.check()
-        self.set_hold_music(music)
+        self.set_hold_music(None if source is None else self.checked_hold_music(source))
 
     def set_hold_music(self, music: AudioSource | None) -> None:
         """The same, of a source that has been checked."""

@@ -273,6 +273,15 @@ class AudioPort(ABC):
     @abstractmethod
     def hold_music(self, source: AudioSource | str | Path | None) -> None: ...
 
+    def checked_hold_music(self, source: AudioSource | str | Path) -> AudioSource | None:
+        """What `hold_music` would be of it, which changes nothing. Raises as that does."""
+        from sipua.media.sources import as_hold_music
+
+        music = as_hold_music(source)
+        if music is not None:
+            music.check()
+        return music
+
     held: bool
     """Whether the peer is on hold and hears the music, if there is any; all else waits then. The call sets it."""
 

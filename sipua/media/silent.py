@@ -100,7 +100,11 @@ class SilentAudioPort(AudioPort):
 
     @hold_music.setter
     def hold_music(self, source: AudioSource | str | Path | None) -> None:
-        self._hold_music = source if isinstance(source, AudioSource) else None
+        self._hold_music = None if source is None else self.checked_hold_music(source)
+
+    def checked_hold_music(self, source: AudioSource | str | Path) -> AudioSource | None:
+        """Files are not looked at, nor kept."""
+        return source if isinstance(source, AudioSource) else None
 
     def as_source(self) -> AudioSource:
         """A source that is never heard."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from sipua import events
 
 if TYPE_CHECKING:
-    from sipua.media.interface import Direction
+    from sipua.media.interface import AudioSource, Direction
     from sipua.session.session import RTCSession
 
 _DIRECTIONS: dict[tuple[bool, bool], Direction] = {
@@ -108,6 +108,14 @@ def first(session: RTCSession, kind: Literal["offer", "answer"]) -> None:
     media = session._media
     if media is not None and media.remote_description and not session._renegotiation.heard:
         heard(session, kind, media.remote_description, media.options.direction)
+
+
+def begin_music(session: RTCSession, music: AudioSource) -> None:
+    """What the peer hears in the hold that is about to be, or in the one that is."""
+    renegotiation, audio = session._renegotiation, session.audio
+    if renegotiation.music is None:
+        renegotiation.music = (audio.hold_music,)
+    audio.hold_music = music
 
 
 def end_music(session: RTCSession) -> None:

@@ -8,7 +8,6 @@ from sipua.errors import InvalidStateError
 from sipua.media.interface import DIRECTIONS
 from sipua.session.early import early_dialog
 from sipua.session.headers import header_list
-from sipua.session.hold import end_music
 from sipua.session.reoffer import Reoffer
 from sipua.session.states import State
 
@@ -26,6 +25,7 @@ def ask(
     operation: str,
     *,
     hold: bool | None = None,
+    music: AudioSource | None = None,
     direction: Direction | None = None,
     video: VideoWish | None = None,
     video_source: Any = None,
@@ -48,6 +48,7 @@ def ask(
         session,
         operation,
         hold=hold,
+        music=music,
         direction=direction,
         video=video,
         video_source=video_source,
@@ -64,19 +65,8 @@ def hold(
     session: RTCSession, music: AudioSource | str | Path | None, *, use_update: bool, extra_headers: Any
 ) -> asyncio.Future[None]:
     """What `RTCSession.hold` does."""
-    renegotiation = session._renegotiation
-    if music is not None:
-        before = renegotiation.music or (session.audio.hold_music,)
-        session.audio.hold_music = music
-        renegotiation.music = before
-    try:
-        done = ask(session, "hold", hold=True, use_update=use_update, extra_headers=extra_headers)
-    except Exception:
-        end_music(session)
-        raise
-    if music is not None:
-        done.add_done_callback(lambda _: end_music(session))
-    return done
+    checked = None if music is None else session.audio.checked_hold_music(music)
+    return ask(session, "hold", hold=True, music=checked, use_update=use_update, extra_headers=extra_headers)
 
 
 def _may_update(session: RTCSession) -> bool:

@@ -25,7 +25,7 @@ from sipua.session.states import ESTABLISHED, Event, State, allowed
 if TYPE_CHECKING:
     import asyncio
 
-    from sipua.media.interface import Direction, MediaSession
+    from sipua.media.interface import AudioSource, Direction, MediaSession
     from sipua.session.headers import HeaderPairs
     from sipua.session.host import SentRequest
     from sipua.session.renegotiation import VideoWish
@@ -49,6 +49,7 @@ class Reoffer:
         operation: str,
         *,
         hold: bool | None = None,
+        music: AudioSource | None = None,
         direction: Direction | None = None,
         video: VideoWish | None = None,
         video_source: Any = None,
@@ -63,6 +64,7 @@ class Reoffer:
         """Whether the time for another try has not come yet."""
         self._session = session
         self._hold = hold
+        self._music = music
         self._direction = direction
         self._video = video
         self._video_source = video_source
@@ -101,6 +103,8 @@ class Reoffer:
         """Its turn has come."""
         session = self._session
         renegotiation = session._renegotiation
+        if self._music is not None:
+            hold.begin_music(session, self._music)
         if self._hold == renegotiation.local_hold:
             renegotiation.current = None
             self._succeed()  # it is so already
@@ -365,6 +369,8 @@ class Reoffer:
         if not self.done.done():
             self.done.set_exception(error)
             self.done.exception()  # nobody has to wait for it
+        if not self._session.is_ended():
+            hold.end_music(self._session)
 
     def _clear(self) -> None:
         self._session._clear_timer("re-INVITE")

@@ -174,6 +174,42 @@ async def test_music_of_its_own_is_for_one_hold() -> None:
         assert call.audio.hold_music is usual
 
 
+async def test_music_of_a_hold_that_waits_for_its_turn() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        call, _ = await call_out(wire, ua)
+        usual, first, second = Tone(440), Tone(550), Tone(660)
+        call.audio.hold_music = usual
+
+        async def round_of(code: int, direction: str = "sendrecv") -> None:
+            request = await wire.request("INVITE")
+            wire.reply(request, code, sdp=directed(ANSWER, direction) if code == 200 else "")
+            await wire.request("ACK")
+            await wire.settle()
+
+        # Behind a hold that is refused.
+        refused, held = call.hold(hold_music=first), call.hold(hold_music=second)
+        assert call.audio.hold_music is first
+        await round_of(488)
+        await round_of(200, "recvonly")
+        with pytest.raises(RequestFailed):
+            await refused
+        await held
+        assert (call.audio.hold_music, call.audio.held) == (second, True)
+        # Behind an unhold that is not done yet: until then the peer goes on to hear what it heard.
+        resumed, held = call.unhold(), call.hold(hold_music=first)
+        assert call.audio.hold_music is second
+        await round_of(200)
+        await resumed
+        await round_of(200, "recvonly")
+        await held
+        assert (call.audio.hold_music, call.audio.held) == (first, True)
+        resumed = call.unhold()
+        await round_of(200)
+        await resumed
+        assert (call.audio.hold_music, call.audio.held) == (usual, False)
+
+
 @pytest.mark.parametrize("code", [403, 408, 415, 480, 486, 488, 500, 503, 603])
 async def test_refused_hold_leaves_the_call_as_it_was(code: int) -> None:
     """RFC 3261 §14.1, RFC 6141 §3.1; JsSIP ends the call."""
