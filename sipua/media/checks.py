@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from os import PathLike
 from typing import Any, TypeGuard
 
 from sipua.errors import ConfigurationError
+from sipua.media.ice_servers import read_url
 from sipua.media.interface import (
     AUDIO_CODECS,
     DIRECTIONS,
@@ -28,11 +28,6 @@ from sipua.media.interface import (
 from sipua.media.recording import Recording
 
 __all__ = ["check_option", "check_options", "make_options"]
-
-#: :rfc:`7064#section-3.1`, :rfc:`7065#section-3.1`; STUN over TLS is of no use to media over UDP.
-_ICE_URL = re.compile(
-    r"(?:stun|turns?):(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\?transport=(?:udp|tcp))?"
-)
 
 
 def make_options(given: Mapping[str, Any]) -> MediaOptions:
@@ -69,6 +64,8 @@ def check_option(name: str, value: object) -> None:
     if name not in _CHECKS:
         raise ConfigurationError(str(name), value, "there is no such media option")
     is_good, wanted = _CHECKS[name]
+    if name == "ice_servers" and _is_list(value):
+        _check_ice_servers(value)
     if not is_good(value):
         raise ConfigurationError(name, value, wanted)
 
@@ -123,6 +120,13 @@ _OPUS_CHECKS: dict[str, Callable[[object], bool]] = {
 }
 
 
+def _check_ice_servers(servers: Sequence[Any]) -> None:
+    for server in servers:
+        for url in _urls(server):
+            if isinstance(url, str):
+                read_url(url)
+
+
 def _is_trust(ca_file: object, insecure: object) -> bool:
     return isinstance(ca_file, str | None) and isinstance(insecure, bool)
 
@@ -130,7 +134,7 @@ def _is_trust(ca_file: object, insecure: object) -> bool:
 def _is_ice_servers(value: Any) -> bool:
     return _is_list(value) and all(
         isinstance(server, IceServer | str)
-        and all(isinstance(url, str) and _ICE_URL.fullmatch(url) for url in _urls(server))
+        and all(isinstance(url, str) for url in _urls(server))
         and (isinstance(server, str) or _is_trust(server.ca_file, server.insecure))
         for server in value
     )
@@ -201,7 +205,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "comfort_noise": (_is_bool, "neither True nor False"),
     "ice_servers": (
         _is_ice_servers,
-        "must be a list of IceServer or of URLs: stun:host[:port] or turn[s]:host[:port][?transport=udp|tcp]",
+        "must be a list of IceServer or of URLs: stun:host, turn:host?transport=tcp, turns:host:port",
     ),
     "ice_gathering_timeout": (
         lambda value: _is_number(value) and value >= 0,

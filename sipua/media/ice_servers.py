@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from aiortc.rtcicetransport import parse_stun_turn_uri
 
 from sipua.errors import ConfigurationError
 from sipua.media.interface import IceServer
@@ -16,7 +15,15 @@ from sipua.media.interface import IceServer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Server", "parse_servers"]
+__all__ = ["Server", "parse_servers", "read_url"]
+
+#: :rfc:`7064#section-3.1`, :rfc:`7065#section-3.1`.
+_URL = re.compile(
+    r"(?P<scheme>stun|turns?):(?:(?P<host>[A-Za-z0-9._\-]+)|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:\?transport=(?P<transport>udp|tcp))?"
+)
+#: STUN over TLS is of no use to media over UDP, nor is there TURN over DTLS here.
+_TRANSPORTS = {"stun": (None,), "turn": (None, "udp", "tcp"), "turns": (None, "tcp")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,9 @@ class Server:
     def url(self) -> str:
         """Without user name and password."""
         host, port = self.address
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         over_tcp = self.scheme == "turn" and self.transport == "tcp"
-        return f"{self.scheme}:{host}:{port}{'?transport=tcp' if over_tcp else ''}"
+        return f"{self.scheme}:{where}{'?transport=tcp' if over_tcp else ''}"
 
     def tls(self) -> ssl.SSLContext | None:
         """How its certificate is checked; None where there is no TLS.
@@ -56,38 +64,35 @@ class Server:
         raise ConfigurationError("ca_file", self.ca_file, why)
 
 
+def read_url(url: str) -> tuple[str, tuple[str, int], str]:
+    """Scheme, address and transport of a URL (:rfc:`7064`, :rfc:`7065`).
+
+    :raises ConfigurationError: it is none, or not of a server that can be used.
+    """
+    parts = _URL.fullmatch(url)
+    if parts is None or parts["transport"] not in _TRANSPORTS[parts["scheme"]]:
+        wanted = "no URL of a STUN or TURN server; it looks like stun:host, turn:host?transport=tcp or turns:host:port"
+        raise ConfigurationError("ice_servers", url, wanted)
+    over_tls = parts["scheme"] == "turns"
+    port = int(parts["port"] or (5349 if over_tls else 3478))
+    if not 0 < port < 65536:
+        raise ConfigurationError("ice_servers", url, "ports go from 1 to 65535")
+    transport = parts["transport"] or ("tcp" if over_tls else "udp")
+    return parts["scheme"], (parts["host"] or parts["ipv6"], port), transport
+
+
 def parse_servers(servers: Sequence[IceServer | str]) -> list[Server]:
-    """Read the URLs (:rfc:`7064`, :rfc:`7065`). Raises ConfigurationError for one that is wrong."""
+    """Read the URLs.
+
+    :raises ConfigurationError: one of them is wrong, or a CA file cannot be used.
+    """
     parsed = []
-    for server in servers:
-        made = IceServer(server) if isinstance(server, str) else server
-        for url in [made.urls] if isinstance(made.urls, str) else made.urls:
-            try:
-                parts = parse_stun_turn_uri(url)
-                transport = parts.get("transport", "udp")
-                if parts["scheme"] == "stuns" or (parts["scheme"], transport) == ("turns", "udp"):
-                    raise ValueError("cannot be used over this transport")
-            except ValueError as error:
-                raise ConfigurationError(
-                    "ice_servers",
-                    url,
-                    f"{error}; give stun:host[:port] or turn[s]:host[:port][?transport=udp|tcp]",
-                ) from None
-            if transport not in ("udp", "tcp"):
-                raise ConfigurationError("ice_servers", url, "the transport must be udp or tcp")
-            if not 0 < parts["port"] < 65536:
-                raise ConfigurationError("ice_servers", url, "ports go from 1 to 65535")
-            one = Server(
-                parts["scheme"],
-                (parts["host"], parts["port"]),
-                transport,
-                made.username,
-                made.credential,
-                made.ca_file,
-                made.insecure,
-            )
-            one.tls()
-            parsed.append(one)
+    for given in servers:
+        server = IceServer(given) if isinstance(given, str) else given
+        for url in [server.urls] if isinstance(server.urls, str) else server.urls:
+            credentials, trust = (server.username, server.credential), (server.ca_file, server.insecure)
+            parsed.append(Server(*read_url(url), *credentials, *trust))
+            parsed[-1].tls()
     return parsed
 
 

@@ -18,10 +18,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "IceServerError", "Reached", "reach", "why"]
 
-Fault = Literal["name", "network", "silence", "tls", "no credentials", "credentials", "refusal", "nonsense"]
+Fault = Literal[
+    "name",
+    "name server",
+    "network",
+    "refused",
+    "silence",
+    "tls",
+    "no credentials",
+    "credentials",
+    "refusal",
+    "nonsense",
+]
 
 _WORDS: dict[Fault, str] = {
     "name": "its name is not known ({})",
+    "name server": "its name cannot be looked up ({})",
     "tls": "no TLS connection: {}",
     "no credentials": "it wants user name and password ({})",
     "credentials": "it does not take user name and password ({})",
@@ -82,13 +94,22 @@ def why(server: Server, error: BaseException, timeout: float) -> IceServerError:
         case TimeoutError() | stun.TransactionTimeout():
             return IceServerError("silence", f"no answer within {timeout:g} s")
         case socket.gaierror():
-            return IceServerError("name", error.strerror or str(error))
+            fault: Fault = "name server" if error.errno == socket.EAI_AGAIN else "name"
+            return IceServerError(fault, error.strerror or str(error))
         case ssl.SSLError():
             return IceServerError("tls", _of_tls(error))
-        case ConnectionError(errno=None):  # what aioice says of an answer that lacks something
+        case ConnectionError(errno=None) if (
+            type(error) is ConnectionError
+        ):  # aioice's, of an answer that lacks something
             return IceServerError("nonsense", str(error))
+        case ConnectionError(errno=None):  # asyncio's
+            over_tls = server.scheme == "turns"
+            return (
+                IceServerError("tls", "it hung up") if over_tls else IceServerError("network", "it hung up")
+            )
         case OSError(errno=int(number)) if number > 0:
-            return IceServerError("network", os.strerror(number).lower())
+            fault = "refused" if isinstance(error, ConnectionRefusedError) else "network"
+            return IceServerError(fault, os.strerror(number).lower())
         case OSError():
             return IceServerError("network", str(error) or type(error).__name__)
         case KeyError():

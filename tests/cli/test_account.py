@@ -220,7 +220,7 @@ def test_keyring_that_is_empty_broken_or_missing(
         ('uri = "sip:b@"', "accounts.a.uri: sip:b@: not a SIP address"),
         ('server = "http://h/"', "accounts.a.server: http://h/: not a WebSocket URL"),
         ('ca_file = "none.pem"', "accounts.a.ca_file: "),
-        ('ice_servers = ["stan:s"]', "accounts.a.ice_servers: ['stan:s']: must be"),
+        ('ice_servers = ["stan:s"]', "accounts.a.ice_servers: stan:s: no URL of a STUN"),
         ('display_name = "a\\r\\nVia: b"', "accounts.a.display_name: "),
     ],
 )

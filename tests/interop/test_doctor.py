@@ -39,7 +39,7 @@ async def test_all_is_well(server: Peer) -> None:
 async def test_wrong_password(server: Peer) -> None:
     done = await doctor(server, password="wrong")
     assert check(done, "register")["state"] == "failed"
-    assert "does not take the password of alice" in check(done, "register")["detail"]
+    assert "does not take alice with this password" in check(done, "register")["detail"]
     assert done.code == ExitCode.UNAUTHORISED
 
 

@@ -12,6 +12,7 @@ from sipua.errors import ConfigurationError
 from sipua.media.checks import check_option, check_options, make_options
 from sipua.media.interface import IceServer, MediaOptions, OpusOptions
 
+STUN = "stun:s.example.com"
 TURN = IceServer(["stun:s.example.com", "turns:t.example.com:443?transport=tcp"], "user", "password")
 
 
@@ -70,8 +71,6 @@ def test_good_options(given: dict[str, Any]) -> None:
         ("ice_servers", "stun:s.example.com"),
         ("ice_servers", [5]),
         ("ice_servers", [{"urls": "stun:s.example.com"}]),
-        ("ice_servers", ["http://s.example.com"]),
-        ("ice_servers", ["turn:s.example.com?transport=sctp"]),
         ("ice_servers", [IceServer(None)]),  # type: ignore[arg-type]
         ("ice_servers", [IceServer("turns:t.example.com", "u", "p", ca_file=5)]),  # type: ignore[arg-type]
         ("ice_servers", [IceServer("turns:t.example.com", "u", "p", insecure="no")]),  # type: ignore[arg-type]
@@ -94,6 +93,30 @@ def test_wrong_options_are_named(name: str, value: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make_options({name: value})
     assert (caught.value.key, repr(caught.value.value)) == (name, repr(value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://s.example.com",
+        "stun:",
+        "stuns:s.example.com",
+        "stun:s.example.com?transport=tcp",
+        "stun:s.example.com:0",
+        "turn:s.example.com:70000",
+        "turn:s.example.com?transport=sctp",
+        "turns:s.example.com?transport=udp",
+        "turn:user@s.example.com",
+    ],
+)
+def test_the_url_of_an_ice_server_is_named(url: str) -> None:
+    for servers in ([STUN, url], [IceServer([STUN, url], "u", "p")]):
+        with pytest.raises(
+            ConfigurationError, match=r"no URL of a STUN or TURN server|ports go from"
+        ) as caught:
+            make_options({"ice_servers": servers})
+        assert (caught.value.key, caught.value.value) == ("ice_servers", url)
 
 
 def test_relay_with_stun_servers_only_cannot_work() -> None:

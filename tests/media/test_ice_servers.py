@@ -55,6 +55,7 @@ def test_servers_that_are_none(url: str) -> None:
         "turn:192.0.2.1:99",
         "turn:192.0.2.1:3478?transport=tcp",
         "turns:t.example.com:5349",
+        "turn:[2001:db8::1]:3478",
     ],
 )
 def test_url_of_a_server(url: str) -> None:

@@ -86,15 +86,15 @@ def closed_port(kind: socket.SocketKind) -> int:
 
 async def test_nothing_there() -> None:
     port = closed_port(socket.SOCK_DGRAM)
-    assert await fault_of(f"stun:127.0.0.1:{port}") == ("network", "connection refused")
+    assert await fault_of(f"stun:127.0.0.1:{port}") == ("refused", "connection refused")
     # The network says so at once: nobody waits for the timeout.
     assert await fault_of(f"turn:127.0.0.1:{port}", USER, PASSWORD, timeout=60) == (
-        "network",
+        "refused",
         "connection refused",
     )
     port = closed_port(socket.SOCK_STREAM)
     fault = await fault_of(f"turn:127.0.0.1:{port}?transport=tcp", USER, PASSWORD)
-    assert fault == ("network", "connection refused")
+    assert fault == ("refused", "connection refused")
 
 
 async def test_answer_without_an_address() -> None:
@@ -138,6 +138,7 @@ async def test_turns_with_a_certificate_of_our_own(certificates: Certificates) -
             "connection refused",
         ),
         (OSError("Multiple exceptions: [Errno 111]"), "Multiple exceptions: [Errno 111]"),
+        (ConnectionResetError(), "it hung up"),
         (TimeoutError(), "no answer within 3 s"),
         (
             socket.gaierror(socket.EAI_NONAME, "Name or service not known"),

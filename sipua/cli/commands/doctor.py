@@ -36,7 +36,10 @@ def command(
         from sipua.cli.doctor.registration import check_registration, user_agent
         from sipua.cli.doctor.relays import check_candidates, check_ice_servers
 
-        user_agent(account, timeout=timeout, register=False)  # a wrong option is told before all else
+        # A wrong option is told before all else.
+        ua = user_agent(account, timeout=timeout, register=False)
+        if call is not None:
+            ua.normalize_target(call)
         examination = Examination(run.output, timeout)
         reachable = []
         for url in account.server:

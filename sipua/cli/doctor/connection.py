@@ -5,25 +5,21 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-import ssl
 import urllib.request
 from asyncio import open_connection
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sipua.cli.doctor.findings import Examination, Finding, Wrong, for_commands, in_words, ok, warning
+from sipua.cli.doctor.tls import SERVER, check_tls, speaks_tls
 from sipua.cli.exits import ExitCode
 from sipua.errors import ConnectTimeout, SubprotocolError, TransportError
 from sipua.transport import WebSocketInterface
 
 if TYPE_CHECKING:
     from sipua.cli.accounts import AccountOptions
-    from sipua.cli.doctor.certificates import CertificateFacts
 
 __all__ = ["check_connection"]
-
-#: A certificate that expires within so many days is told of.
-SOON = 14.0
 
 
 async def check_connection(examination: Examination, account: AccountOptions, url: str) -> bool:
@@ -42,11 +38,12 @@ async def check_connection(examination: Examination, account: AccountOptions, ur
             return False
         if not await examination.check("TCP", f"{host} port {port}", way.connect()):
             return False
-        if secure and not await examination.check(
-            "TLS", host, _handshake(server, host, port, examination.timeout)
+        if (context := server.tls()) is not None and not await examination.check(
+            "TLS", host, check_tls(context, host, port, examination.timeout, SERVER)
         ):
             return False
-    return await examination.check("WebSocket", server.url, _upgrade(server))
+    direct = (host, port) if proxy is None else None
+    return await examination.check("WebSocket", server.url, _upgrade(server, direct))
 
 
 def _proxy(server: WebSocketInterface, host: str, *, secure: bool) -> str | None:
@@ -130,94 +127,10 @@ def _is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
-# --- TLS --------------------------------------------------------------------------------------------------
-
-
-async def _handshake(server: WebSocketInterface, host: str, port: int, timeout: float) -> Finding:
-    context = server.tls()
-    assert context is not None
-    try:
-        async with asyncio.timeout(timeout):
-            facts, version = await _connect(context, host, port)
-    except TimeoutError:
-        remedy = "is it a TLS port? If not, the URL begins with ws://"
-        raise Wrong(f"no answer to the handshake within {timeout:g} s", remedy, ExitCode.TIMEOUT) from None
-    except ssl.SSLCertVerificationError as error:
-        untrusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        untrusting.check_hostname = False
-        untrusting.verify_mode = ssl.CERT_NONE
-        shown, _ = await _connect(untrusting, host, port)
-        raise _distrusted(error, shown, host) from None
-    except ssl.SSLError as error:
-        raise _no_tls(error) from None
-    except OSError as error:
-        remedy = "is it a TLS port? If not, the URL begins with ws://"
-        raise Wrong(f"the server hung up during the handshake ({in_words(error)})", remedy) from None
-    if context.verify_mode == ssl.CERT_NONE:
-        return warning(f"{version}, not checked (--insecure)", "leave --insecure out, and give --ca-file")
-    days = facts.days_left()
-    until = f"{facts.ends:%Y-%m-%d}"
-    if days < SOON:
-        return warning(f"{version}, certificate valid until {until}: {days:.0f} days", "renew it in time")
-    return ok(f"{version}, certificate for {facts.names_shown()} by {facts.issuer}, valid until {until}")
-
-
-async def _connect(context: ssl.SSLContext, host: str, port: int) -> tuple[CertificateFacts, str]:
-    from sipua.cli.doctor.certificates import read_certificate
-
-    _, writer = await open_connection(host, port, ssl=context, server_hostname=host)
-    try:
-        connection = writer.get_extra_info("ssl_object")
-        return read_certificate(connection.getpeercert(binary_form=True)), connection.version()
-    finally:
-        writer.transport.abort()
-
-
-#: X509_V_ERR_… of OpenSSL.
-_NOT_YET, _EXPIRED, _WRONG_NAMES = 9, 10, (62, 64)
-
-
-def _distrusted(error: ssl.SSLCertVerificationError, facts: CertificateFacts, host: str) -> Wrong:
-    """Why the certificate is not accepted; all that is wrong with it in the order in which it has to be mended."""
-    if error.verify_code in _WRONG_NAMES:
-        remedy = "use that name in --server, or have a certificate made with the right one"
-        return Wrong(f"the certificate is for {facts.names_shown()}, and not for {host}", remedy)
-    days = facts.days_left()
-    if error.verify_code == _EXPIRED or days < 0:
-        when = f"{facts.ends:%Y-%m-%d}"
-        return Wrong(f"the certificate expired on {when}, {-days:.0f} days ago", "renew it on the server")
-    if error.verify_code == _NOT_YET:
-        when = f"{facts.begins:%Y-%m-%d %H:%M} UTC"
-        return Wrong(f"the certificate is not valid before {when}", "check the clock of this machine")
-    if facts.self_signed:
-        remedy = "give --ca-file with that certificate, or have it signed by an authority that is known here"
-        return Wrong(f"the certificate of {facts.subject} is self-signed: nobody vouches for it", remedy)
-    remedy = (
-        f"give --ca-file with the certificate of {facts.issuer}; if that is a public authority, the server lacks the "
-        "intermediate certificates"
-    )
-    return Wrong(f"the certificate is signed by {facts.issuer}, which is not trusted here", remedy)
-
-
-def _no_tls(error: ssl.SSLError) -> Wrong:
-    reason = error.reason or "TLS_ERROR"
-    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
-        return Wrong("what answers there does not speak TLS", "begin the URL with ws://, or use the TLS port")
-    if "CERTIFICATE_REQUIRED" in reason:
-        return Wrong(
-            "the server wants a client certificate", "ask who runs it; sipua gives one with ssl_context="
-        )
-    if "PROTOCOL" in reason:
-        return Wrong(
-            "the server and we have no TLS version in common", "the server has to offer TLS 1.2 or later"
-        )
-    return Wrong(f"the handshake failed: {reason.replace('_', ' ').lower()}", "look into the server's log")
-
-
 # --- WebSocket --------------------------------------------------------------------------------------------
 
 
-async def _upgrade(server: WebSocketInterface) -> Finding:
+async def _upgrade(server: WebSocketInterface, direct: tuple[str, int] | None) -> Finding:
     try:
         connection = await server.connect(lambda data: None, lambda error: None)
     except SubprotocolError:
@@ -226,8 +139,17 @@ async def _upgrade(server: WebSocketInterface) -> Finding:
             "check the path of the URL: Asterisk has /ws; other servers have to be told to speak SIP there",
         ) from None
     except TransportError as error:
+        if direct is not None and _may_want_tls(server, error) and await speaks_tls(*direct, timeout=2.0):
+            raise Wrong("the server speaks TLS at this port", "begin the URL with wss://") from None
         why, _, remedy = error.why.partition(": ")
         code = ExitCode.TIMEOUT if isinstance(error, ConnectTimeout) else ExitCode.FAILED
         raise Wrong(why, for_commands(remedy) or "check address, port and path of --server", code) from None
     await connection.close()
     return ok("upgraded, sub-protocol sip")
+
+
+def _may_want_tls(server: WebSocketInterface, error: TransportError) -> bool:
+    """Servers that want TLS hang up on what is none, say something that is no HTTP, or 400 Bad Request."""
+    if server.tls() is not None or isinstance(error, ConnectTimeout):
+        return False
+    return "answered HTTP" not in error.why or "HTTP 400" in error.why

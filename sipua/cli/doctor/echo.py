@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 from sipua.cli.doctor.findings import Finding, Wrong, ok, warning
 from sipua.cli.doctor.registration import user_agent
-from sipua.cli.exits import ExitCode, exit_code, one_line
-from sipua.errors import CallFailed, MediaError
+from sipua.cli.exits import exit_code, one_line
+from sipua.errors import CallFailed, CallTimeout, MediaError
 from sipua.media.interface import AudioSink
 
 if TYPE_CHECKING:
@@ -23,6 +24,20 @@ __all__ = ["check_echo"]
 TONE = 523.0
 #: Seconds that the tone is sent for, of a peer that has answered.
 LENGTH = 3.0
+
+
+_REFUSALS = {
+    401: "the server wants a password for calls: check --password and --auth-user",
+    403: "the server does not allow this account to call it: ask who runs the server",
+    404: "there is no such number at this server: check the target of --call",
+    407: "the server wants a password for calls: check --password and --auth-user",
+    480: "nobody is registered there: check the target of --call",
+    484: "the number is not complete: check the target of --call",
+    486: "it is busy: try again later",
+    488: "it takes no WebRTC, or none of our codecs: the server has to be set up for it",
+    503: "the server is overloaded, or what is behind it is down: look into its log",
+    600: "it is busy: try again later",
+}
 
 
 class _Ear(AudioSink):
@@ -69,55 +84,65 @@ async def check_echo(
             ua.start()
             await ua.ready()
         call = ua.call(target, audio=Tone(TONE), record=ear, no_answer_timeout=timeout, **options)
-        return await _listen(call, ear)
+        return await _listen(call, ear, timeout)
     finally:
         await ua.stop(2.0)
 
 
-async def _listen(call: RTCSession, ear: _Ear) -> Finding:
+async def _listen(call: RTCSession, ear: _Ear, timeout: float) -> Finding:
     try:
         await call.wait_confirmed()
     except MediaError as error:
         raise Wrong(one_line(error), "see the candidates above", exit_code(error)) from None
     except CallFailed as error:
-        response = error.response
-        why = f"{response.code} {response.phrase}".strip() if response is not None else one_line(error)
-        remedy = (
-            "check the target of --call" if response is not None else "is the target an echo that answers?"
-        )
-        raise Wrong(f"not answered: {why}", remedy, exit_code(error)) from None
+        raise _refused(error, timeout) from None
+    began = time.monotonic()
     ended = asyncio.ensure_future(call.wait_ended())
     try:
         await asyncio.wait({ended}, timeout=LENGTH)
-        over = ended.done()
+        lasted = time.monotonic() - began if ended.done() else None
     finally:
         ended.cancel()
         await asyncio.gather(ended, return_exceptions=True)
     stats = call.stats()
-    if not over:
+    if lasted is None:
         call.terminate()
-    return _judge(stats, ear, over=over)
+    return _judge(stats, ear, lasted)
 
 
-def _judge(stats: MediaStats, ear: _Ear, *, over: bool) -> Finding:
-    if stats.packets_received == 0:
-        if over:
-            raise Wrong("the peer hung up at once", "is it an echo? Then --trace FILE shows why it ends")
-        remedy = "a firewall or NAT is in the way: try a TURN server (--ice-server)"
-        raise Wrong(
-            f"answered, but no sound came ({stats.packets_sent} packets went out)", remedy, ExitCode.FAILED
-        )
+def _refused(error: CallFailed, timeout: float) -> Wrong:
+    response = error.response
+    if response is not None:
+        remedy = _REFUSALS.get(response.code, "look into the server's log; --trace FILE shows what it says")
+        return Wrong(f"not answered: {response.code} {response.phrase}".strip(), remedy, exit_code(error))
+    if isinstance(error, CallTimeout):
+        remedy = "is the target an echo that answers? Else wait longer with --timeout"
+        return Wrong(f"not answered within {timeout:g} s", remedy, exit_code(error))
+    return Wrong(f"not answered: {one_line(error)}", "see what is wrong above", exit_code(error))
+
+
+def _judge(stats: MediaStats, ear: _Ear, lasted: float | None) -> Finding:
+    """What the sound means; `lasted` are the seconds after which the peer hung up, if it did."""
     figures = _figures(stats)
     if ear.hears(TONE):
         if stats.mos is not None and stats.mos < 3.5:
-            return warning(
-                f"the echo is there, but sounds badly: {figures}", "the network loses or delays packets"
-            )
+            remedy = "the network loses or delays packets"
+            return warning(f"the echo is there, but sounds badly: {figures}", remedy)
         return ok(f"the echo is there: {figures}")
-    if ear.silent:
-        remedy = "does the target send back what it hears? If it does, our sound does not reach it: see TURN"
-        return warning(f"sound came, but only silence: {figures}", remedy)
-    return warning(f"sound came, but not ours: {figures}", "does the target send back what it hears?")
+    if lasted is not None:
+        remedy = "is it an echo? Then --trace FILE shows why it ends"
+        raise Wrong(f"the peer hung up after {lasted:.1f} s", remedy)
+    if stats.packets_received == 0:
+        remedy = "a firewall or NAT is in the way: try a TURN server (--ice-server)"
+        raise Wrong(f"answered, but no sound came ({stats.packets_sent} packets went out)", remedy)
+    what = "only silence" if ear.silent else "not ours"
+    raise Wrong(f"sound came, but {what}: {figures}", _one_way(stats))
+
+
+def _one_way(stats: MediaStats) -> str:
+    if stats.audio is not None and stats.audio.remote_received is not None:
+        return "it gets our sound, by its reports: is the target an echo, which sends back what it hears?"
+    return "if the target is an echo, our sound does not reach it: a firewall or NAT is in the way, try a TURN server"
 
 
 def _figures(stats: MediaStats) -> str:

@@ -80,10 +80,15 @@ class Examination:
     """Seconds for each check."""
     findings: list[Finding] = field(default_factory=list)
 
-    async def check(self, name: str, target: str, work: Awaitable[Finding]) -> bool:
-        """Wait for `work`, tell what it found; returns whether what comes next makes sense."""
+    async def check(
+        self, name: str, target: str, work: Awaitable[Finding], *, began: float | None = None
+    ) -> bool:
+        """Wait for `work`, tell what it found; returns whether what comes next makes sense.
+
+        :param began: when, by `time.monotonic`, if it is under way already.
+        """
         self.output.live([f"… {name} {target}"])
-        began = time.monotonic()
+        began = time.monotonic() if began is None else began
         try:
             # Most know better than this what it is that took too long.
             finding = await asyncio.wait_for(work, self.timeout + 1.0)

@@ -83,8 +83,11 @@ def _unauthorised(account: AccountOptions, error: RegistrationUnauthorized) -> W
     if account.password is None:
         why, remedy = f"the server wants a password{status}", "give one: --password-prompt, or SIPUA_PASSWORD"
     else:
-        why = f"the server does not take the password of {user}{status}"
-        remedy = "check the password, and whether the user name for it is another one (--auth-user)"
+        why = f"the server does not take {user} with this password{status}"
+        remedy = (
+            "check --uri and the password: as a rule, servers do not say which of them is wrong; the user name for the "
+            "password may be another one (--auth-user)"
+        )
     return Wrong(why, remedy, ExitCode.UNAUTHORISED)
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
 import re
+import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sipua.cli.doctor.findings import Examination, Finding, Wrong, ok, warning
+from sipua.cli.doctor.tls import TURN_SERVER, check_tls
 from sipua.cli.exits import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Coroutine
+
     from sipua.cli.accounts import AccountOptions
     from sipua.media.ice_servers import Server
     from sipua.media.reaching import Fault, IceServerError
@@ -18,12 +24,17 @@ __all__ = ["check_candidates", "check_ice_servers", "judge_candidates"]
 
 _REMEDIES: dict[Fault, str] = {
     "name": "check the spelling in --ice-server; if it is right, the name has to be entered in DNS",
-    "network": "nothing takes packets there: check address and port; is the server running?",
-    "silence": "check address and port; a firewall may drop UDP: try turn:…?transport=tcp or turns:",
-    "tls": "its certificate or its TLS: look at it with openssl s_client",
+    "name server": "the name server does not answer: check the network of this machine",
+    "network": "check the address, the network of this machine, and firewalls on the way",
+    "refused": "nothing listens there: is the server running, and is it this port? A firewall may refuse, too",
+    "tls": "is it a TLS port? If not, the URL begins with turn:",
     "no credentials": "give --ice-user and --ice-password",
     "credentials": "check --ice-user and --ice-password; some are valid for some hours only",
     "nonsense": "is it a STUN or TURN server, and is it the right port?",
+}
+_SILENCE = {
+    "udp": "check address and port; a firewall may drop UDP: try turn:…?transport=tcp or turns:",
+    "tcp": "check address and port; is the server running, and does a firewall let TCP to it through?",
 }
 _REFUSALS = {
     403: "the server does not allow that: ask who runs it",
@@ -33,19 +44,35 @@ _REFUSALS = {
     486: "too many allocations of this user: try later",
     508: "the server has no free ports: try later, or ask who runs it",
 }
+_CODES: dict[Fault, ExitCode] = {
+    "silence": ExitCode.TIMEOUT,
+    "no credentials": ExitCode.UNAUTHORISED,
+    "credentials": ExitCode.UNAUTHORISED,
+    "refusal": ExitCode.REJECTED,
+}
 
 
 async def check_ice_servers(examination: Examination, account: AccountOptions) -> None:
-    """Ask each STUN and TURN server."""
+    """Ask the STUN and TURN servers, all at once, and tell of one after the other."""
     from sipua.media.ice_servers import parse_servers
 
-    for server, given in zip(
-        parse_servers(account.ice_server_list()), account.ice_server_list(), strict=True
-    ):
-        url = given if isinstance(given, str) else str(given.urls)
-        await examination.check(
-            "STUN" if server.scheme == "stun" else "TURN", url, _ask(server, examination.timeout)
-        )
+    given = account.ice_server_list()
+    servers = zip(parse_servers(given), given, strict=True)
+    asked = [
+        (server, url if isinstance(url, str) else str(url.urls), _begin(_ask(server, examination.timeout)))
+        for server, url in servers
+    ]
+    try:
+        for server, url, (began, task) in asked:
+            name = "STUN" if server.scheme == "stun" else "TURN"
+            await examination.check(name, url, task, began=began)
+    finally:
+        for _, _, (_, task) in asked:
+            task.cancel()
+
+
+def _begin(asking: Coroutine[Any, Any, Finding]) -> tuple[float, asyncio.Task[Finding]]:
+    return time.monotonic(), asyncio.get_running_loop().create_task(asking)
 
 
 async def _ask(server: Server, timeout: float) -> Finding:
@@ -54,22 +81,41 @@ async def _ask(server: Server, timeout: float) -> Finding:
     try:
         reached = await reach(server, timeout)
     except IceServerError as error:
+        if error.fault == "tls" and (context := server.tls()) is not None:
+            await check_tls(context, *server.address, timeout, TURN_SERVER)
         raise _wrong(server, error) from None
     seen = f"it sees us at {reached.mapped[0]}"
     if reached.relayed is None:
         return ok(seen)
-    return ok(f"relays at {reached.relayed[0]}, {seen}")
+    relays = f"relays at {reached.relayed[0]}, {seen}"
+    if server.scheme == "turns" and server.insecure:
+        return warning(
+            f"{relays}, certificate not checked (--insecure)", "leave --insecure out, and give --ca-file"
+        )
+    return ok(relays)
 
 
 def _wrong(server: Server, error: IceServerError) -> Wrong:
-    remedy = _REMEDIES.get(error.fault) or _REFUSALS.get(error.code or 0, "look into the server's log")
-    codes: dict[Fault, ExitCode] = {
-        "silence": ExitCode.TIMEOUT,
-        "no credentials": ExitCode.UNAUTHORISED,
-        "credentials": ExitCode.UNAUTHORISED,
-        "refusal": ExitCode.REJECTED,
-    }
-    return Wrong(str(error), remedy, codes.get(error.fault, ExitCode.FAILED))
+    code = _CODES.get(error.fault, ExitCode.FAILED)
+    if error.fault == "credentials" and (ended := _ended(server.username)) is not None:
+        remedy = "get new credentials from where --ice-user and --ice-password came from"
+        return Wrong(
+            f"{error}: by the user name they were valid until {ended:%Y-%m-%d %H:%M} UTC", remedy, code
+        )
+    if error.fault == "silence":
+        remedy = _SILENCE[server.transport]
+    else:
+        remedy = _REMEDIES.get(error.fault) or _REFUSALS.get(error.code or 0, "look into the server's log")
+    return Wrong(str(error), remedy, code)
+
+
+def _ended(user: str | None) -> datetime.datetime | None:
+    """When credentials for a time have expired: their user names begin with it, in seconds since 1970."""
+    found = re.match(r"(\d{9,11})(?::|$)", user or "")
+    if found is None:
+        return None
+    ends = datetime.datetime.fromtimestamp(int(found[1]), datetime.UTC)
+    return ends if ends < datetime.datetime.now(datetime.UTC) else None
 
 
 # --- candidates -------------------------------------------------------------------------------------------
@@ -90,23 +136,25 @@ async def check_candidates(account: AccountOptions, *, loopback: bool) -> Findin
     finally:
         await media.close()
     found = re.findall(r"^a=candidate:\S+ \d+ \S+ \d+ (\S+) \d+ typ (\S+)", offer, re.MULTILINE)
-    return judge_candidates(found, relays=any(url.startswith("turn") for url in account.ice_servers))
+    kinds = {"TURN" if url.startswith("turn") else "STUN" for url in account.ice_servers}
+    return judge_candidates(found, kinds)
 
 
-def judge_candidates(found: list[tuple[str, str]], *, relays: bool) -> Finding:
+def judge_candidates(found: list[tuple[str, str]], asked: Collection[str] = ()) -> Finding:
     """What addresses and types of candidates mean for calls.
 
-    :param relays: whether there is a TURN server.
+    :param asked: of STUN and TURN, what servers there are.
     """
     if not found:
         raise Wrong("there are none: no sound can reach us", "check the network of this machine")
     numbers = Counter(kind for _, kind in found)
-    detail = ", ".join(f"{count} {_KINDS.get(kind, kind)}" for kind, count in numbers.items())
-    if relays and not numbers["relay"]:
+    detail = ", ".join(f"{numbers[kind]} {words}" for kind, words in _KINDS.items() if numbers[kind])
+    if "TURN" in asked and not numbers["relay"]:
         return warning(
             f"{detail}: none by TURN", "calls out of guarded networks will have no sound; see TURN above"
         )
     if not numbers["srflx"] and not numbers["relay"]:
         which = f"{detail}: only peers that reach {found[0][0]} directly can be heard"
-        return warning(which, "give --ice-server stun:… or turn:… for calls across the Internet")
+        remedy = "see STUN above" if asked else "give --ice-server stun:… or turn:…"
+        return warning(which, f"for calls across the Internet, {remedy}")
     return ok(detail)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +20,8 @@ from sipua.media import SignallingOnlyMedia
 from sipua.server import Server
 from sipua.session import RTCSession
 from sipua.ua import UA
-from tests.cli.commands import LOOPBACK, Result, account, server, sipua
-from tests.cli.doctor.relay import PASSWORD, USER, Relay, relay
+from tests.cli.commands import LOOPBACK, Result, account, child, line_with, server, sipua
+from tests.cli.doctor.relay import PASSWORD, USER, Relay, relay, relay_over_tcp
 from tests.transport.conftest import Certificates, certificates  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -104,16 +106,69 @@ async def test_for_people() -> None:
         ["✓", "WebSocket"],
         ["✗", "register"],
     ]
-    assert lines[4].lstrip().startswith("→ check the password")
+    assert lines[4].lstrip().startswith("→ check --uri and the password")
     assert lines[5].startswith("! candidates")
     assert lines[-1] == "1 thing is wrong; begin with the first one"
     assert (done.code, done.err) == (ExitCode.UNAUTHORISED, "")
 
 
-async def test_usage() -> None:
-    done = await sipua("doctor", "--uri", "nonsense", "--server", "ws://localhost/")
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--uri", "nonsense"), "--uri nonsense: "),
+        (("--server", "http://localhost/"), "--server http://localhost/: not a WebSocket URL"),
+        (("--server", "ws://localhost:0/"), "--server ws://localhost:0/: port 0"),
+        (("--timeout", "0"), "'--timeout': '0' is not a time"),
+        (("--timeout", "soon"), "'--timeout': 'soon' is not a time"),
+        (("--call", ""), "''"),
+        (("--call", "sip:a b"), "'sip:a b'"),
+        (("--ice-server", "foo"), "--ice-server foo: no URL of a STUN or TURN server"),
+        (("--ice-server", "stun:x?transport=tcp"), "--ice-server stun:x?transport=tcp: no URL of"),
+        (("--ice-server", "turn:x:70000"), "--ice-server turn:x:70000: ports go from 1 to 65535"),
+        (("--ca-file", "/nonexistent"), "--ca-file /nonexistent: cannot be read"),
+        (("--loud",), "No such option"),
+        (("extra",), "unexpected extra argument"),
+    ],
+)
+async def test_bad_input_is_told_in_one_line_before_anything_is_done(
+    args: tuple[str, ...], said: str
+) -> None:
+    done = await sipua("doctor", "--server", "ws://localhost/", *WHO, *args)
     assert done.code == ExitCode.USAGE
+    assert said in done.err
+    assert done.err.startswith("sipua doctor: ")
     assert done.err.count("\n") == 1
+    assert done.out == ""
+
+
+async def test_ctrl_c() -> None:
+    async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(wait, "127.0.0.1", 0) as listening:
+        url = f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+        args = (
+            "doctor",
+            *WHO,
+            "--server",
+            url,
+            "--ice-server",
+            "stun:127.0.0.1:9",
+            "--timeout",
+            "60",
+            "--json",
+        )
+        async with child(*args) as process:
+            await line_with(process, '"TCP"')
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(10):
+                out, err = await process.communicate()
+            assert process.returncode == ExitCode.INTERRUPTED
+            assert b'"interrupted"' in out
+            assert b'"exit_code": 130' in out
+            assert err == b""
 
 
 # --- the way to the server --------------------------------------------------------------------------------
@@ -253,6 +308,34 @@ async def test_web_server_that_has_no_websocket() -> None:
     assert "Asterisk has /ws" in remedy
 
 
+@pytest.mark.parametrize(
+    ("status", "to_do"),
+    [
+        ("200 OK", "it does not offer a WebSocket here"),
+        ("401 Unauthorized", "it wants HTTP authentication: user:password@ before the host"),
+        ("403 Forbidden", "not allowed; perhaps it checks the header Origin"),
+        ("502 Bad Gateway", "the server behind it is down"),
+    ],
+)
+async def test_what_web_servers_say(status: str, to_do: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        done = await doctor(*WHO, "--server", f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/")
+    assert wrong(done, "WebSocket") == (f"the server answered HTTP {status}", to_do)
+    assert done.code == ExitCode.FAILED
+
+
+async def test_tls_where_the_url_says_that_there_is_none(certificates: Certificates) -> None:  # noqa: F811
+    async with tls_server(certificates, "self") as url:
+        done = await doctor(*WHO, "--server", url.replace("wss://", "ws://"))
+    assert wrong(done, "WebSocket") == ("the server speaks TLS at this port", "begin the URL with wss://")
+
+
 async def test_websocket_without_the_sub_protocol() -> None:
     async def handler(connection: ServerConnection) -> None:
         await connection.wait_closed()
@@ -272,7 +355,11 @@ async def test_websocket_without_the_sub_protocol() -> None:
 @pytest.mark.parametrize(
     ("password", "said", "to_do"),
     [
-        (("--password", "wrong"), "the server does not take the password of alice", "check the password"),
+        (
+            ("--password", "wrong"),
+            "the server does not take alice with this password (401)",
+            "check --uri and the password",
+        ),
         ((), "the server wants a password", "--password-prompt"),
     ],
 )
@@ -326,6 +413,83 @@ async def test_turn_server_that_does_not_take_the_password() -> None:
     assert detail == "it wants user name and password (401 Unauthorized)"
 
 
+async def test_turn_credentials_whose_time_is_over() -> None:
+    async with server() as s, relay() as (_, where):
+        turn = ("--ice-server", f"turn:{where}", "--ice-password", "x")
+        done = await doctor(*account(s), *turn, "--ice-user", "1700000000:alice")
+        valid = await doctor(*account(s), *turn, "--ice-user", "9999999999:alice")
+    detail, remedy = wrong(done, "TURN")
+    assert detail.endswith("(401 Unauthorized): by the user name they were valid until 2023-11-14 22:13 UTC")
+    assert remedy.startswith("get new credentials")
+    assert wrong(valid, "TURN")[0] == "it does not take user name and password (401 Unauthorized)"
+
+
+async def test_turn_server_where_nothing_listens() -> None:
+    """Refused is told at once, silence after the time-out; all servers are asked together."""
+    with socket.socket(type=socket.SOCK_DGRAM) as probe, socket.socket() as mute:
+        probe.bind(("127.0.0.1", 0))
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        port, silent = probe.getsockname()[1], mute.getsockname()[1]
+        probe.close()
+        urls = [f"turn:127.0.0.1:{port}", *2 * [f"turn:127.0.0.1:{silent}?transport=tcp"]]
+        more = [argument for url in urls for argument in ("--ice-server", url)]
+        async with server() as s:
+            began = time.monotonic()
+            done = await doctor(
+                *account(s), *more, "--ice-user", "a", "--ice-password", "b", "--timeout", "2"
+            )
+            assert time.monotonic() - began < 10
+    refused, *silence = [event for event in done.all("check") if event["check"] == "TURN"]
+    assert (refused["detail"], refused["seconds"] < 1.5) == ("connection refused", True)
+    assert refused["remedy"].startswith("nothing listens there")
+    for event in silence:
+        assert event["detail"] == "no answer within 2 s"
+        assert "firewall let TCP" in event["remedy"]
+        assert 1.9 < event["seconds"] < 4
+    assert done.code == ExitCode.FAILED
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "to_do"),
+    [
+        ("localhost", "signed by Test CA, which is not trusted here", "give --ca-file"),
+        ("expired", "the certificate expired on ", "renew it on the server"),
+        ("other", "is for sip.example.com, and not for localhost", "use that name in --ice-server"),
+    ],
+)
+async def test_certificate_of_a_turn_server(
+    certificates: Certificates,  # noqa: F811
+    name: str,
+    said: str,
+    to_do: str,
+) -> None:
+    trusted = ("--ca-file", certificates.ca_file) if name != "localhost" else ()
+    async with server() as s, relay_over_tcp(certificates.server(name)) as (_, where):
+        turn = ("--ice-server", f"turns:{where.replace('127.0.0.1', 'localhost')}")
+        credentials = ("--ice-user", USER, "--ice-password", PASSWORD)
+        done = await doctor(*account(s), *turn, *credentials, *trusted)
+        insecure = await doctor(*account(s), *turn, *credentials, "--insecure")
+        plain = await doctor(
+            *account(s), "--ice-server", turn[1].replace("turns:", "turn:"), *credentials, "--timeout", "1"
+        )
+    detail, remedy = wrong(done, "TURN")
+    assert said in detail
+    assert to_do in remedy
+    assert check(insecure, "TURN")["state"] == "warning"
+    assert "not checked (--insecure)" in check(insecure, "TURN")["detail"]
+    assert check(plain, "TURN")["state"] == "failed"
+
+
+async def test_no_tls_at_the_port_of_a_turn_server() -> None:
+    async with server() as s:
+        turn = f"turns:{s.url.removeprefix('ws://').rstrip('/')}"
+        done = await doctor(*account(s), "--ice-server", turn, "--ice-user", "a", "--ice-password", "b")
+    detail, remedy = wrong(done, "TURN")
+    assert "does not speak TLS" in detail or "hung up during the handshake" in detail
+    assert "turn:" in remedy
+
+
 async def test_turn_server_that_is_full() -> None:
     async with server() as s, relay(lambda: Relay((486, "Allocation Quota Reached"))) as (_, where):
         done = await doctor(
@@ -344,7 +508,7 @@ async def test_echo_that_is_not_there() -> None:
     async with server() as s:
         done = await doctor(*account(s), "--call", "nobody")
     assert check(done, "call")["detail"] == "not answered: 404 Not Found"
-    assert check(done, "call")["remedy"] == "check the target of --call"
+    assert check(done, "call")["remedy"].startswith("there is no such number")
     assert done.code == ExitCode.REJECTED
 
 
@@ -369,9 +533,12 @@ async def test_echo_that_refuses() -> None:
 async def test_no_echo_but_silence() -> None:
     async with server() as s, bob(s, lambda call: call.answer()):
         done = await doctor(*account(s), "--call", "bob")
-    assert check(done, "call")["state"] == "warning"
+    assert check(done, "call")["state"] == "failed"
     assert "only silence" in check(done, "call")["detail"]
-    assert done.code == ExitCode.OK
+    assert check(done, "call")["remedy"].startswith(
+        "it gets our sound, by its reports: is the target an echo"
+    )
+    assert done.code == ExitCode.FAILED
 
 
 async def test_sound_that_does_not_get_through() -> None:

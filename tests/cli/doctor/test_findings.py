@@ -75,20 +75,22 @@ HOST, STUN, TURN = ("192.0.2.1", "host"), ("198.51.100.1", "srflx"), ("203.0.113
 
 
 @pytest.mark.parametrize(
-    ("found", "relays", "state", "said"),
+    ("found", "asked", "state", "said"),
     [
-        ([HOST, HOST, STUN, TURN], True, "ok", "2 own, 1 by STUN, 1 by TURN"),
-        ([HOST, STUN], False, "ok", "1 own, 1 by STUN"),
-        ([HOST, STUN], True, "warning", "none by TURN"),
-        ([HOST], False, "warning", "only peers that reach 192.0.2.1 directly"),
+        ([HOST, HOST, STUN, TURN], {"STUN", "TURN"}, "ok", "2 own, 1 by STUN, 1 by TURN"),
+        ([HOST, STUN], {"STUN"}, "ok", "1 own, 1 by STUN"),
+        ([HOST, STUN], {"TURN"}, "warning", "none by TURN"),
+        ([HOST], {"STUN"}, "warning", "see STUN above"),
+        ([HOST], set(), "warning", "only peers that reach 192.0.2.1 directly"),
+        ([HOST], set(), "warning", "give --ice-server"),
     ],
 )
-def test_candidates(found: list[tuple[str, str]], relays: bool, state: str, said: str) -> None:
-    finding = judge_candidates(found, relays=relays)
+def test_candidates(found: list[tuple[str, str]], asked: set[str], state: str, said: str) -> None:
+    finding = judge_candidates(found, asked)
     assert finding.state == state
-    assert said in finding.detail
+    assert said in f"{finding.detail} {finding.remedy}"
 
 
 def test_no_candidates() -> None:
     with pytest.raises(Wrong):
-        judge_candidates([], relays=False)
+        judge_candidates([])
