@@ -94,9 +94,14 @@ class Messages:
         self._keep(TextMessage(datetime.datetime.now().astimezone(), "incoming", remote, text, line.name))
         self._phone.bulletin.event(
             "message",
-            f"{line.prefix}message from {remote}: {text}",
+            f"{line.prefix}message from {remote}: {_indented(text)}",
             remote=remote,
             local=str(message.local_identity.uri),
             content_type=message.content_type,
             body=message.body,
         )
+
+
+def _indented(text: str) -> str:
+    """Further lines of a message look like nothing that the phone tells itself."""
+    return "\n    ".join(text.splitlines())

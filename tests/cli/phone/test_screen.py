@@ -383,6 +383,32 @@ async def test_a_fault_of_the_phone_ends_no_calls(
         assert alice.calls[0].is_up
 
 
+async def test_what_peers_write_does_not_steer_the_terminal(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        make_phone(server, "bob") as (bob, _b),
+        shown(alice) as (app, pilot),
+    ):
+        evil = "\x1b[2J\x1b]0;x\x07\x9b31m\x7f"
+        alice.bulletin.notice(f"note{evil} end")
+        bob.messages.send("alice", f"body{evil} end")
+        message = f"OPTIONS sip:{evil}bob SIP/2.0\r\nX: {evil} header\r\n\r\n"
+        alice.bulletin.event("sip", direction="in", server="ws://x", message=message)
+        alice.book.add(f"Ann{evil} end", "1")
+        await until(lambda: alice.messages.all)
+        bob.dial("alice")
+        await until(lambda: alice.calls)
+        alice.calls[0].contact = f"Bob{evil} end"
+        for key, text in (("f1", "note"), ("f3", "Ann"), ("f4", "body"), ("f5", "OPTIONS"), ("enter", "X: ")):
+            await pilot.press(key)
+            app.show_now()
+            await until(lambda text=text: text in screen(app))
+            assert "Bob[2J]0;x31m end" in screen(app) or key == "enter"
+            assert all(line.replace("\n", "").isprintable() for line in screen(app).splitlines()), key
+            assert {len(line) for line in screen(app).splitlines()} == {80}, key
+
+
 async def test_many_calls_on_a_small_screen(make_phone: Any, make_server: Any) -> None:
     async with (
         make_server() as server,

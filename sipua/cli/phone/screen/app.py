@@ -12,6 +12,7 @@ from textual.widgets import Input, OptionList
 
 from sipua.cli.phone.screen.actions import Actions
 from sipua.cli.phone.screen.calls import Calls
+from sipua.cli.phone.screen.controls import NoControls
 from sipua.cli.phone.screen.dial import DialField
 from sipua.cli.phone.screen.dialogs import Show
 from sipua.cli.phone.screen.figures import accounts_text
@@ -20,10 +21,11 @@ from sipua.cli.phone.screen.pages import Pages
 from sipua.cli.phone.screen.shown import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.filter import LineFilter
 
     from sipua.cli.phone.bulletin import News
     from sipua.cli.phone.phone import Phone
@@ -68,10 +70,15 @@ class PhoneApp(Actions):
     def __init__(self, phone: Phone) -> None:
         super().__init__(phone)
         self._news = Text()
+        self._no_controls = NoControls()
         self.was_cut_short = False
         """Whether it was ended at once, without waiting for the goodbyes."""
         self._leaving: asyncio.Task[None] | None = None
         self._bells = 0
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Nothing but text is drawn, whatever it comes from."""
+        return [*super().get_line_filters(), self._no_controls]
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
