@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
+from sipua.cli.reasons import reason_words
+from sipua.errors import ParseError
 from sipua.events import Cause
 
 if TYPE_CHECKING:
@@ -27,5 +29,22 @@ def hang_up(call: RTCSession) -> ExitCode:
 
 
 def refused(call: RTCSession, error: CallFailed) -> Failure:
-    """A call that did not come about, with the name of who was called."""
-    return Failure(f"{call.remote_identity.uri}: {one_line(error)}", exit_code(error))
+    """A call that did not come about, with the name of who was called, and where else to try."""
+    text, raw = one_line(error), call.failure.reason if call.failure is not None else None
+    if raw:
+        words = reason_words(raw)
+        text = text.replace(f": {one_line(Failure(raw))}", f": {words}" if words else "", 1)
+    if (elsewhere := _elsewhere(error)) is not None:
+        text += f"; call {elsewhere} instead"
+    return Failure(f"{call.remote_identity.uri}: {text}", exit_code(error))
+
+
+def _elsewhere(error: CallFailed) -> str | None:
+    """Where a 3xx says that the one who was called can be reached."""
+    response = error.response
+    if response is None or not 300 <= response.code < 400:
+        return None
+    try:
+        return next((str(contact.uri) for contact in response.contact), None)
+    except ParseError:
+        return None

@@ -218,14 +218,18 @@ class Report:
 
     def _on_failed(self, event: events.Failed) -> None:
         self._board.remove(self)
-        status = getattr(event.message, "code", None)
+        status, phrase = getattr(event.message, "code", None), getattr(event.message, "phrase", "")
+        text = None
+        if self.call.direction == "incoming":
+            refused = event.originator == "local" and status is not None
+            text = f"refused: {status} {phrase}".rstrip() if refused else f"the call failed: {event.cause}"
         self._tell(
             "failed",
-            None if self.call.direction == "outgoing" else f"the call failed: {event.cause}",
+            text,
             originator=event.originator,
             cause=str(event.cause),
             status=status,
-            reason=event.reason,
+            reason=event.reason or phrase or None,
         )
 
     def tell_recording(self, recording: Recorded) -> None:

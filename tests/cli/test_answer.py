@@ -84,6 +84,7 @@ async def test_answer_refuses() -> None:
     assert answered.code == ExitCode.OK
     assert called.code == ExitCode.BUSY
     assert "486 Gone Fishing" in called.err
+    assert "refused: 486 Gone Fishing\n" in answered.out
 
 
 async def test_nobody_calls() -> None:

@@ -319,6 +319,33 @@ async def test_the_end_of_the_duration_ends_the_call_that_begins_too() -> None:
     assert [(event["call"], event["cause"]) for event in s.told.all("failed")] == [(2, str(Cause.CANCELED))]
 
 
+@pytest.mark.parametrize(
+    ("status", "header", "line"),
+    [
+        (486, "Reason: Q.850;cause=17", "sip:carol@localhost: Busy (486 Busy Here)"),
+        (
+            486,
+            'Reason: Q.850;cause=17;text="in a meeting"',
+            "sip:carol@localhost: Busy (486 Busy Here): in a meeting",
+        ),
+        (
+            302,
+            "Contact: <sip:alice@localhost>",
+            "sip:carol@localhost: Redirected (302 Moved Temporarily); call sip:alice@localhost instead",
+        ),
+    ],
+)
+async def test_a_refusal_in_words(status: int, header: str, line: str) -> None:
+    async with setting() as s:
+        s.answers = False
+        task = s.calling(s.conversations())
+        await asyncio.sleep(0.5)
+        s.carols[0].terminate(status_code=status, extra_headers=[header])
+        with pytest.raises(Failure) as failure:
+            await task
+    assert str(failure.value) == line
+
+
 # --- scripts ----------------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipua.cli.reasons import reason_text
+from sipua.cli.reasons import reason_text, reason_words
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,11 @@ from sipua.cli.reasons import reason_text
 )
 def test_reasons(reason: str | None, text: str | None) -> None:
     assert reason_text(reason) == text
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [(None, None), ("", None), ("gone", "gone"), ("Q.850;cause=17", None), ('SIP;cause=1;text="a b"', "a b")],
+)
+def test_only_words(reason: str | None, words: str | None) -> None:
+    assert reason_words(reason) == words
