@@ -150,7 +150,7 @@ class Book:
             return
         path = self._directory / "history.jsonl"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(0o700, parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8") as file:
                 file.write(_line(entry))
         except OSError as error:
@@ -220,7 +220,7 @@ def _line(entry: HistoryEntry) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Write a file so that it is never half there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(0o700, parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
     new.write_text(text, encoding="utf-8")
     new.replace(path)
