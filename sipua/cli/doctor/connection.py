@@ -80,7 +80,8 @@ class _Way:
                 if temporary
                 else "check the spelling in --server; if it is right, the name has to be entered in DNS"
             )
-            raise Wrong(f"the name is not known ({why})", remedy) from None
+            what = "the name cannot be looked up" if temporary else "the name is not known"
+            raise Wrong(f"{what} ({why})", remedy) from None
         self._addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
         if self._addresses == [self._host]:
             return ok("an address, nothing to look up")
