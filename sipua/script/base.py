@@ -42,6 +42,8 @@ class Step(ABC):
     """Whether it belongs to the time before the answer."""
     any_time = False
     """Whether it may also come before the answer."""
+    ends_call = False
+    """Whether it ends the call: behind steps about the answer it does not wait for one."""
     needs_audio = False
     """Whether it is of no use in a call without sound."""
     sound: Sound | None = None

@@ -119,7 +119,8 @@ async def run_script(
                 continue
             started = now()
             try:
-                if index >= script.before_answer and not _is_answered(stage.call):
+                waits = index >= script.before_answer and not (step.ends_call and script.before_answer)
+                if waits and not _is_answered(stage.call):
                     await _answered(stage, answer_timeout, explicit=bool(script.before_answer))
                 started = now()
                 stage.listen()

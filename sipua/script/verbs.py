@@ -212,7 +212,7 @@ class Hangup(Step):
 
     usage = "hangup"
     summary = "end the call, if the peer has not; it is ended after the last step anyway"
-    any_time = True
+    any_time = ends_call = True
 
     async def run(self, stage: Stage) -> None:
         """End it, and wait for the last word of the peer."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sipua import UA, CallBusy, RTCSession
+from sipua import UA, CallBusy, CallFailed, RTCSession
+from sipua.events import Cause
 from sipua.media.sources import Silence
 from sipua.media.sources import Tone as ToneSource
 from sipua.script import Outcome, parse_script, run_script
@@ -250,3 +251,32 @@ async def test_nothing_is_left_of_it() -> None:
         incoming(bob, lambda call: call.answer())
         _, call = await run("wait 1s; expect no dtmf 1 within 1s", alice)
         assert not any(call._handlers.get(name) for name in ("new_dtmf", "hold", "progress"))
+
+
+async def test_a_call_that_rings_is_given_up() -> None:
+    async with two() as (alice, bob):
+        ended: list[Any] = []
+
+        def react(call: RTCSession) -> None:
+            call.on("failed", ended.append)
+            call.progress(180)
+
+        incoming(bob, react)
+        outcome, _ = await run("expect ringing within 1s; expect no answered within 2s; hangup", alice)
+        assert outcome.passed, str(outcome)
+        assert outcome.seconds == pytest.approx(2.0, abs=0.1)
+        assert [event.cause for event in ended] == [Cause.CANCELED]
+
+
+async def test_a_call_that_comes_in_is_given_up_without_an_answer() -> None:
+    async with two() as (alice, bob):
+        outcomes: list[Outcome] = []
+
+        async def react(call: RTCSession) -> None:
+            outcomes.append(await run_script(parse_script("ring 1s; hangup"), call))
+
+        incoming(bob, react)
+        with pytest.raises(CallFailed) as caught:
+            await alice.call(bob.configuration.uri).wait_confirmed()
+        assert caught.value.status_code == 480
+        assert outcomes[0].passed
