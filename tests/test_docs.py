@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 README = (ROOT / "README.md").read_text()
 #: Pages that are about no part of the interface, and have no example.
-WITHOUT_EXAMPLE = {"cli", "coming-from-jssip", "design", "flows", "performance"}
+WITHOUT_EXAMPLE = {"cli", "coming-from-jssip", "design", "doctor", "flows", "performance"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

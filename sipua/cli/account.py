@@ -73,7 +73,11 @@ _ACCOUNT = (
         metavar="URL",
         help="Such as wss://example.com/ws. Several: if one fails, the next.  [env: SIPUA_SERVER]",
     ),
-    click.option("--ca-file", metavar="FILE", help="Trust the certificates in this PEM file, no others."),
+    click.option(
+        "--ca-file",
+        metavar="FILE",
+        help="Trust the certificates in this PEM file, no others; TURN servers: beside the system's.",
+    ),
     click.option("--insecure", is_flag=True, help="Trust any certificate: for tests only."),
     click.option(
         "--ice-server",
