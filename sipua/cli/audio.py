@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sipua.cli.output import Output
     from sipua.media.devices import Speaker
     from sipua.media.interface import AudioSource
     from sipua.media.recording import RecordingMode
@@ -88,13 +88,16 @@ class AudioOptions:
             return Microphone(_device(self.mic))
         return Tone(self.tone) if self.tone is not None else None
 
-    async def prepare(self) -> None:
+    async def prepare(self, output: Output) -> None:
         """Check, and let be made what takes a while, before anybody is called.
 
         :raises MediaError: the voice does not work; and what `check` raises.
         """
         self.check()
-        await self.opened_source()  # a voice says the same text a second time at once
+        if self.say is not None:
+            output.live(("making speech of the text …",))
+            await self.opened_source()  # a voice says the same text a second time at once
+            output.live(())
 
     async def opened_source(self) -> AudioSource | None:
         """The same, with what has to be said.
@@ -105,7 +108,7 @@ class AudioOptions:
             return self.source()
         from sipua.script.speech import synthesise
 
-        return await asyncio.to_thread(synthesise, self.say)
+        return await synthesise(self.say)
 
     def sink(self) -> Speaker | None:
         """Where we hear the peer; None: nowhere."""

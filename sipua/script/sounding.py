@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -130,7 +129,7 @@ class Say(Step):
 
     async def run(self, stage: Stage) -> None:
         """Until it was heard."""
-        await heard(stage, await asyncio.to_thread(synthesise, self.said))
+        await heard(stage, await synthesise(self.said))
 
 
 @step

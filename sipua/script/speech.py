@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import shutil
-import subprocess
 import wave
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sipua.errors import MediaError
@@ -20,8 +19,12 @@ __all__ = ["check_synthesiser", "has_words", "synthesise"]
 #: Synthesisers that write a wav file to standard output, in the order in which they are looked for.
 PROGRAMS = ("espeak-ng", "espeak")
 _TIMEOUT = 60.0
+#: Texts whose sound is kept: a call that is made a thousand times says the same each time.
+_REMEMBERED = 64
 #: Bytes of the header of a wav file, as synthesisers write it.
 _HEADER = 44
+
+_spoken: dict[str, tuple[bytes, int]] = {}
 
 
 def check_synthesiser() -> None:
@@ -37,12 +40,17 @@ def has_words(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
-def synthesise(text: str) -> AudioSource:
-    """The sound of a text. Takes a while the first time: not for the event loop.
+async def synthesise(text: str) -> AudioSource:
+    """The sound of a text. Takes a while the first time; a cancelled one ends the synthesiser.
 
     :raises MediaError: there is no synthesiser, or it does not work.
     """
-    pcm, rate = _synthesised(text)
+    if text not in _spoken:
+        spoken = await _spoken_by(_program(), text)
+        while len(_spoken) >= _REMEMBERED:
+            del _spoken[next(iter(_spoken))]
+        _spoken[text] = spoken
+    pcm, rate = _spoken[text]
     return Pcm([pcm], rate)
 
 
@@ -53,34 +61,41 @@ def _program() -> str:
     raise MediaError("no speech synthesiser; install espeak-ng, or play a file")
 
 
-@lru_cache(maxsize=64)
-def _synthesised(text: str) -> tuple[bytes, int]:
-    program = _program()
+async def _spoken_by(program: str, text: str) -> tuple[bytes, int]:
+    pipe = asyncio.subprocess.PIPE
     try:
-        done = subprocess.run(
-            [program, "--stdin", "--stdout"],
-            input=text.encode(),
-            capture_output=True,
-            timeout=_TIMEOUT,
-            check=True,
+        process = await asyncio.create_subprocess_exec(
+            program, "--stdin", "--stdout", stdin=pipe, stdout=pipe, stderr=pipe
         )
-        with wave.open(io.BytesIO(done.stdout)) as file:
-            form, rate = (file.getnchannels(), file.getsampwidth()), file.getframerate()
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().splitlines()
-        raise _broken(program, said[-1] if said else f"ended with code {error.returncode}") from None
-    except subprocess.TimeoutExpired:
-        raise _broken(program, f"was not done after {_TIMEOUT:g} s") from None
     except OSError as error:
         raise _broken(program, error.strerror or str(error)) from None
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            sound, complaint = await process.communicate(text.encode(errors="replace"))
+    except TimeoutError:
+        raise _broken(program, f"was not done after {_TIMEOUT:g} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        said = complaint.decode(errors="replace").strip().splitlines()
+        raise _broken(program, said[-1] if said else f"ended with code {process.returncode}")
+    return _read(program, sound)
+
+
+def _read(program: str, sound: bytes) -> tuple[bytes, int]:
+    try:
+        with wave.open(io.BytesIO(sound)) as file:
+            form, rate = (file.getnchannels(), file.getsampwidth()), file.getframerate()
     except (wave.Error, EOFError):
         raise _broken(program, "gave no sound") from None
+    if form != (1, 2):
+        raise _broken(program, "gave something else than mono PCM of 16 bits")
     # The header does not know the length of what goes through a pipe: all behind it is sound.
-    pcm = done.stdout[_HEADER : len(done.stdout) // 2 * 2]
-    if form != (1, 2) or not pcm:
-        raise _broken(
-            program, "gave no sound" if form == (1, 2) else "gave something else than mono PCM of 16 bits"
-        )
+    pcm = sound[_HEADER : len(sound) // 2 * 2]
+    if not pcm:
+        raise _broken(program, "gave no sound")
     return pcm, rate
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -22,20 +24,21 @@ installed = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="there 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_remembered() -> None:
-    module._synthesised.cache_clear()
+    module._spoken.clear()
 
 
-def said(text: str) -> np.ndarray:
-    source = synthesise(text)
+async def said(text: str) -> np.ndarray:
+    source = await synthesise(text)
     assert isinstance(source, Pcm)
-    pcm, rate = module._synthesised(text)
+    pcm, rate = module._spoken[text]
     assert rate >= 8000
     return np.frombuffer(pcm, "<i2").astype(float)
 
 
 @installed
-def test_a_voice_says_the_text() -> None:
-    short, long = said("hello"), said("hello, this is a longer sentence that takes its time")
+@pytest.mark.realtime
+async def test_a_voice_says_the_text() -> None:
+    short, long = await said("hello"), await said("hello, this is a longer sentence that takes its time")
     assert 2 * len(short) < len(long)
     assert np.sqrt(np.mean(long**2)) > 500
     assert abs(long[:20].mean()) < 1000, "the header is not part of it"
@@ -43,10 +46,11 @@ def test_a_voice_says_the_text() -> None:
 
 @installed
 @pytest.mark.parametrize(
-    "text", ["Grüße aus Köln", "-v de --version", "<speak>1 & 2</speak>", "one\ntwo", "数"]
+    "text", ["Grüße aus Köln", "-v de --version", "<speak>1 & 2</speak>", "one\ntwo", "数", "a\udcffb"]
 )
-def test_any_text_is_text(text: str) -> None:
-    assert len(said(text)) > 4000
+@pytest.mark.realtime
+async def test_any_text_is_text(text: str) -> None:
+    assert len(await said(text)) > 4000
 
 
 @pytest.mark.parametrize(
@@ -59,7 +63,8 @@ def test_any_text_is_text(text: str) -> None:
         ("#!/nowhere/sh\n", "No such file or directory"),
     ],
 )
-def test_a_synthesiser_that_does_not_work(
+@pytest.mark.realtime
+async def test_a_synthesiser_that_does_not_work(
     program: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     voice = tmp_path / "espeak-ng"
@@ -67,8 +72,29 @@ def test_a_synthesiser_that_does_not_work(
     voice.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(MediaError) as caught:
-        synthesise("hello")
+        await synthesise("hello")
     assert str(caught.value) == f"{voice}: {what}; play a file instead"
+
+
+@pytest.mark.realtime
+async def test_one_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    voice, alive = tmp_path / "espeak-ng", tmp_path / "alive"
+    voice.write_text(f"#!/bin/sh\necho $$ > {alive}\nexec sleep 60\n")
+    voice.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(module, "_TIMEOUT", 0.3)
+    with pytest.raises(MediaError, match="was not done after"):
+        await synthesise("hello")
+    monkeypatch.setattr(module, "_TIMEOUT", 60.0)
+    alive.unlink(missing_ok=True)
+    speaking = asyncio.ensure_future(synthesise("hello"))
+    async with asyncio.timeout(10):
+        while not (alive.exists() and alive.read_text().endswith("\n")):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    speaking.cancel()
+    await asyncio.wait((speaking,))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(alive.read_text()), 0)
 
 
 def test_text_without_words() -> None:

@@ -69,7 +69,7 @@ def command(
     script = scripting.load("incoming", **vars(audio))
 
     async def work(run: Run) -> int:
-        await audio.prepare()
+        await audio.prepare(run.output)
         scripted = Scripting(script, scripting, run.output) if script is not None else None
         calls = Conversations(run, audio, scripted=scripted, refuse_transfers=refuse_transfers)
         answering = Answering(run, calls, code=code, reason=reason, count=1 if once else count)

@@ -53,7 +53,7 @@ def command(
     async def work(run: Run) -> int:
         from sipua.ua.targets import request_target
 
-        await audio.prepare()
+        await audio.prepare(run.output)
         scripted = Scripting(script, scripting, run.output) if script is not None else None
         calls = Conversations(
             run,
