@@ -18,7 +18,7 @@ from sipua.errors import SipuaError
 if TYPE_CHECKING:
     from sipua.cli.phone.phone import Phone
 
-__all__ = ["COMMANDS", "perform", "refusal"]
+__all__ = ["COMMANDS", "choose_sound", "perform", "refusal"]
 
 logger = logging.getLogger("sipua.cli.phone")
 
@@ -76,7 +76,12 @@ async def _unregister(phone: Phone, account: str | None) -> None:
     await phone.line(account).ua.unregister()
 
 
-def _sound(phone: Phone, what: str | None) -> dict[str, Any]:
+def choose_sound(phone: Phone, what: str | None) -> dict[str, Any]:
+    """What peers hear and where we hear them; changed, if `what` says how.
+
+    :raises Failure: it says nothing that can be used.
+    :raises MediaFileError: a file that cannot be played.
+    """
     if what:
         phone.sound.choose(what)
         phone.desk.change()
@@ -237,7 +242,7 @@ COMMANDS: dict[str, Command] = {
             "sound",
             "choose what peers hear (microphone [NAME], file PATH, tone HZ, silence) and where we hear them "
             "(speaker [NAME], quiet)",
-            lambda phone, a: _sound(phone, a["what"]),
+            lambda phone, a: choose_sound(phone, a["what"]),
             (Argument("what", "text", "without it: what it is now"),),
         ),
         Command(

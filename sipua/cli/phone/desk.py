@@ -208,7 +208,7 @@ class Desk:
         sound.lose(source=_is_microphone(error))
         if (sound.source_name, sound.sink_name) != before:
             self._phone.bulletin.notice(
-                "calls go on without it; choose another with the command sound, or hang up"
+                "calls go on without it; choose another (v, or the command sound), or hang up"
             )
             self.change()
 

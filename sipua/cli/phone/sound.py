@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from sipua.media.devices import AudioDevice
     from sipua.media.interface import AudioSink, AudioSource
 
-__all__ = ["Sound", "SoundOptions"]
+__all__ = ["CHOICES", "Sound", "SoundOptions"]
 
 Device = str | Literal[False] | None
 """A device by index or name (a part of it will do); None: the default one, if there is one; False: none."""
@@ -55,7 +56,7 @@ class Sound:
             raise
 
     def choose(self, what: str) -> None:
-        """As a person says it: one of `_CHOICES`.
+        """As a person says it: one of `CHOICES`.
 
         :raises Failure: none of these, or it cannot be used.
         :raises MediaFileError: a file that cannot be played.
@@ -69,6 +70,17 @@ class Sound:
             why = self.problem
             self.change(**vars(before))
             raise Failure(f"{word}: {why}")
+
+    def suggestions(self) -> list[str]:
+        """What `choose` takes here, with the devices that there are."""
+        from sipua.media.devices import list_devices
+
+        found = ["microphone", "speaker", "silence", "quiet", "tone 440"]
+        with contextlib.suppress(MediaDeviceError):
+            for device in list_devices():
+                found += [f"microphone {device.name}"] if device.inputs else []
+                found += [f"speaker {device.name}"] if device.outputs else []
+        return found
 
     def lose(self, source: bool) -> None:
         """The microphone, or else the speaker, does not work any more: do without."""
@@ -148,7 +160,7 @@ class Sound:
         raise Failure(f"no {word} {wanted!r}; there are: {there}", ExitCode.USAGE)
 
 
-_CHOICES = "microphone [NAME], file PATH, tone HZ, silence, speaker [NAME], quiet"
+CHOICES = "microphone [NAME], file PATH, tone HZ, silence, speaker [NAME], quiet"
 
 
 def _changes(word: str, detail: str | None, what: str) -> dict[str, Device | Path | float | None]:
@@ -165,7 +177,7 @@ def _changes(word: str, detail: str | None, what: str) -> dict[str, Device | Pat
         return {"play": None, "tone": _hertz(detail), "microphone": False}
     if word == "file" and detail is not None:
         return {"play": Path(detail).expanduser(), "tone": None, "microphone": False}
-    raise Failure(f"sound: {what!r} is none of {_CHOICES}", ExitCode.USAGE)
+    raise Failure(f"sound: {what!r} is none of {CHOICES}", ExitCode.USAGE)
 
 
 def _hertz(text: str) -> float:

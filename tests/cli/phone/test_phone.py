@@ -344,7 +344,7 @@ async def test_a_device_that_vanishes_is_told_once_and_the_call_goes_on(
             call.session.emit("media_failed", MediaFailed(error))
             await asyncio.sleep(1)
         assert [line for line in told.lines if "calls go on" in line] == [
-            "calls go on without it; choose another with the command sound, or hang up"
+            "calls go on without it; choose another (v, or the command sound), or hang up"
         ]
         assert call.source is None
         assert (call.state, alice.sound.source_name) == ("connected", "silence")

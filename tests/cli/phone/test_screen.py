@@ -343,6 +343,27 @@ async def test_what_comes_later_goes_out_from_the_same_account(make_phone: Any, 
         await until(lambda: told.lines[-1] == "carol: registered as sip:carol@example.com for 600 s")
 
 
+async def test_the_sound_is_chosen(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, told),
+        shown(alice) as (app, pilot),
+    ):
+        await pilot.press("v")
+        await pilot.pause()
+        assert "Now: silence; no speaker." in screen(app)
+        await pilot.press(*"ton")
+        await pilot.pause(0.1)
+        await pilot.press("right", "enter")
+        app.show_now()
+        await pilot.pause()
+        assert "v ♪ tone 440 Hz, no speaker" in screen(app)
+        await pilot.press("v", *"file", "space", *"nothing", "enter")
+        assert told.lines[-1] == "nothing: no such file or directory; check the path"
+        await pilot.press("v", "enter", "v", "escape")
+        assert alice.sound.source_name == "tone 440 Hz"
+
+
 async def test_another_size_has_the_same_lines(make_phone: Any, make_server: Any) -> None:
     async with (
         make_server() as server,

@@ -90,3 +90,18 @@ def test_a_device_that_is_gone(card: list[AudioDevice]) -> None:
     del card[0]
     sound.lose(source=False)
     assert sound.sink_name is None
+
+
+def test_what_can_be_chosen_is_suggested(card: list[AudioDevice]) -> None:
+    sound = Sound()
+    suggested = sound.suggestions()
+    assert {"silence", "microphone USB Headset", "speaker USB Headset", "speaker Built-in Out"} <= {
+        *suggested
+    }
+    assert "microphone Built-in Out" not in suggested
+    for each in suggested:
+        sound.choose(each)
+
+
+def test_without_a_card_tones_and_files_are_suggested(no_card: None) -> None:
+    assert "tone 440" in Sound().suggestions()

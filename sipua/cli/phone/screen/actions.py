@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 from textual.widgets import OptionList
 
-from sipua.cli.phone.commands import refusal
+from sipua.cli.phone.commands import choose_sound, refusal
 from sipua.cli.phone.screen.calls import Calls
 from sipua.cli.phone.screen.dial import DialField
 from sipua.cli.phone.screen.dialogs import Ask, Keypad, Show, TransferTo
 from sipua.cli.phone.screen.keys import help_text
 from sipua.cli.phone.screen.pages import Pages
+from sipua.cli.phone.sound import CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -181,6 +182,17 @@ class Actions(App[None]):
 
         fields = [("Name", ""), ("What to dial", self._somebody())]
         self.push_screen(Ask("New contact", fields, "Enter save"), named)
+
+    def action_sound(self) -> None:
+        """Choose what peers hear, or where we hear them."""
+
+        def chosen(fields: tuple[str, ...] | None) -> None:
+            if fields is not None and fields[0]:
+                self.do(lambda: choose_sound(self.phone, fields[0]))
+
+        sound = self.phone.sound
+        now = f"Now: {sound.source_name}; {sound.sink_name or 'no speaker'}. One of: {CHOICES}"
+        self.push_screen(Ask("Sound", [(now, "")], "Enter choose", sound.suggestions()), chosen)
 
     def _somebody(self) -> str:
         pages, history = self.query_one(Pages), self.phone.book.history

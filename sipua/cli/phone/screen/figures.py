@@ -130,11 +130,14 @@ def account_line(line: Line) -> Text:
 
 def accounts_text(phone: Phone, width: int) -> Text:
     """All accounts in one line, and the sound. Of several, the state of those that are not registered."""
-    sound = Text(f"♪ {phone.sound.source_name}", "dim")
+    sound = Text.assemble(("v", "bold"), (f" ♪ {phone.sound.source_name}", "dim"))
     if len(phone.lines) == 1:
         accounts = account_line(phone.lines[0])
     else:
         accounts = Text("  ").join(_short(line) for line in phone.lines)
+    silent = Text(", no speaker", "dim")
+    if phone.sound.sink_name is None and accounts.cell_len + sound.cell_len + silent.cell_len + 2 <= width:
+        sound.append_text(silent)
     accounts.truncate(max(10, width - sound.cell_len - 2), overflow="ellipsis", pad=True)
     return Text.assemble(accounts, "  ", sound)
 

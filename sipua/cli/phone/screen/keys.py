@@ -35,8 +35,9 @@ KEYS = (
     Key("k", "0-9*# k", "keypad", "Digits", "send digits at once, or from a keypad"),
     Key("s", "s", "message", "Message", "write a text message"),
     Key("n", "n", "contact", "Contact", "remember somebody"),
+    Key("v", "v", "sound", "♪", "what peers hear and where you hear them, as the top right says"),
     Key("up,down", "↑↓", "", "Call", "select a call, when the list of calls has the focus"),
-    Key("tab", "Tab", "", "Focus", "go to the next part of the screen"),
+    Key("tab", "Tab", "", "Focus", "go to the next part of the screen; at the titles, ← → change the page"),
     Key("question_mark", "?", "help", "Help", "this"),
 )
 
@@ -79,7 +80,8 @@ def keys_text(phone: Phone, width: int, *, dialling: bool, page: str | None = No
     its = [(key, word, True) for key, word in PAGE_KEYS.get(page or "", ())]
     if page == "lines":
         able["record"] = False  # the key is that of the page
-    words = [(key.shown, key.word, able.get(key.action, True)) for key in KEYS]
+    # The sound has its key beside it.
+    words = [(key.shown, key.word, able.get(key.action, True)) for key in KEYS if key.action != "sound"]
     words.insert(-1, ("F1-F7", "Pages", True))
     if any(call.refer is not None for call in phone.calls):
         its[:0] = [("y", "Yes, transfer", True), ("x", "No", True)]
