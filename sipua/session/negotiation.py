@@ -78,12 +78,13 @@ async def answer_offer(session: RTCSession, offer: str) -> str:
     return await change_sdp(session, "local", "answer", await session._media.create_answer(changed))
 
 
-_STEP_FAILED: dict[str, type[events.StepFailed]] = {
-    "createoffer": events.CreateOfferFailed,
-    "createanswer": events.CreateAnswerFailed,
-    "setlocaldescription": events.SetLocalDescriptionFailed,
-    "setremotedescription": events.SetRemoteDescriptionFailed,
-}
+def _step_failed(step: str) -> type[events.StepFailed]:
+    return {
+        "createoffer": events.CreateOfferFailed,
+        "createanswer": events.CreateAnswerFailed,
+        "setlocaldescription": events.SetLocalDescriptionFailed,
+        "setremotedescription": events.SetRemoteDescriptionFailed,
+    }[step]
 
 
 def check_media(session: RTCSession, media: MediaSession) -> None:
@@ -110,7 +111,7 @@ def watch_media(session: RTCSession, media: MediaSession) -> None:
         session.emit("media_failed", events.MediaFailed(error))
 
     def on_step_failed(step: MediaStep, error: Exception) -> None:
-        session.emit(f"peerconnection_{step}failed", _STEP_FAILED[step](error))
+        session.emit(f"peerconnection_{step}failed", _step_failed(step)(error))
 
     media.callbacks.on_candidate = lambda line: trickle.tell_candidate(session, line, media)
     media.callbacks.on_gathered = session._trickle.found

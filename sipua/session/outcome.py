@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from sipua import errors
 from sipua.errors import RequestFailed, RequestTimeout
-from sipua.events import Cause, Ended, Failed, cause_of_status
+from sipua.events import Cause, cause_of_status
 from sipua.session.host import NoResponse
 from sipua.sip import Response
 
 if TYPE_CHECKING:
     import asyncio
+
+    from sipua.events import Ended, Failed
 
 _CLASS_OF_CAUSE: dict[Cause, type[errors.CallFailed]] = {
     Cause.BUSY: errors.CallBusy,

@@ -1,0 +1,247 @@
+"""The payload of every event: one frozen dataclass each, and the causes of what failed or ended.
+
+Handlers get exactly one of these. `originator` says who did it: ``"local"`` this side, ``"remote"`` the peer,
+``"system"`` the stack itself (a timer, the media path, the transport).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sipua.events.causes import Cause, Originator, cause_of_status
+
+if TYPE_CHECKING:
+    from sipua.events.calls import (
+        Accepted,
+        Confirmed,
+        Ended,
+        Failed,
+        Hold,
+        NewDTMF,
+        NewInfo,
+        Notify,
+        Progress,
+        Redirect,
+        Refer,
+        ReferRequestFailed,
+        ReferRequestSucceeded,
+        ReferStatus,
+        Reinvite,
+        Replaces,
+        Sending,
+        SessionConnecting,
+        Update,
+    )
+    from sipua.events.conference import MemberJoined, MemberLeft, SpeakerChanged
+    from sipua.events.connection import (
+        Connected,
+        Connecting,
+        Disconnected,
+        Registered,
+        RegistrationExpiring,
+        RegistrationFailed,
+        Unregistered,
+    )
+    from sipua.events.media import (
+        CreateAnswerFailed,
+        CreateOfferFailed,
+        GetUserMediaFailed,
+        IceCandidate,
+        IceConnectionState,
+        MediaFailed,
+        Muted,
+        PeerConnection,
+        Sdp,
+        SetLocalDescriptionFailed,
+        SetRemoteDescriptionFailed,
+        Stats,
+        StepFailed,
+        Track,
+        VoiceActivity,
+    )
+    from sipua.events.requests import (
+        NewMessage,
+        NewOptions,
+        NewRTCSession,
+        NewTransaction,
+        RequestFailed,
+        RequestSucceeded,
+        SipEvent,
+        TransactionDestroyed,
+    )
+    from sipua.events.subscriptions import (
+        NewSubscribe,
+        NotifierTerminated,
+        Published,
+        PublishFailed,
+        SubscribeReceived,
+        SubscriptionAccepted,
+        SubscriptionActive,
+        SubscriptionDialogCreated,
+        SubscriptionForked,
+        SubscriptionNotify,
+        SubscriptionPending,
+        SubscriptionTerminated,
+        Unpublished,
+    )
+
+__all__ = [
+    "Accepted",
+    "Cause",
+    "Confirmed",
+    "Connected",
+    "Connecting",
+    "CreateAnswerFailed",
+    "CreateOfferFailed",
+    "Disconnected",
+    "Ended",
+    "Failed",
+    "GetUserMediaFailed",
+    "Hold",
+    "IceCandidate",
+    "IceConnectionState",
+    "MediaFailed",
+    "MemberJoined",
+    "MemberLeft",
+    "Muted",
+    "NewDTMF",
+    "NewInfo",
+    "NewMessage",
+    "NewOptions",
+    "NewRTCSession",
+    "NewSubscribe",
+    "NewTransaction",
+    "NotifierTerminated",
+    "Notify",
+    "Originator",
+    "PeerConnection",
+    "Progress",
+    "PublishFailed",
+    "Published",
+    "Redirect",
+    "Refer",
+    "ReferRequestFailed",
+    "ReferRequestSucceeded",
+    "ReferStatus",
+    "Registered",
+    "RegistrationExpiring",
+    "RegistrationFailed",
+    "Reinvite",
+    "Replaces",
+    "RequestFailed",
+    "RequestSucceeded",
+    "Sdp",
+    "Sending",
+    "SessionConnecting",
+    "SetLocalDescriptionFailed",
+    "SetRemoteDescriptionFailed",
+    "SipEvent",
+    "SpeakerChanged",
+    "Stats",
+    "StepFailed",
+    "SubscribeReceived",
+    "SubscriptionAccepted",
+    "SubscriptionActive",
+    "SubscriptionDialogCreated",
+    "SubscriptionForked",
+    "SubscriptionNotify",
+    "SubscriptionPending",
+    "SubscriptionTerminated",
+    "Track",
+    "TransactionDestroyed",
+    "Unpublished",
+    "Unregistered",
+    "Update",
+    "VoiceActivity",
+    "cause_of_status",
+]
+
+# Loaded when one is asked for: dataclasses take a while to be made, and no program needs all of them at its start.
+_MODULES = {
+    "connection": (
+        "Connecting",
+        "Connected",
+        "Disconnected",
+        "Registered",
+        "Unregistered",
+        "RegistrationFailed",
+        "RegistrationExpiring",
+    ),
+    "requests": (
+        "NewRTCSession",
+        "NewMessage",
+        "NewOptions",
+        "RequestSucceeded",
+        "RequestFailed",
+        "SipEvent",
+        "NewTransaction",
+        "TransactionDestroyed",
+    ),
+    "subscriptions": (
+        "NewSubscribe",
+        "SubscriptionAccepted",
+        "SubscriptionDialogCreated",
+        "SubscriptionPending",
+        "SubscriptionActive",
+        "SubscriptionNotify",
+        "SubscriptionForked",
+        "SubscriptionTerminated",
+        "SubscribeReceived",
+        "NotifierTerminated",
+        "Published",
+        "PublishFailed",
+        "Unpublished",
+    ),
+    "calls": (
+        "SessionConnecting",
+        "Sending",
+        "Progress",
+        "Accepted",
+        "Confirmed",
+        "Ended",
+        "Failed",
+        "Hold",
+        "Reinvite",
+        "Update",
+        "NewDTMF",
+        "Refer",
+        "Replaces",
+        "Redirect",
+        "ReferRequestSucceeded",
+        "ReferRequestFailed",
+        "ReferStatus",
+        "Notify",
+        "NewInfo",
+    ),
+    "media": (
+        "PeerConnection",
+        "Sdp",
+        "IceConnectionState",
+        "Stats",
+        "Track",
+        "MediaFailed",
+        "IceCandidate",
+        "GetUserMediaFailed",
+        "StepFailed",
+        "CreateOfferFailed",
+        "CreateAnswerFailed",
+        "SetLocalDescriptionFailed",
+        "SetRemoteDescriptionFailed",
+        "Muted",
+        "VoiceActivity",
+    ),
+    "conference": ("MemberJoined", "MemberLeft", "SpeakerChanged"),
+}
+
+
+def _load(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            value = globals()[name] = getattr(importlib.import_module(f"sipua.events.{module}"), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = _load
