@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sipua.media.interface import MediaStats
+    from sipua.media.levels import LevelMeter
     from sipua.session import RTCSession
     from sipua.trace.records import Direction
     from sipua.ua import UA
@@ -56,6 +57,7 @@ class Trace:
         self._on_error = on_error
         self._clock = clock
         self._sampling: dict[RTCSession, tuple[asyncio.TimerHandle, MediaStats | None]] = {}
+        self._meters: dict[RTCSession, LevelMeter] = {}
         self._file: TextIO | None = None
         if path is not None:
             self._file = _create(Path(path))
@@ -93,8 +95,12 @@ class Trace:
 
     def sample(self, call: RTCSession, agent: str = "") -> None:
         """Begin to take the figures of this call's media, until it has ended."""
-        if self._interval is not None and call not in self._sampling:
-            self._wait(call, agent, None)
+        if self._interval is None or call in self._sampling:
+            return
+        if call.media is not None:
+            # What nobody hears is not decoded, and has no level: this one listens.
+            self._meters[call] = call.audio.meter()
+        self._wait(call, agent, None)
 
     def sample_last(self, call: RTCSession, agent: str = "") -> None:
         """Take the figures once more: the call has ended."""
@@ -102,6 +108,8 @@ class Trace:
         if timer is not None:
             timer.cancel()
             self._take_stats(call, agent, before)
+        if (meter := self._meters.pop(call, None)) is not None:
+            meter.close()
 
     def _wait(self, call: RTCSession, agent: str, before: MediaStats | None) -> None:
         assert self._interval is not None
@@ -146,6 +154,9 @@ class Trace:
         for timer, _ in self._sampling.values():
             timer.cancel()
         self._sampling.clear()
+        for meter in self._meters.values():
+            meter.close()
+        self._meters.clear()
         self._close_file()
 
     def _close_file(self) -> None:

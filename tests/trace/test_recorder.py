@@ -9,6 +9,8 @@ import pytest
 
 from sipua import UA
 from sipua.media import SignallingOnlyMedia
+from sipua.media.levels import LevelMeter
+from sipua.media.silent import SilentAudioPort
 from sipua.media.statistics import MediaStats, MediumStats, ReceivedStats, SentStats, TransportStats
 from sipua.server import Server
 from sipua.trace import (
@@ -141,6 +143,21 @@ async def test_figures_are_taken_every_second_and_at_the_end() -> None:
         packets = [sample.stats["audio"]["received"]["packets"] for sample in samples]
         assert packets == sorted(packets)
         assert samples[0].quality is None
+
+
+async def test_somebody_listens_so_that_there_is_a_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[LevelMeter] = []
+    made: list[LevelMeter] = []
+
+    def meter(self: SilentAudioPort) -> LevelMeter:
+        made.append(LevelMeter(closed.append))
+        return made[-1]
+
+    monkeypatch.setattr(SilentAudioPort, "meter", meter)
+    with Trace() as trace:
+        await call_each_other(trace, Counting)
+    assert len(made) == 2
+    assert sorted(map(id, closed)) == sorted(map(id, made))
 
 
 async def test_no_figures_when_they_are_not_wanted() -> None:
