@@ -11,8 +11,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake
 
+from sipua.media import IceServer
+from sipua.media.ice_servers import parse_servers
+from sipua.media.reaching import IceServerError, reach
+
 if TYPE_CHECKING:
-    from tests.lab.peers import AsteriskPeer, KamailioPeer, Peer
+    from tests.lab.peers import AsteriskPeer, CoturnPeer, KamailioPeer, Peer
 
 MODULES = Path(__file__).parents[1] / "lab" / "asterisk" / "modules.conf"
 OPTIONS = """\
@@ -80,3 +84,30 @@ async def test_asterisk_has_its_accounts_and_numbers(asterisk: AsteriskPeer) -> 
 
 async def test_nobody_is_registered_at_first(server: Peer) -> None:
     assert await server.bindings("erin") == []
+
+
+async def test_coturn_relays_over_every_transport(coturn: CoturnPeer) -> None:
+    servers = [
+        IceServer(list(coturn.turn.values()), coturn.user, coturn.password, str(coturn.ca_file)),
+        IceServer(coturn.with_secret, *coturn.credentials(60)),
+    ]
+    for server in parse_servers([coturn.stun, *servers]):
+        reached = await reach(server, 5.0)
+        assert (reached.relayed is None) == (server.scheme == "stun")
+        # Asterisk and browsers use no loopback addresses.
+        assert reached.relayed is None or reached.relayed[0].startswith("10.77.0.")
+
+
+async def test_coturn_refuses_others(coturn: CoturnPeer) -> None:
+    for url, user, password in (
+        (coturn.turn["udp"], coturn.user, "wrong"),
+        (coturn.turn["tcp"], *coturn.credentials(60)),
+        (coturn.with_secret, coturn.user, coturn.password),
+        (coturn.with_secret, *coturn.credentials(-60)),
+    ):
+        (server,) = parse_servers([IceServer(url, user, password)])
+        with pytest.raises(IceServerError, match="401"):
+            await reach(server, 5.0)
+    (server,) = parse_servers([IceServer(coturn.turn["tls"], coturn.user, coturn.password)])
+    with pytest.raises(IceServerError, match="unable to get local issuer certificate"):
+        await reach(server, 5.0)
