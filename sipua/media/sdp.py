@@ -67,16 +67,32 @@ def spread_session_attributes(description: Description, offer: Description | Non
     session.drop(*_TRANSPORT_ATTRIBUTES, *DIRECTIONS)
 
 
+def keep_first(description: Description, offer: Description | None) -> None:
+    """Of what may be said once only, the first counts: aiortc goes by the last."""
+    for section in description.media:
+        for name in _ONCE:
+            values = section.all(name)
+            if len(values) > 1:
+                section.put(name, values[0])
+
+
+_ONCE = ("mid", "ice-ufrag", "ice-pwd", "setup")
+
+
 def settle_mids(description: Description, offer: Description | None) -> None:
-    """Every m-line has a mid.
+    """Every m-line has a mid of its own (:rfc:`5888#section-4`).
 
     In an answer it is that of the offer's m-line in the same place, whatever the peer wrote.
     """
+    taken: set[str] = set()
     for index, section in enumerate(description.media):
+        mid = section.get("mid") or str(index)
         if offer is not None and index < len(offer.media):
-            section.put("mid", offer.media[index].get("mid") or str(index))
-        elif not section.get("mid"):
-            section.put("mid", str(index))
+            mid = offer.media[index].get("mid") or str(index)
+        while mid in taken:
+            mid += f"-{index}"
+        taken.add(mid)
+        section.put("mid", mid)
 
 
 def settle_bundle(description: Description, offer: Description | None) -> None:
@@ -122,7 +138,7 @@ def settle_formats(description: Description, offer: Description | None) -> None:
         if section.kind != "audio":
             continue
         maps = {pt: name for pt, name in encodings(section).items() if is_usable(pt, name)}
-        formats = [f for f in dict.fromkeys(section.formats) if f.isdigit() and int(f) in maps]
+        formats = [f for f in dict.fromkeys(section.formats) if f.isdecimal() and int(f) in maps]
         section.drop("rtpmap", "fmtp", "rtcp-fb", "ptime", "maxptime")
         if formats:
             section.formats = formats
@@ -177,7 +193,8 @@ _READABLE = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
         "candidate": r".+",
-        "extmap": r"\d{1,5}(?:/\w+)?\s+\S+",
+        # What a header extension may have in a packet, and 15 is none (RFC 8285 sections 4.2, 4.3).
+        "extmap": r"(?!15\b)(?:[1-9]|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])(?:/\w+)?\s+\S+",
         "fmtp": r"\d{1,3} \S.*",
         "fingerprint": r"\S+\s+[0-9a-f:]+",
         "ice-ufrag": r"\S+",
@@ -230,6 +247,7 @@ def answer_rejected_sections(description: Description, offer: Description | None
 
 
 _MENDS: tuple[Callable[[Description, Description | None], None], ...] = (
+    keep_first,
     spread_session_attributes,
     settle_mids,
     settle_direction,
@@ -286,6 +304,7 @@ def mend_offer(
     bundled = place is None or are_bundled(original, chosen, place)
     if place is not None and bundled:
         share_transport(description, chosen, place)
+    keep_first(description, None)
     settle_mids(description, None)
     description.media = [description.media[i] for i in (chosen, place) if i is not None]
     if mid is not None:

@@ -52,6 +52,23 @@ def test_mids_of_an_offer() -> None:
     assert [s.get("mid") for s in description.media] == ["0", "two", "2"]
 
 
+def test_mids_that_are_there_twice() -> None:
+    """aiortc would take the last one of an m-line, and two m-lines for one transceiver."""
+    description = described(
+        "m=audio 9 X 0", "a=mid:a", "a=mid:b", "m=video 9 X 0", "a=mid:a", "m=video 9 X 0", "a=mid:a"
+    )
+    sdp.keep_first(description, None)
+    sdp.settle_mids(description, None)
+    assert [s.all("mid") for s in description.media] == [["a"], ["a-1"], ["a-2"]]
+
+
+@pytest.mark.parametrize("number", ["0", "15", "256", "999", "99999", "x"])
+def test_header_extensions_that_no_packet_can_have(number: str) -> None:
+    description = described("m=audio 9 X 0", f"a=extmap:{number} urn:x", "a=extmap:255/sendonly urn:y z")
+    sdp.drop_unreadable(description, None)
+    assert description.media[0].all("extmap") == ["255/sendonly urn:y"]
+
+
 def test_mids_of_an_answer_are_those_of_the_offer() -> None:
     offer = described("m=audio 9 X 0", "a=mid:x", "m=audio 9 X 0")
     answer = described("m=audio 9 X 0", "a=mid:audio", "m=audio 9 X 0", "m=audio 9 X 0")

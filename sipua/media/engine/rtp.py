@@ -75,6 +75,10 @@ def build_packet(
     return _HEADER.pack(first, second, sequence, timestamp, ssrc) + extensions + payload
 
 
+# Bytes of an element in the two-byte form (RFC 8285 section 4.3).
+_LONGEST = 255
+
+
 @lru_cache(maxsize=32)
 def extension_blocks(level_id: int | None, mid_id: int | None, mid: str = "") -> tuple[bytes, ...]:
     """The extension block for each audio level from 0 (loudest) to 127, with the mid if it is negotiated.
@@ -83,6 +87,8 @@ def extension_blocks(level_id: int | None, mid_id: int | None, mid: str = "") ->
     voice activity stays 0: nothing is claimed about it.
     """
     name = mid.encode() if mid_id is not None else b""
+    if len(name) > _LONGEST:
+        name = b""  # one that no packet can carry is not told
     ids = [number for number in (level_id, mid_id) if number is not None]
     if not ids:
         return (b"",) * (SILENT + 1)

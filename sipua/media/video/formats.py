@@ -177,7 +177,7 @@ def settle_video_formats(description: Description, offer: Description | None) ->
         if section.kind != "video":
             continue
         usable = _usable_formats(section)
-        feedback = [value.split(None, 1) for value in section.all("rtcp-fb")]
+        feedback = [value.split(None, 1) for value in section.all("rtcp-fb") if value]
         section.drop("rtpmap", "fmtp", "rtcp-fb")
         if not usable:
             continue

@@ -112,6 +112,7 @@ def test_extensions_with_two_bytes_of_header() -> None:
 
 def test_extensions_that_were_not_negotiated() -> None:
     assert set(extension_blocks(None, None, "0")) == {b""}
+    assert set(extension_blocks(None, 1, "m" * 256)) == {extension_blocks(None, 1, "")[0]}
     packet = build_packet(0, False, 0, 0, 0, b"", extension_blocks(None, 3, "0")[9])
     assert parse_extensions(packet) == {3: b"0"}
     packet = build_packet(0, False, 0, 0, 0, b"", extension_blocks(4, None, "0")[9])
