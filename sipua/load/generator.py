@@ -80,6 +80,11 @@ class Generator:
         agent.on("disconnected", lost)
 
     @property
+    def agents(self) -> tuple[UA, ...]:
+        """Who makes the calls, in turn."""
+        return tuple(self._agents)
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the first call was due; 0 before."""
         return 0.0 if self._began is None else asyncio.get_running_loop().time() - self._began

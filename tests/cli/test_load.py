@@ -14,6 +14,7 @@ from sipua.cli.exits import ExitCode
 from sipua.cli.loading import live_lines
 from sipua.load import Figures, Generator, Plan, Slope
 from sipua.media.interface import IceServer
+from sipua.trace import read_trace
 from tests.cli.commands import account, child, command, server, sipua
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ NOBODY = ("--uri", "sip:alice@localhost", "--server", "ws://127.0.0.1:1/")
         (["--rate", "1", "--fail-if", "p99"], "--fail-if p99: not a threshold; it looks like p99>500ms"),
         (["--rate", "1", "--report", "x.txt"], "--report x.txt: reports are .html or .json"),
         (["--rate", "1", "--report", "/nope/x.html"], "--report /nope/x.html: there is no such directory"),
+        (["--rate", "1", "--trace", "/nope/t", "--processes", "2"], "--trace: goes with one process"),
         (["--rate", "1", "--script", "/nope"], "/nope:1:1: No such file or directory; check the path"),
     ],
 )
@@ -173,6 +175,17 @@ async def test_a_server_that_dies_is_told_once() -> None:
         "the connection to the server was lost; calls fail until it is back"
     ]
     assert done.event("load_result")["causes"]["Connection Error"] > 0
+
+
+@pytest.mark.realtime
+async def test_its_calls_are_traced(tmp_path: Path) -> None:
+    path = tmp_path / "load.trace"
+    async with server() as s:
+        args = ("load", "600", *account(s), "--rate", "10", "--calls", "2", "--talk", "0.1")
+        done = await sipua(*args, "--trace", str(path))
+    assert done.code == ExitCode.OK
+    invites = [m for m in read_trace(path).messages if m.message.startswith("INVITE ")]
+    assert len({m.message.partition("Call-ID: ")[2].partition("\r")[0] for m in invites}) == 2
 
 
 @pytest.mark.realtime

@@ -48,6 +48,8 @@ def command(
     except ConfigurationError as error:
         raise Failure(one_line(error), ExitCode.USAGE) from None
     _check_reports(options.report)
+    if output.trace is not None and options.processes > 1:
+        raise click.UsageError("--trace: goes with one process; leave --processes out")
 
     async def work(run: Run) -> int:
         return await _work(run, plan, thresholds, options.report, account)
@@ -67,6 +69,9 @@ async def _work(
     load: Generator | Processes
     if plan.processes == 1:
         load = Generator(plan)
+        if run.trace is not None:
+            for agent in load.agents:
+                run.trace.follow(agent)
     else:
         load = Processes(plan)
         run.at_abort.append(load.kill)
