@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.text import Text
 from textual.widgets import Input
 
 from sipua.cli.phone.bulletin import News
@@ -351,7 +352,8 @@ async def test_the_sound_is_chosen(make_phone: Any, make_server: Any) -> None:
     ):
         await pilot.press("v")
         await pilot.pause()
-        assert "Now: silence; no speaker." in screen(app)
+        assert "Now: silence; no speaker " in screen(app)
+        assert "microphone [NAME], file PATH" in screen(app)
         await pilot.press(*"ton")
         await pilot.pause(0.1)
         await pilot.press("right", "enter")
@@ -362,6 +364,34 @@ async def test_the_sound_is_chosen(make_phone: Any, make_server: Any) -> None:
         assert told.lines[-1] == "nothing: no such file or directory; check the path"
         await pilot.press("v", "enter", "v", "escape")
         assert alice.sound.source_name == "tone 440 Hz"
+
+
+async def test_square_brackets_are_no_markup(make_phone: Any, make_server: Any) -> None:
+    async with (
+        make_server() as server,
+        make_phone(server, "alice") as (alice, _),
+        make_phone(server, "bob", auto_answer=True),
+        shown(alice) as (app, pilot),
+    ):
+        for window in (
+            Show("[/x] [red]a", Text("[/x] [red]a")),
+            Keypad("[/x] [red]a", lambda digit: None),
+            Ask("[/x] [red]a", [("[/x] [red]a", "[/x]")], "[/x]", ["[/x]"]),
+        ):
+            app.push_screen(window)
+            await until(lambda: "[/x] [red]a" in screen(app))
+            await pilot.press("escape")
+        alice.bulletin.event("sip", direction="in", server="ws://x", message="[/x] [red]\r\n\r\n")
+        alice.bulletin.notice("[/x] [red]a")
+        alice.book.add("[/x] [red]", "[/x]")
+        alice.messages.send("bob", "[/x] [red]b")
+        await dialled(app, pilot, "bob")
+        alice.calls[0].contact = "[/x] [red]c"
+        for key in ("f1", "f2", "f3", "f4", "f5", "f6", "f7", "t"):
+            await pilot.press(key)
+            app.show_now()
+            await pilot.pause()
+        await until(lambda: "[/x] [red]c" in screen(app))
 
 
 async def test_another_size_has_the_same_lines(make_phone: Any, make_server: Any) -> None:

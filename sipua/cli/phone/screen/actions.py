@@ -10,6 +10,7 @@ from textual.app import App
 from textual.widgets import OptionList
 
 from sipua.cli.phone.commands import choose_sound, refusal
+from sipua.cli.phone.finding import short
 from sipua.cli.phone.screen.calls import Calls
 from sipua.cli.phone.screen.dial import DialField
 from sipua.cli.phone.screen.dialogs import Ask, Keypad, Show, TransferTo
@@ -154,7 +155,7 @@ class Actions(App[None]):
         def send(digit: str) -> None:
             self.do(lambda: self.phone.send_digits(digit, call.number))
 
-        self.push_screen(Keypad(f"Digits to {call.remote}", send))
+        self.push_screen(Keypad(f"Digits to {short(call.remote)}", send))
 
     def action_message(self) -> None:
         """Write to somebody: whom we talk to, or who wrote last."""
@@ -191,7 +192,7 @@ class Actions(App[None]):
                 self.do(lambda: choose_sound(self.phone, fields[0]))
 
         sound = self.phone.sound
-        now = f"Now: {sound.source_name}; {sound.sink_name or 'no speaker'}. One of: {CHOICES}"
+        now = f"Now: {sound.source_name}; {sound.sink_name or 'no speaker'}\nOne of: {CHOICES}"
         self.push_screen(Ask("Sound", [(now, "")], "Enter choose", sound.suggestions()), chosen)
 
     def _somebody(self) -> str:

@@ -1,4 +1,7 @@
-"""What is asked for in a window of its own: where to transfer, what to write, digits."""
+"""What is asked for in a window of its own: where to transfer, what to write, digits.
+
+Titles and labels are no markup: addresses and messages may have square brackets.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
+
+from sipua.cli.phone.finding import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,12 +51,13 @@ class Ask(ModalScreen[tuple[str, ...] | None]):
     def compose(self) -> ComposeResult:
         """The fields, from top to bottom."""
         with Vertical(classes="dialog") as window:
-            window.border_title = self._title
+            window.border_title = Text(self._title)
             for number, (name, value) in enumerate(self._fields):
-                yield Label(name)
+                yield Label(name, markup=False)
                 suggester = SuggestFromList(self._suggestions, case_sensitive=False) if not number else None
                 yield Input(value, id=f"field{number}", suggester=suggester)
-            yield Label(f"{self._hint}   Tab next   Esc back", classes="hint")
+            following = "   Tab next" if len(self._fields) > 1 else ""
+            yield Label(f"{self._hint}{following}   Esc back", classes="hint", markup=False)
 
     def on_mount(self) -> None:
         """Begin with the first empty one."""
@@ -82,14 +88,14 @@ class TransferTo(ModalScreen["str | int | None"]):
     def compose(self) -> ComposeResult:
         """A field for a target, and the other calls."""
         with Vertical(classes="dialog") as window:
-            window.border_title = f"Transfer {self._call.remote}"
+            window.border_title = Text(f"Transfer {short(self._call.remote)}")
             yield Label("To (blind: the peer calls it by itself)")
             yield Input(id="target", suggester=SuggestFromList(self._suggestions, case_sensitive=False))
             if self._others:
                 yield Label("Or connect it with (attended)")
                 yield OptionList(
                     *(
-                        Option(Text(f"{call.number}  {call.remote}"), id=str(call.number))
+                        Option(Text(f"{call.number}  {short(call.remote)}"), id=str(call.number))
                         for call in self._others
                     )
                 )
@@ -126,7 +132,7 @@ class Keypad(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Twelve keys, as on a telephone."""
         with Vertical(classes="dialog", id="pad") as window:
-            window.border_title = self._title
+            window.border_title = Text(self._title)
             yield Static("", id="sent")
             with Grid():
                 for digit in self._KEYS:
@@ -167,7 +173,7 @@ class Show(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The text, and how to leave."""
         with Vertical(classes="dialog tall") as window:
-            window.border_title = self._title
+            window.border_title = Text(self._title)
             with VerticalScroll():
                 yield Static(self._text)
             yield Label("↑ ↓ scroll   Esc back", classes="hint")
