@@ -223,11 +223,7 @@ class Server:
         # Stopped in reverse: first the apps hang up, then nobody gets in any more, then the rest is closed.
         stack.push_async_callback(exchange.core.close)
         try:
-            self._listen_in_memory(stack)
-            if self._port is not None:
-                await self._listen(stack, self._port, None)
-            if self._ssl is not None:
-                await self._listen(stack, self._tls_port, self._ssl)
+            doors = await stack.enter_async_context(AsyncExitStack())
             if self._apps is not None:
                 connector = self._private_way(exchange, traced=True)
                 stack.push_async_callback(self._apps.stop)
@@ -237,6 +233,12 @@ class Server:
                 stack.push_async_callback(self._watching.stop)
                 exchange.on_change = self._watching.changed
                 await self._watching.start(connector, exchange.states)
+            # Opened last: who gets in finds all that there is.
+            self._listen_in_memory(doors)
+            if self._port is not None:
+                await self._listen(doors, self._port, None)
+            if self._ssl is not None:
+                await self._listen(doors, self._tls_port, self._ssl)
         except BaseException:
             await self.stop()
             raise
