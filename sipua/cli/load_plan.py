@@ -205,7 +205,7 @@ def plan_of(targets: tuple[str, ...], account: AccountOptions, options: LoadOpti
         calls=options.calls,
         chance=options.random,
         talk=options.talk,
-        script=None if script is None else str(script),
+        script=None if script is None else script.text,
         script_source=str(options.script),
         script_folder="." if script is None else str(script.folder.absolute()),
         media=options.media,

@@ -2,7 +2,8 @@
 
 JSON lines. In, each with an ``id``: ``{"do": "agent", "uri", "options", "register", "media"}`` starts a user agent,
 ``{"do": "call", "agent", "target", …}`` makes a call with it, ``{"do": "stop", "agent"}`` ends it. Out: one line for
-each, with its ``id``, when it is done; ``error`` says why it was not. The end of the input ends everything.
+each, with its ``id``, when it is done; ``error`` says why it was not. The ``id`` 0 says that it can begin. The end of
+the input ends everything.
 """
 
 from __future__ import annotations
@@ -48,8 +49,7 @@ class Bridge:
             result = await {"agent": self._agent, "call": self._call, "stop": self._stop}[order["do"]](order)
         except Exception as error:  # noqa: BLE001 - told to who has asked
             result = {"error": str(error) or type(error).__name__}
-        sys.stdout.write(json.dumps({"id": order["id"], **result}) + "\n")
-        sys.stdout.flush()
+        _tell(order["id"], **result)
 
     async def _agent(self, order: dict[str, Any]) -> dict[str, Any]:
         from sipua.media import SignallingOnlyMedia
@@ -125,8 +125,17 @@ class Bridge:
         )
 
 
+def _tell(number: int, /, **result: Any) -> None:
+    sys.stdout.write(json.dumps({"id": number, **result}) + "\n")
+    sys.stdout.flush()
+
+
 async def _serve() -> None:
+    import sipua.media
+    import sipua.ua  # noqa: F401 - takes its time, and must be there before anything is measured
+
     bridge, over = Bridge(), asyncio.Event()
+    _tell(0)
     read_lines(bridge.take, over.set)
     await over.wait()
     await bridge.close()

@@ -54,8 +54,11 @@ class _Bridge:
             [sys.executable, "-m", "sipua.load.bridge"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._ids = itertools.count(1)
-        self._waiting: dict[int, Any] = {}
+        ready = AsyncResult()
+        self._waiting: dict[int, Any] = {0: ready}
         gevent.spawn(self._read)
+        # What it takes to begin is no time of a connection.
+        ready.wait(timeout=_GRACE)
 
     @classmethod
     def shared(cls) -> _Bridge:
@@ -112,10 +115,11 @@ class SipClient:
             return
         user = self._user
         options = {"sockets": user.host, "password": user.password, **user.options}
+        bridge = _Bridge.shared()
         began = time.monotonic()
         error: SipuaError | None = None
         try:
-            answer = _Bridge.shared().ask(
+            answer = bridge.ask(
                 _GRACE, do="agent", uri=user.uri, options=options, register=user.register, media=user.media
             )
             self._agent = answer["id"]
@@ -145,13 +149,18 @@ class SipClient:
     ) -> dict[str, Any]:
         """Call `target`, stay in the call, tell Locust how it went. Returns its figures, times in seconds.
 
+        ``cause`` among them says why it failed; None: it did not. Nothing is raised: Locust has been told.
+
         :param script: steps as text, or the path of a file with them (see docs/scripts.md); None: hang up after `talk`
             seconds.
         :param timeout: seconds for the answer.
         :param name: of the requests in Locust's statistics; `target` by default.
         :param media_options: for calls with media, such as ``codecs=("pcmu",)``.
         """
-        self.start()
+        try:
+            self.start()
+        except SipuaError as failure:
+            return {"cause": str(failure)}
         text, source, folder = _read(script)
         began = time.monotonic()
         answer: dict[str, Any] = {}
@@ -172,7 +181,7 @@ class SipClient:
             if answer["cause"] is not None:
                 error = CallFailed(answer["cause"])
         except SipuaError as failure:
-            error = failure
+            error, answer = failure, {"cause": str(failure)}
         name = name or target
         if answer.get("setup") is not None:
             self._fire("SIP setup", name, answer["setup"], None)

@@ -28,9 +28,11 @@ MAX_LENGTH = 1_000_000
 class Script:
     """Steps, and where they come from. Names of files in them are relative to `folder`."""
 
-    def __init__(self, source: str, steps: list[Step], folder: Path) -> None:
+    def __init__(self, source: str, steps: list[Step], folder: Path, text: str) -> None:
         self.source = source
         """The name of the file, for messages."""
+        self.text = text
+        """As it was written, with comments: what the numbers of lines are about."""
         self.steps = steps
         self.folder = folder
         self.before_answer = 1 + max((i for i, step in enumerate(steps) if step.before_answer), default=-1)
@@ -87,7 +89,7 @@ def parse_script(text: str, source: str = "script", folder: Path | None = None) 
     steps = [_step(words, source) for words in split(text, source)]
     if not steps:
         raise ScriptError(source, 1, 1, "there is no step in it; the shortest script is: hangup")
-    script = Script(source, steps, folder or Path())
+    script = Script(source, steps, folder or Path(), text)
     for step in steps[: script.before_answer]:
         if not (step.before_answer or step.any_time):
             later = next(s for s in reversed(steps) if s.before_answer)

@@ -197,6 +197,20 @@ async def test_for_people() -> None:
 
 
 @pytest.mark.realtime
+async def test_a_step_that_fails_is_named_by_its_line(tmp_path: Path) -> None:
+    script = tmp_path / "busy.txt"
+    script.write_text("# nobody is there\n\nexpect refused 404 within 2s; hangup\n")
+    page = tmp_path / "r.html"
+    async with server() as s:
+        args = ("load", "610", *account(s), "--rate", "10", "--calls", "2", "--script", str(script), "--json")
+        done = await sipua(*args, "--report", str(page))
+    assert done.code == ExitCode.FAILED
+    (cause,) = done.event("load_result")["causes"]
+    assert cause == "line 3: expect refused 404 within 2s: the call is over: Busy (486 Busy Here)"
+    assert "# nobody is there" in page.read_text()
+
+
+@pytest.mark.realtime
 async def test_real_audio_by_a_script(tmp_path: Path) -> None:
     script = tmp_path / "tone.txt"
     script.write_text("expect tone 1004 within 5s\nexpect codec pcmu\n")

@@ -78,20 +78,31 @@ async def test_a_server_that_is_not_there() -> None:
         assert caught.value.kind == "ConnectFailed"
 
 
+async def locust(host: str, *args: str) -> tuple[int | None, str]:
+    """The example under Locust; its exit code and output."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "locust", "-f", str(ROOT / "examples" / "locustfile.py"), "--headless"),
+        *("--host", host, "--only-summary", "--loglevel", "WARNING", *args),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output = (await asyncio.wait_for(process.communicate(), 40))[0].decode()
+    assert "Traceback" not in output
+    return process.returncode, output
+
+
 async def test_locust() -> None:
     async with Server({"alice": "secret"}, media=SignallingOnlyMedia) as server:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "locust", "-f", str(ROOT / "examples" / "locustfile.py"), "--headless"),
-            *("--users", "4", "--spawn-rate", "4", "--run-time", "4s", "--host", server.url),
-            *("--only-summary", "--loglevel", "WARNING"),
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output = (await asyncio.wait_for(process.communicate(), 40))[0].decode()
-        assert process.returncode == 0, output
-        assert "Traceback" not in output
+        code, output = await locust(server.url, "--users", "4", "--spawn-rate", "4", "--run-time", "4s")
+        assert code == 0, output
         for request in ("SIP connect", "SIP setup", "SIP call"):
             assert request in output
         assert server.counts()["connections"] == 1  # that of the call apps
+
+
+async def test_locust_without_a_server() -> None:
+    code, output = await locust("ws://127.0.0.1:1/", "--users", "1", "--run-time", "3s")
+    assert code == 1, output
+    assert "SIP connect sip:alice@localhost: SipuaError('ws://127.0.0.1:1/: connection refused" in output
