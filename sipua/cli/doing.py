@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
+from sipua.cli.tasks import EXPECT_WITHIN, HOLD_FOR
 from sipua.errors import CallFailed, InvalidStateError, SipuaError, TransferFailed
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Tasks:
         await asyncio.sleep(self._options.hold_after)
         try:
             await self._call.hold()
-            await asyncio.sleep(self._options.hold_for)
+            await asyncio.sleep(self._options.hold_for or HOLD_FOR)
             await self._call.unhold()
         except InvalidStateError:
             pass  # the call is over
@@ -153,7 +154,8 @@ class Tasks:
         now = asyncio.get_running_loop().time
         began = now()
         self._unmet.append(what)
-        came = await stage.until(met, self._options.expect_within)
+        within = self._options.expect_within or EXPECT_WITHIN
+        came = await stage.until(met, within)
         seconds = round(now() - began, 3)
         text = f"heard {what} after {seconds:.1f} s" if came else None
         self._output.event("expected", text, call=self._number, what=what, met=came, seconds=seconds)
@@ -163,7 +165,7 @@ class Tasks:
             return
         ended = "the call ended before that" if self._call.is_ended() else ""
         keys = f"came: {stage.keys}" if stage.keys else "no digits came" if "digits" in what else ""
-        raise self._missing(ended or keys or f"it did not come within {self._options.expect_within:g} s")
+        raise self._missing(ended or keys or f"it did not come within {within:g} s")
 
     async def _transfer(self, target: str) -> None:
         def tell(state: str, text: str, status: int | None = None, reason: str | None = None) -> None:

@@ -18,6 +18,10 @@ F = TypeVar("F", bound="Callable[..., Any]")
 DtmfBy = Literal["RFC4733", "INFO", "INBAND"] | None
 
 
+#: Seconds, unless the options say otherwise.
+EXPECT_WITHIN, HOLD_FOR = 10.0, 2.0
+
+
 class Frequencies(click.ParamType[tuple[float, ...]]):
     """One to four frequencies at once: ``440`` or ``350+440``. Gives Hz."""
 
@@ -59,9 +63,9 @@ class TaskOptions:
     dtmf_by: DtmfBy = None
     expect_dtmf: tuple[str, ...] = ()
     expect_tone: tuple[tuple[float, ...], ...] = ()
-    expect_within: float = 10.0
+    expect_within: float | None = None
     hold_after: float | None = None
-    hold_for: float = 2.0
+    hold_for: float | None = None
     transfer: str | None = None
     attended: bool = False
 
@@ -72,6 +76,10 @@ class TaskOptions:
         """
         if self.attended and self.transfer is None:
             raise click.UsageError("--attended: goes with --transfer")
+        if self.hold_for is not None and self.hold_after is None:
+            raise click.UsageError("--hold-for: goes with --hold-after")
+        if self.expect_within is not None and not (self.expect_dtmf or self.expect_tone):
+            raise click.UsageError("--expect-within: goes with --expect-dtmf or --expect-tone")
 
     @property
     def has_to_succeed(self) -> bool:
@@ -105,17 +113,13 @@ _TASKS = (
     click.option(
         "--expect-within",
         type=Seconds(),
-        default="10",
-        show_default=True,
-        help="How long after the answer what is expected may take.",
+        help=f"How long after the answer what is expected may take.  [default: {EXPECT_WITHIN:g}]",
     ),
     click.option("--hold-after", type=Seconds(), help="Put the peer on hold so long after the answer."),
     click.option(
         "--hold-for",
         type=Seconds(),
-        default="2",
-        show_default=True,
-        help="Take it off hold again after so long.",
+        help=f"Take it off hold again after so long.  [default: {HOLD_FOR:g}]",
     ),
     click.option(
         "--transfer",

@@ -64,6 +64,8 @@ def command(
         raise click.UsageError("--once and --count: give one of them")
     if reason is not None and code is None:
         raise click.UsageError("--reason: goes with --code")
+    if reason is not None and not reason.isprintable():
+        raise click.UsageError(f"--reason {reason!r}: has a character that cannot be in a status line")
     if code is not None and scripting.script is not None:
         raise click.UsageError("--code: does not go with --script, which has the step refuse")
     script = scripting.load("incoming", **vars(audio))
