@@ -32,6 +32,7 @@ PICTURES = {
     "contacts": Picture("contacts", "The contacts; Enter calls, Del forgets"),
     "trace": Picture("trace", "The SIP messages, as they come and go"),
     "sip": Picture("Show", "One of them in full"),
+    "sound": Picture("Ask", "Choosing what peers hear, or where they are heard"),
     "stats": Picture("stats", "The statistics of the selected call"),
     "accounts": Picture(
         "lines", "The accounts and their registration; calls go out from the one that is marked"

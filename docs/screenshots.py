@@ -99,6 +99,8 @@ async def calls(take: Photographer, carol: Phone) -> None:
     await take.save("transfer")
     await take.press("escape", "k", "1", "2", "3")
     await take.save("keypad")
+    await take.press("escape", "v")
+    await take.save("sound")
     await take.press("escape", "question_mark")
     await take.save("help")
     await take.press("escape")
