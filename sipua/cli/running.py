@@ -161,7 +161,8 @@ class Run:
             path = self.options.trace
             self.output.text(f"{len(trace.messages)} SIP messages or more: sipua trace {path} shows them")
             return
-        self.output.text(ladder(trace.messages, glyphs=UNICODE if self.output.unicode else ASCII))
+        glyphs = UNICODE if self.output.unicode else ASCII
+        self.output.text(ladder(trace.messages, glyphs=glyphs, columns=self.output.columns))
 
     def _trace_broken(self, error: OSError) -> None:
         text = f"--trace {self.options.trace}: {error.strerror or error}; the trace ends here"
@@ -205,7 +206,9 @@ class Run:
                 if isinstance(error, SipuaError):
                     raise
                 servers = ", ".join(socket.url for socket in ua.configuration.sockets)
-                raise Failure(f"{servers}: not ready within {timeout:g} s", ExitCode.TIMEOUT) from None
+                what = "no answer to REGISTER" if ua.is_connected() else "no connection"
+                remedy = "sipua doctor examines the way there"
+                raise Failure(f"{servers}: {what} within {timeout:g} s; {remedy}", ExitCode.TIMEOUT) from None
             following.ready = True
             yield
         finally:

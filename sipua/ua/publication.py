@@ -80,6 +80,7 @@ class Publication(Emitter):
         self._corrections = 0
         self._busy = False
         self._dirty = True  # the server does not have our latest body
+        self._in_doubt = False  # the connection broke: the server may not be the one that it was
         self._removing = False
         self._over = False
         self._done: asyncio.Future[None] = ua.loop.create_future()
@@ -159,12 +160,13 @@ class Publication(Emitter):
         self._loop.call_soon(lambda: None if self._busy or self._over else self._act())
 
     def connected(self) -> None:
-        """There is a connection (again): what is due is sent."""
-        if not self._busy and (self._dirty or "again" not in self._timers):
+        """There is a connection (again): what is due is sent, and what the server may have lost."""
+        if not self._busy and (self._dirty or self._in_doubt or "again" not in self._timers):
             self._act()
 
     def connection_lost(self) -> None:
-        """The connection is gone; what is published stays until its time is over."""
+        """The connection is gone; what is published stays until its time is over, unless the server was restarted."""
+        self._in_doubt = self.etag is not None
 
     def leave(self) -> asyncio.Future[None]:
         """`unpublish`, unless that was done."""
@@ -195,6 +197,7 @@ class Publication(Emitter):
     def _send(self, expires: int, body: bytes) -> None:
         """One of the four operations of :rfc:`3903#section-4.1`: initial, refresh, modify, remove."""
         self._busy = True
+        self._in_doubt = False
         if body:
             self._dirty = False
         self._timers.clear("again")

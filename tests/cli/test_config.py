@@ -123,6 +123,13 @@ def test_file_that_is_not_there(config: Path) -> None:
     )
 
 
+def test_path_of_a_file_that_is_wrong(config: Path) -> None:
+    config.write_text("account = \n")
+    done = command("config", "path")
+    assert (done.code, done.out) == (ExitCode.OK, f"{config}\n")
+    assert f"{config}:1:11: not TOML: " in done.err
+
+
 def test_turn_server(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add = (*ADD, "--ice-server", "turn:t", "--ice-user", "u")
     done = command(*add, "--store-ice-password")

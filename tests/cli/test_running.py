@@ -120,7 +120,8 @@ def test_ladder_is_shown_after_a_failure(tmp_path: Path) -> None:
     assert err == "sipua try: no luck\n"
 
 
-def test_user_agent_that_does_not_get_ready_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("connected", "what"), [(False, "no connection"), (True, "no answer to REGISTER")])
+def test_user_agent_that_does_not_get_ready_in_time(connected: bool, what: str) -> None:
     stopped = []
 
     class Stuck:
@@ -129,6 +130,9 @@ def test_user_agent_that_does_not_get_ready_in_time(monkeypatch: pytest.MonkeyPa
 
         async def ready(self) -> None:
             await asyncio.sleep(60)
+
+        def is_connected(self) -> bool:
+            return connected
 
         async def stop(self, timeout: float) -> None:
             stopped.append(True)
@@ -145,7 +149,8 @@ def test_user_agent_that_does_not_get_ready_in_time(monkeypatch: pytest.MonkeyPa
 
     code, _, err = execute(work)
     assert code == ExitCode.TIMEOUT
-    assert err == "sipua try: ws://127.0.0.1:1/: not ready within 0.01 s\n"
+    line = f"ws://127.0.0.1:1/: {what} within 0.01 s; sipua doctor examines the way there"
+    assert err == f"sipua try: {line}\n"
     assert stopped == [True]
 
 

@@ -257,6 +257,26 @@ async def test_after_a_cut_what_is_due_is_sent() -> None:
         await remove(wire)
 
 
+async def test_after_a_cut_a_server_that_was_restarted_has_it_again() -> None:
+    wire = Wire()
+    async with user_agent(wire) as ua:
+        publication = ua.publish("presence", OPEN)
+        accept(wire, await wire.request("PUBLISH"), "one")
+        await wire.settle()
+        wire.cut()
+        refresh = await wire.request("PUBLISH")
+        assert (refresh.sip_if_match, refresh.body) == ("one", b"")
+        wire.reply(refresh, 412)
+        anew = await wire.request("PUBLISH")
+        assert "SIP-If-Match" not in anew.headers
+        assert Presence.parse(anew.body) == OPEN
+        accept(wire, anew, "two")
+        await wire.settle()
+        assert wire.nothing_sent()
+        publication.unpublish()
+        await remove(wire)
+
+
 async def test_what_ran_out_meanwhile_is_published_anew() -> None:
     wire = Wire()
     async with user_agent(wire) as ua:

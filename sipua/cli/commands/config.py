@@ -70,8 +70,11 @@ def path_command(output: OutputOptions) -> int:
 
     def work(run: Run) -> int:
         path = settings_path()
-        there = path.exists()
-        number = len(load_settings(path).accounts) if there else 0
+        there, number = path.exists(), 0
+        try:
+            number = len(load_settings(path).accounts)
+        except Failure as failure:  # who asks may be about to mend it
+            run.output.log(str(failure))
         run.output.event("settings", str(path), path=str(path), exists=there, accounts=number)
         return ExitCode.OK
 
