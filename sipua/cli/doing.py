@@ -118,6 +118,9 @@ class Tasks:
             return
         digits = self._call.send_dtmf(self._options.dtmf, transport_type=self._options.dtmf_by)
         await asyncio.wait((digits,))
+        over = self._call.ending
+        if digits.exception() is not None and over is not None and over.originator == "remote":
+            self._warn(f"the call ended before all of the digits {self._options.dtmf} were sent")
 
     async def _hold(self) -> None:
         if self._options.hold_after is None:
@@ -130,8 +133,10 @@ class Tasks:
         except InvalidStateError:
             pass  # the call is over
         except SipuaError as error:
-            text = f"hold: {one_line(error)}"
-            self._output.event("warning", text, message=text, call=self._number)
+            self._warn(f"hold: {one_line(error)}")
+
+    def _warn(self, text: str) -> None:
+        self._output.event("warning", text, message=text, call=self._number)
 
     def _expectations(self) -> list[Coroutine[Any, Any, object]]:
         from sipua.script.ears import Tones
@@ -168,7 +173,7 @@ class Tasks:
         raise self._missing(ended or keys or f"it did not come within {within:g} s")
 
     async def _transfer(self, target: str) -> None:
-        def tell(state: str, text: str, status: int | None = None, reason: str | None = None) -> None:
+        def tell(state: str, text: str | None, status: int | None = None, reason: str | None = None) -> None:
             self._output.event(
                 "transfer",
                 text,
@@ -186,13 +191,15 @@ class Tasks:
             raise Failure(f"transfer to {target}: the call ended before that")
         self._asked = True
         tell("asked", f"asking the peer to call {target}")
+        subscriber = self._call.refer(target if consultation is None else None, replaces=consultation)
         try:
-            await self._call.refer(target if consultation is None else None, replaces=consultation)
+            await subscriber
         except TransferFailed as error:
             response = error.response
-            tell("failed", "", error.status_code, response.phrase if response is not None else None)
+            tell("failed", None, error.status_code, response.phrase if response is not None else None)
             code = exit_code(error) if error.status_code is not None else ExitCode.FAILED
-            raise Failure(f"transfer to {target}: {one_line(error)}", code) from None
+            why = one_line(error).removeprefix(f"{subscriber}: ")
+            raise Failure(f"transfer to {target}: {why}", code) from None
         self._transferred = True
         tell("succeeded", f"the peer talks to {target}")
 

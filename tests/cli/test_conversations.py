@@ -319,6 +319,17 @@ async def test_the_end_of_the_duration_ends_the_call_that_begins_too() -> None:
     assert [(event["call"], event["cause"]) for event in s.told.all("failed")] == [(2, str(Cause.CANCELED))]
 
 
+async def test_a_peer_that_has_not_the_patience_for_all_digits() -> None:
+    async with setting() as s:
+        task = s.calling(s.conversations(TaskOptions(dtmf="12,,,,3", dtmf_by="INFO")))
+        await asyncio.sleep(3)
+        s.carols[0].terminate()
+        assert await task == ExitCode.OK
+    assert [event["message"] for event in s.told.all("warning")] == [
+        "the call ended before all of the digits 12,,,,3 were sent"
+    ]
+
+
 @pytest.mark.parametrize(
     ("status", "header", "line"),
     [

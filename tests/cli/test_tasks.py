@@ -175,7 +175,8 @@ async def test_transfer_that_fails(target: str, code: ExitCode) -> None:
     async with server() as s, bob(s, wait_ended, refer=lambda event: event.refer.accept()):
         done = await call(s, "bob", "--transfer", target)
     assert done.code == code, done
-    assert done.err.startswith(f"sipua call: transfer to {target}: ")
+    assert re.match(rf"sipua call: transfer to {target}: [A-Z][A-Za-z ]+ \(4\d\d [A-Za-z ]+\)\n$", done.err)
+    assert "\n\n" not in done.out
     assert "hung up after" in done.out
 
 
