@@ -56,6 +56,8 @@ class Output(ABC):
         self._stream = stream
         self._errors = errors
         self.broken = False
+        self.columns: int | None = None
+        """Of the terminal; None: it is none."""
         self.unicode = (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
         """Whether the stream takes any character."""
         self.on_broken: Callable[[], object] = lambda: None
@@ -138,6 +140,7 @@ class TerminalOutput(Output):
         from rich.console import Console
 
         self._console: Console = Console(file=stream, highlight=False, soft_wrap=True)
+        self.columns = self._console.width
         self._live: Live | None = None
 
     def event(self, name: str, text: str | None = None, /, **fields: Any) -> None:

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ASCII", "UNICODE", "WIDTH", "Glyphs", "Line", "ladder", "ladder_lines"]
 
-#: Characters between the two lines of the ladder; with more than two lines, between two neighbours at least.
-WIDTH, NARROW = 46, 24
+#: Characters between the two lines of the ladder; with more than two lines, between two neighbours at least; and on
+#: a screen that is too narrow for that.
+WIDTH, NARROW, NARROWEST = 46, 24, 12
+
+#: Before the ladder: time and dialog. Behind it, on a narrow screen, notes have so much at least.
+_LEFT, _NOTES = 14, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,12 @@ class Glyphs:
     left: str
     right: str
     event: str
+    cut: str
+    """Where something is left out."""
 
 
-UNICODE = Glyphs("│", "─", "◀", "▶", "•")
-ASCII = Glyphs("|", "-", "<", ">", "*")
+UNICODE = Glyphs("│", "─", "◀", "▶", "•", "…")
+ASCII = Glyphs("|", "-", "<", ">", "*", "..")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,16 @@ def ladder(
     call_id: str | None = None,
     us: str = US,
     glyphs: Glyphs = UNICODE,
+    columns: int | None = None,
 ) -> str:
     """Draw the messages, those of one call only when `call_id` is given.
 
     Times are in seconds since the first message shown. Messages that cannot be read are shown as such.
+
+    :param columns: of the screen that it has to fit to, as far as it can; None: as wide as it is.
     """
-    return "\n".join(
-        line.text for line in ladder_lines(Story(records), call_id=call_id, us=us, glyphs=glyphs)
-    )
+    found = ladder_lines(Story(records), call_id=call_id, us=us, glyphs=glyphs, columns=columns)
+    return "\n".join(line.text for line in found)
 
 
 def ladder_lines(
@@ -72,6 +80,7 @@ def ladder_lines(
     glyphs: Glyphs = UNICODE,
     numbers: bool = False,
     events: bool = False,
+    columns: int | None = None,
 ) -> list[Line]:
     """The same, line by line.
 
@@ -88,9 +97,10 @@ def ladder_lines(
     used = {lane for m in messages for lane in (m.source, m.target)} | {
         step.lane for step in steps if isinstance(step, EventStep)
     }
-    board = _Board([lane for lane in story.lanes if lane in used], us, glyphs)
     margin = "  #  " if numbers else ""
-    lines = [Line(f"{margin}   time       {board.head()}")]
+    room = None if columns is None else columns - len(margin)
+    board = _Board([lane for lane in story.lanes if lane in used], us, glyphs, steps, room)
+    lines = [Line(f"{margin}   time       {board.head()}"[:columns])]
     for step in steps:
         number = ""
         if numbers:
@@ -103,10 +113,24 @@ def ladder_lines(
 class _Board:
     """Where the lines of the ladder are."""
 
-    def __init__(self, lanes: Sequence[str], us: str, glyphs: Glyphs) -> None:
+    def __init__(
+        self,
+        lanes: Sequence[str],
+        us: str,
+        glyphs: Glyphs,
+        steps: Iterable[MessageStep | EventStep],
+        columns: int | None,
+    ) -> None:
         self._names = [us if lane == US else lane for lane in lanes]
         self._glyphs = glyphs
-        width = WIDTH if len(lanes) <= 2 else max(NARROW, min(WIDTH, 2 * WIDTH // (len(lanes) - 1)))
+        self._columns = columns
+        gaps = max(1, len(lanes) - 1)
+        width = WIDTH if gaps == 1 else max(NARROW, min(WIDTH, 2 * WIDTH // gaps))
+        if columns is not None:
+            notes = max((len(", ".join(s.notes)) for s in steps if isinstance(s, MessageStep)), default=0)
+            room = columns - _LEFT - 3 - (notes if gaps == 1 else _NOTES)
+            width = max(NARROWEST, min(width, room // gaps - 1))
+            self._names = [self._shortened(name, width - 1) for name in self._names]
         self._places = {lane: index * (width + 1) for index, lane in enumerate(lanes)}
         self._length = max(self._places.values()) + 1
 
@@ -127,17 +151,28 @@ class _Board:
         if isinstance(step, EventStep):
             rungs[self._places[step.lane]] = self._glyphs.event
             name = step.call.letter if step.call is not None else ""
-            return f"{step.time - start:7.3f}  {name:<3}  {''.join(rungs)}  {step.text}"
+            return self._fitted(f"{step.time - start:7.3f}  {name:<3}  {''.join(rungs)}  {step.text}")
         ends = self._places[step.source], self._places[step.target]
         left, right = min(ends), max(ends)
         rungs[left + 1 : right] = self._arrow(step.label, right - left - 1, rightwards=ends[0] < ends[1])
         notes = ", ".join(step.notes)
-        return f"{step.time - start:7.3f}  {step.dialog:<3}  {''.join(rungs)}  {notes}"
+        return self._fitted(f"{step.time - start:7.3f}  {step.dialog:<3}  {''.join(rungs)}  {notes}")
+
+    def _fitted(self, row: str) -> str:
+        """What is too long for the screen ends in an ellipsis: it is in the last column, the notes."""
+        if self._columns is None or len(row) <= self._columns:
+            return row
+        return self._shortened(row, max(self._length + _LEFT + 2, self._columns))
 
     def _arrow(self, label: str, width: int, *, rightwards: bool) -> str:
         glyphs = self._glyphs
-        if len(label) > width - 6:
-            label = label[: width - 7] + "…"
+        if len(label) > width - 6 and width < NARROW:
+            label = label.split()[0]  # the method, or the status
+        label = self._shortened(label, width - 6)
         if rightwards:
             return f"{glyphs.dash * 2} {label} ".ljust(width - 1, glyphs.dash) + glyphs.right
         return glyphs.left + f" {label} {glyphs.dash * 2}".rjust(width - 1, glyphs.dash)
+
+    def _shortened(self, text: str, most: int) -> str:
+        cut = self._glyphs.cut
+        return text if len(text) <= most else text[: most - len(cut)] + cut

@@ -153,3 +153,30 @@ def test_numbers_and_events() -> None:
     assert texts[5].endswith("hold: local")
     assert lines[5].step is not None
     assert lines[-1].step is None
+
+
+def test_it_fits_to_a_narrow_screen() -> None:
+    lines = ladder(CALL, columns=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[4].endswith("2, with credentials, SDP offer")
+    assert "◀─ 407 Proxy Authentication" in lines[2]
+    assert ladder(CALL, columns=200) == ladder(CALL)
+    tiny = ladder(CALL, columns=40).splitlines()
+    assert "│── INV" in tiny[1]
+    assert tiny[4].endswith("…")
+
+
+def test_many_user_agents_on_a_narrow_screen() -> None:
+    text = message("OPTIONS sip:a-long-name@example.com SIP/2.0", "1 OPTIONS")
+    records = [
+        TracedMessage(1.0 + number, "out", "wss://sip.example.com/ws", text, f"sip:user-{number}@example.com")
+        for number in range(4)
+    ]
+    head, *rows = ladder(records, columns=80).splitlines()[:5]
+    assert len(head) <= 80
+    users = [f"sip:user-{number}…" for number in range(4)]
+    assert head.split() == ["time", users[0], "wss://sip.…", *users[1:]]
+    assert max(map(len, rows)) <= 80
+    # There is no room for whom, but for what.
+    assert all("OPTIONS" in row for row in rows)
+    assert "long-name" not in rows[0]

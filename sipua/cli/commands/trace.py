@@ -158,7 +158,12 @@ def _show_ladder(out: Output, trace: TraceFile, chosen: Call | None, *, numbers:
     call_id = chosen.call_id if chosen is not None else None
     glyphs = UNICODE if out.unicode else ASCII
     for line in ladder_lines(
-        Story(trace.records), call_id=call_id, glyphs=glyphs, numbers=numbers, events=events
+        Story(trace.records),
+        call_id=call_id,
+        glyphs=glyphs,
+        numbers=numbers,
+        events=events,
+        columns=out.columns,
     ):
         out.text(line.text, _style(line))
 
