@@ -51,6 +51,7 @@ class FileStream(PcmStream):
         self._left = plays
         self._buffer = bytearray()
         self._resampler: Any = _resampler(rate)
+        self._kind: tuple[str, str, int] | None = None  # of what it was given
         self._enter()
         stream = self._container.streams.audio[0]
         self._start = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
@@ -88,7 +89,7 @@ class FileStream(PcmStream):
         self._left = self._plays
         self._reopen()
         self._buffer.clear()
-        self._resampler = _resampler(self._rate)
+        self._resampler, self._kind = _resampler(self._rate), None
         if seconds <= 0:
             return
         try:
@@ -116,8 +117,16 @@ class FileStream(PcmStream):
         assert self._resampler is not None
         # Time stamps in files have gaps and start anywhere; what is played is the samples.
         frame.pts = None
-        for part in self._resampler.resample(frame):
-            self._buffer += pcm_of(part)
+        kind = frame.format.name, frame.layout.name, frame.sample_rate
+        try:
+            if kind != self._kind and self._kind is not None:  # files that were put one behind the other
+                self._buffer += b"".join(map(pcm_of, self._resampler.resample(None)))
+                self._resampler = _resampler(self._rate)
+            self._kind = kind
+            for part in self._resampler.resample(frame):
+                self._buffer += pcm_of(part)
+        except AV_ERRORS as error:
+            raise MediaFileError(self._path, f"cannot be played ({reason_of(error)})") from None
 
     def _more(self) -> bool:
         if self._left is None:
@@ -156,6 +165,10 @@ def _opened(path: Path) -> Iterator[Any]:
     with _probed(path) as container:
         if not container.streams.audio:
             raise MediaFileError(path, f"has no audio in it; {_FORMATS}")
+        rate = _rate_of(container.streams.audio[0])
+        if rate not in _RATES:
+            what = f"a sample rate of {rate} Hz" if rate else "audio of an unknown kind"
+            raise MediaFileError(path, f"has {what}; {_FORMATS}")
         yield container
 
 
@@ -171,11 +184,19 @@ def _probed(path: Path) -> Any:
         except AV_ERRORS as error:
             reason = reason_of(error)
             continue
-        if not options or any(stream.codec_context.sample_rate for stream in container.streams.audio):
+        if not options or any(map(_rate_of, container.streams.audio)):
             return container
         container.close()
     raise MediaFileError(path, f"not an audio file ({reason}); {_FORMATS}")
 
+
+def _rate_of(stream: Any) -> int:
+    """In Hz; 0 when it is not known."""
+    return (stream.codec_context.sample_rate or 0) if stream.codec_context is not None else 0
+
+
+# To and from others, a damaged file, resampling takes seconds or a gigabyte.
+_RATES = range(1000, 768_001)
 
 _FORMATS = "give a wav, ogg, mp3 or any other file that ffmpeg decodes"
 

@@ -189,6 +189,41 @@ def test_video_without_sound(tmp_path: Path) -> None:
         check_audio_file(path)
 
 
+@pytest.mark.parametrize(
+    ("offset", "value", "words"),
+    [
+        (24, 1, "a sample rate of 1 Hz"),
+        (24, 999, "a sample rate of 999 Hz"),
+        (24, 16_719_680, "a sample rate of 16719680 Hz"),
+        (20, 0x77770000 + 1, "cannot be decoded|not an audio file|audio of an unknown kind"),
+        (20, 0x00017777, "audio of an unknown kind"),
+    ],
+)
+def test_a_head_that_is_damaged(offset: int, value: int, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(32000))
+    data = bytearray(path.read_bytes())
+    data[offset : offset + 4] = value.to_bytes(4, "little")
+    path.write_bytes(data)
+    begun = time.monotonic()
+    with pytest.raises(MediaFileError, match=words):
+        check_audio_file(path)
+    with pytest.raises(MediaFileError, match=words):
+        decode_file(path, 8000)
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_files_of_another_kind_one_behind_the_other(rate: int, tmp_path: Path) -> None:
+    kinds = (("mono", 44100), ("stereo", 44100), ("mono", 48000))
+    parts = [write(tmp_path / f"{n}.mp3", "libmp3lame", *kind).read_bytes() for n, kind in enumerate(kinds)]
+    path = tmp_path / "all.mp3"
+    path.write_bytes(b"".join(parts))
+    assert len(decode_file(path, rate)) / 2 / rate == pytest.approx(3 * 5.3, abs=0.5)
+
+
 def test_damage_in_the_middle_is_left_out(tmp_path: Path) -> None:
     data = bytearray(write(tmp_path / "a.mp3", "libmp3lame", "mono", 44100).read_bytes())
     data[8000:8400] = Random(1).randbytes(400)
