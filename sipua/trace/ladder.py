@@ -166,12 +166,14 @@ class _Board:
 
     def _arrow(self, label: str, width: int, *, rightwards: bool) -> str:
         glyphs = self._glyphs
-        if len(label) > width - 6 and width < NARROW:
+        dashes = glyphs.dash * (2 if width >= NARROW else 1)
+        room = width - 2 - 2 * len(dashes)
+        if len(label) > room and width < NARROW:
             label = label.split()[0]  # the method, or the status
-        label = self._shortened(label, width - 6)
+        label = self._shortened(label, room)
         if rightwards:
-            return f"{glyphs.dash * 2} {label} ".ljust(width - 1, glyphs.dash) + glyphs.right
-        return glyphs.left + f" {label} {glyphs.dash * 2}".rjust(width - 1, glyphs.dash)
+            return f"{dashes} {label} ".ljust(width - 1, glyphs.dash) + glyphs.right
+        return glyphs.left + f" {label} {dashes}".rjust(width - 1, glyphs.dash)
 
     def _shortened(self, text: str, most: int) -> str:
         cut = self._glyphs.cut
