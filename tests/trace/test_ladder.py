@@ -162,7 +162,7 @@ def test_it_fits_to_a_narrow_screen() -> None:
     assert "◀─ 407 Proxy Authentication" in lines[2]
     assert ladder(CALL, columns=200) == ladder(CALL)
     tiny = ladder(CALL, columns=40).splitlines()
-    assert "│── INV" in tiny[1]
+    assert "│─ INVITE ──▶│" in tiny[1]
     assert tiny[4].endswith("…")
 
 
