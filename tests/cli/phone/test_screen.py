@@ -309,13 +309,9 @@ async def test_what_was_missed_is_marked_until_it_is_seen(make_phone: Any, make_
         await until(lambda: alice.calls)
         bob.hang_up()
         await until(lambda: alice.book.history and alice.messages.all)
-        await pilot.pause()
-        assert "F2•History" in screen(app)
-        assert "F4•Messages" in screen(app)
+        await until(lambda: "F2•History" in screen(app) and "F4•Messages" in screen(app))
         await pilot.press("f2", "f4")
-        await pilot.pause()
-        assert "F2 History" in screen(app)
-        assert "F4 Messages" in screen(app)
+        await until(lambda: "F2 History" in screen(app) and "F4 Messages" in screen(app))
 
 
 async def test_what_comes_later_goes_out_from_the_same_account(make_phone: Any, make_server: Any) -> None:
