@@ -25,8 +25,9 @@ def junit_xml(outcomes: Sequence[Outcome], *, started: datetime.datetime) -> str
     :param started: when the first of them began.
     """
     root = ElementTree.Element("testsuites")
-    for outcome in outcomes:
-        _suite(root, outcome, started)
+    for number, outcome in enumerate(outcomes, 1):
+        # Those who show reports take what has one name for one test.
+        _suite(root, outcome, started, f" call {number}" if len(outcomes) > 1 else "")
         started += datetime.timedelta(seconds=outcome.seconds)
     for count in ("tests", "failures", "skipped", "errors"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
@@ -36,11 +37,11 @@ def junit_xml(outcomes: Sequence[Outcome], *, started: datetime.datetime) -> str
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-def _suite(root: ElementTree.Element, outcome: Outcome, started: datetime.datetime) -> None:
+def _suite(root: ElementTree.Element, outcome: Outcome, started: datetime.datetime, which: str) -> None:
     suite = ElementTree.SubElement(
         root,
         "testsuite",
-        name=_clean(outcome.script.source),
+        name=_clean(outcome.script.source) + which,
         tests=str(len(outcome.results)),
         failures=str(outcome.count("failed")),
         errors="0",
@@ -48,7 +49,7 @@ def _suite(root: ElementTree.Element, outcome: Outcome, started: datetime.dateti
         time=f"{outcome.seconds:.3f}",
         timestamp=started.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S"),
     )
-    classname = _clean(Path(outcome.script.source).stem)
+    classname = _clean(Path(outcome.script.source).stem) + which
     width = len(str(len(outcome.results)))
     for number, result in enumerate(outcome.results, 1):
         case = ElementTree.SubElement(

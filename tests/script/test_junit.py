@@ -32,13 +32,17 @@ def test_what_ci_systems_read(tmp_path: Path) -> None:
         "time": "4.500",
     }
     suite = root[0]
-    assert (suite.get("name"), suite.get("timestamp")) == ("ivr/menu.txt", "2024-05-06T07:08:07")
+    assert (suite.get("name"), suite.get("timestamp")) == ("ivr/menu.txt call 1", "2024-05-06T07:08:07")
     assert root[1].get("timestamp") == "2024-05-06T07:08:09"
     assert [(case.get("classname"), case.get("name"), case.get("line")) for case in suite] == [
-        ("menu", "1 dtmf 1", "1"),
-        ("menu", "2 expect tone 440 within 2s", "2"),
-        ("menu", '3 play "<&>.wav"', "3"),
+        ("menu call 1", "1 dtmf 1", "1"),
+        ("menu call 1", "2 expect tone 440 within 2s", "2"),
+        ("menu call 1", '3 play "<&>.wav"', "3"),
     ]
+    names = [(case.get("classname"), case.get("name")) for suite in root for case in suite]
+    assert len(set(names)) == 6
+    alone = ElementTree.fromstring(junit_xml([outcome()], started=STARTED))[0]
+    assert (alone.get("name"), alone[0].get("classname")) == ("ivr/menu.txt", "menu")
     failure = suite[1][0]
     assert failure.tag == "failure"
     assert failure.get("message") == "not within 2 s \ufffd <&>"
