@@ -52,6 +52,8 @@ class FileStream(PcmStream):
         self._buffer = bytearray()
         self._resampler: Any = _resampler(rate)
         self._kind: tuple[str, str, int] | None = None  # of what it was given
+        self._frames: Iterator[av.AudioFrame]
+        self._short: list[av.AudioFrame] | None
         self._enter()
         stream = self._container.streams.audio[0]
         self._start = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
@@ -65,12 +67,16 @@ class FileStream(PcmStream):
         while len(self._buffer) < wanted:
             frame = next(self._frames, None)
             if frame is not None:
+                self._keep(frame)
                 self._append(frame)
                 rewound = False
             elif self._resampler is None:
                 break
             elif self._more() and not rewound:
-                self._reopen()
+                if self._short:
+                    self._frames, self._from_disk = iter(tuple(self._short)), False
+                else:
+                    self._reopen()
                 rewound = True
             else:
                 self._buffer += b"".join(map(pcm_of, self._resampler.resample(None)))
@@ -88,6 +94,7 @@ class FileStream(PcmStream):
         """Go on there, to the sample where the format allows it."""
         self._left = self._plays
         self._reopen()
+        self._short = None
         self._buffer.clear()
         self._resampler, self._kind = _resampler(self._rate), None
         if seconds <= 0:
@@ -112,6 +119,15 @@ class FileStream(PcmStream):
             surplus = max(0, round((seconds - begin) * self._rate)) * SAMPLE_BYTES
             del self._buffer[:surplus]
             return
+
+    def _keep(self, frame: av.AudioFrame) -> None:
+        """For the next time, what is so short that opening it as often would take longer than playing it."""
+        if self._short is None or not self._from_disk:
+            return
+        self._short.append(frame)
+        self._seconds += frame.samples / frame.sample_rate
+        if self._seconds > _SHORT:
+            self._short = None
 
     def _append(self, frame: av.AudioFrame) -> None:
         assert self._resampler is not None
@@ -141,8 +157,14 @@ class FileStream(PcmStream):
     def _enter(self) -> None:
         self._context = _opened(self._path)
         self._container = self._context.__enter__()
-        self._frames: Iterator[av.AudioFrame] = _frames(self._path, self._container)
+        self._frames = _frames(self._path, self._container)
+        self._from_disk = True
+        self._short = [] if self._plays != 1 else None
+        self._seconds = 0.0
 
+
+# Seconds of a file that is kept when it is played over and over.
+_SHORT = 1.0
 
 # Seconds that are decoded before the place that is sought.
 _RUN_UP = 0.2

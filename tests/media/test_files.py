@@ -215,6 +215,27 @@ def test_a_head_that_is_damaged(offset: int, value: int, words: str, tmp_path: P
     assert time.monotonic() - begun < 5
 
 
+@pytest.mark.parametrize("samples", [1, 7, 400, 12000])
+def test_a_short_file_over_and_over(samples: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    once = (np.arange(samples, dtype="<i2") * 3 + 1000).tobytes()
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(once)
+    stream = FileStream(path, 8000, plays=None)
+    begun = time.process_time()
+    pcm = b"".join(stream.read(160) for _ in range(100))
+    assert time.process_time() - begun < 2.0  # of the 2 s that it takes to be heard
+    assert pcm == (once * 16001)[:32000]
+    if samples > 1000:
+        stream.seek(0.5)
+        assert stream.read(8000) == (once[8000:] + once * 9)[:16000]
+    stream.close()
+    twice = FileStream(path, 8000, plays=2)
+    assert twice.read(40000) == once * 2
+    twice.close()
+
+
 @pytest.mark.parametrize("rate", [8000, 44100])
 def test_files_of_another_kind_one_behind_the_other(rate: int, tmp_path: Path) -> None:
     kinds = (("mono", 44100), ("stereo", 44100), ("mono", 48000))
