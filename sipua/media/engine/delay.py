@@ -5,24 +5,30 @@ from __future__ import annotations
 __all__ = ["DelayEstimator"]
 
 _BIN = 0.005
-# Each packet weighs this much more than the one before it: a memory of about 100 packets.
-_GROWTH = 1.01
+# So much more than what is asked for: as much as a playout may be short of the target, but for a trifle.
+_MARGIN = 0.004
+# Each packet weighs this much more than the one before it: a memory of about 200 packets.
+_GROWTH = 1 + 1 / 200
 _HEAVY = 1e100
-# Of all packets this share may come too late.
-_LATE_SHARE = 0.03
-# A stream begins as if so many packets had come in time, until a second one is late: one is no share yet.
-_TRUST = 34.0
+# One packet in a hundred that comes too late is as bad as 60 ms more delay: so many seconds for all of them.
+_PRICE = 6.0
+# A change may be heard: so many seconds are to be gained by a longer delay, and by a shorter one. The price of a
+# single late packet, 30 ms, is not enough for a longer one.
+_LONGER, _SHORTER = 0.025, 0.002
+# A stream begins as if so many packets had come in time.
+_TRUST = 200.0
 _REFRESH = 5
 _BASE_WINDOW = 2.0
 
 
 class DelayEstimator:
-    """How much later than the fastest packets do packets come, and which delay is enough for nearly all.
+    """How much later than the fastest packets do packets come, and which delay is worth its while.
 
     The transit of a packet is its arrival minus its timestamp, both in seconds; only differences mean anything.
     The fastest transit of the last two to four seconds is the base, so that it follows the drift of the
-    sender's clock and changes of the path. `target` is the delay above the base that 97 % of recent packets
-    would have met, between `min_delay` and `max_delay`.
+    sender's clock and changes of the path. `target` is the delay above the base where waiting longer would cost
+    more than it saves of late packets, by how recent packets have come; it is between `min_delay` and `max_delay`.
+    What many packets need is waited for, and what comes again every few seconds; a single late packet is not.
     """
 
     __slots__ = (
@@ -30,13 +36,12 @@ class DelayEstimator:
         "_count",
         "_current",
         "_last",
+        "_place",
         "_previous",
         "_reserve",
         "_reserved_until",
         "_since",
-        "_surprises",
         "_total",
-        "_trust",
         "_weight",
         "base",
         "jitter",
@@ -54,8 +59,10 @@ class DelayEstimator:
         """Another stream, of which nothing is known."""
         self._bins = [0.0] * (int(self.max_delay / _BIN) + 1)
         self._weight = 1.0
-        self._bins[0] = self._total = self._trust = _TRUST
-        self._count = self._surprises = 0
+        self._bins[0] = self._total = _TRUST
+        self._count = 0
+        # The delay is enough for so many bins.
+        self._place = 1
         self._reserve = 0.0
         self._reserved_until = 0.0
         self.target = self.min_delay
@@ -92,20 +99,10 @@ class DelayEstimator:
         self._total += weight
         self._count += 1
         # The one that is late counts at once.
-        late = place * _BIN > self.target
-        if late and self._trust:
-            self._doubt()
-        if self._count >= _REFRESH or late:
+        if self._count >= _REFRESH or place >= self._place:
             if self._reserve and now > self._reserved_until:
                 self._reserve = 0.0
             self._aim()
-
-    def _doubt(self) -> None:
-        self._surprises += 1
-        if self._surprises > 1:
-            self._bins[0] -= self._trust
-            self._total -= self._trust
-            self._trust = 0.0
 
     def reserve(self, seconds: float, until: float) -> None:
         """Aim at so much more delay than arrivals ask for, for a while."""
@@ -118,19 +115,27 @@ class DelayEstimator:
         self._since = now
 
     def _aim(self) -> None:
-        """The smallest delay that only `_LATE_SHARE` of packets exceed."""
+        """Weigh delay against late packets, both counted in seconds."""
         self._count = 0
-        allowed = self._total * _LATE_SHARE
-        beyond = 0.0
-        place = len(self._bins)
-        for weight in reversed(self._bins):
-            beyond += weight
-            if beyond > allowed:
+        price = _PRICE / self._total
+        beyond = self._total
+        best = present = float("inf")
+        chosen = 1
+        for place, weight in enumerate(self._bins, 1):
+            beyond -= weight
+            late = beyond * price
+            cost = place * _BIN + late
+            if cost < best:
+                best, chosen = cost, place
+            if place == self._place:
+                present = cost
+            if late < _BIN and place >= self._place:
+                # From here on more delay costs more than all that it could save.
                 break
-            place -= 1
-        self.target = min(max(place * _BIN, self.min_delay) + self._reserve, self.max_delay)
+        if present - best > (_LONGER if chosen > self._place else _SHORTER):
+            self._place = chosen
+        self.target = min(max(self._place * _BIN + _MARGIN, self.min_delay) + self._reserve, self.max_delay)
         if self._weight > _HEAVY:
             self._bins = [weight / _HEAVY for weight in self._bins]
             self._total /= _HEAVY
-            self._trust /= _HEAVY
             self._weight /= _HEAVY

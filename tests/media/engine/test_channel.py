@@ -298,20 +298,36 @@ async def test_a_loop_that_was_held_up_sends_no_burst_and_loses_no_time() -> Non
 
 
 @pytest.mark.parametrize("hold_up", [0.03, 0.06, 0.09])
-async def test_a_short_delay_of_the_loop_is_not_heard(hold_up: float) -> None:
+async def test_a_short_delay_of_the_loop_now_and_then_is_not_heard(hold_up: float) -> None:
     a, b = pair()
     heard = b.listen()
     a.port.source = Tone(440.0)
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SimulatedLoop)
     for _ in range(5):
-        await asyncio.sleep(1.013)
+        await asyncio.sleep(10.013)
         loop._now += hold_up
     await asyncio.sleep(0.5)
     stats = b.channel.playout.stats
     assert (stats.stretched, stats.compressed, stats.concealed, stats.lost) == (0, 0, 0, 0)
     assert stats.jitter < 0.001
     assert detect_tones(bytes(heard.pcm[-16000:]), [440, 900], rate=8000) == [440]
+    stop(a, b)
+
+
+async def test_short_delays_of_the_loop_all_the_time_cost_a_little_delay_once() -> None:
+    a, b = pair()
+    b.listen()
+    a.port.source = Tone(440.0)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimulatedLoop)
+    for _ in range(20):
+        await asyncio.sleep(1.013)
+        loop._now += 0.05
+    stats = b.channel.playout.stats
+    assert (stats.concealed, stats.lost) == (0, 0)
+    assert 0 <= stats.stretched - stats.compressed <= 2 * 160
+    assert stats.stretched <= 3 * 160
     stop(a, b)
 
 

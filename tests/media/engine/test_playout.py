@@ -259,15 +259,15 @@ def test_after_a_stall_of_200_ms_nothing_is_missing_and_the_delay_is_back_within
 
 def test_jitter_of_80_ms_is_waited_for_and_no_longer_than_it_lasts() -> None:
     rnd = random.Random(8)
-    packets = sent(voice(24))
+    packets = sent(voice(36))
     shaken = [p._replace(time=p.time + rnd.random() * 0.08) if 4 <= p.time < 14 else p for p in packets]
     line = Line()
     line.run(shaken)
     assert 0.06 < np.mean([s.delay for s in line.trace[300:700]]) < 0.115
     # Once it is known, hardly anything comes too late.
     late = line.trace[700].late - line.trace[250].late
-    assert late <= 9
-    assert settled(line, 14) < 8
+    assert late <= 4
+    assert settled(line, 14) < 20
 
 
 def test_a_stall_longer_than_the_buffer_loses_the_oldest_only() -> None:
