@@ -141,6 +141,7 @@ EVENTS: dict[str, Event] = {
         broken=("array", "the thresholds that were not kept"),
         causes=("object", "why calls failed, and how many for each reason"),
         reports=("array", "the files that were written"),
+        notes=("array", "what else there is to know, such as that a process was lost"),
     ),
     "step": _event(
         "a step of a script is over",

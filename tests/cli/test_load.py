@@ -174,7 +174,9 @@ async def test_a_server_that_dies_is_told_once() -> None:
     assert [w["message"] for w in done.all("warning")] == [
         "the connection to the server was lost; calls fail until it is back"
     ]
-    assert done.event("load_result")["causes"]["Connection Error"] > 0
+    result = done.event("load_result")
+    assert result["causes"]["Connection Error"] > 0
+    assert result["notes"] == ["a connection to the server was lost"]
 
 
 @pytest.mark.realtime

@@ -146,6 +146,7 @@ def _tell(run: Run, report: LoadReport, written: list[str]) -> None:
         broken=[threshold.text for threshold in report.broken],
         causes=dict(figures.causes.most_common()),
         reports=written,
+        notes=report.all_notes,
     )
 
 
