@@ -127,8 +127,12 @@ class _Opened:
                 callback=callback,
                 finished_callback=self._finished,
             )
+        except sounddevice.PortAudioError as error:
+            raise _refused(self._what, _reason(error)) from None
+        try:
             self._stream.start()
         except sounddevice.PortAudioError as error:
+            self.close()  # or it would be in use from then on
             raise _refused(self._what, _reason(error)) from None
 
     def check(self) -> None:

@@ -135,10 +135,17 @@ class SourcePlayback(Playback):
         if self._stream is None:
             self._stream, self._rate = self.source.open(rate), rate
         elif rate != self._rate:
+            stream, source_rate = self._stream, self._rate
+            if isinstance(
+                self._stream, _Converted
+            ):  # however often the rate changes, sound is converted once
+                self._ahead += self._stream.rest()
+                stream, source_rate = self._stream.inner, self._stream.source_rate
             if self._ahead:
                 convert = Resampler(self._rate, rate)
                 self._ahead = bytearray(convert(bytes(self._ahead)) + convert.flush())
-            self._stream, self._rate = _Converted(self._stream, self._rate, rate), rate
+            self._stream = stream if rate == source_rate else _Converted(stream, source_rate, rate)
+            self._rate = rate
         return self._stream
 
 
@@ -146,21 +153,22 @@ class _Converted(PcmStream):
     """An open stream, read at another rate than it was opened with."""
 
     def __init__(self, stream: PcmStream, source_rate: int, rate: int) -> None:
-        self._stream = stream
-        self._rates = source_rate, rate
+        self.inner = stream
+        self.source_rate = source_rate
+        self._rate = rate
         self._resampler = Resampler(source_rate, rate)
         self._buffer = bytearray()
         self._over = False
 
     @property
     def duration(self) -> float | None:
-        return self._stream.duration
+        return self.inner.duration
 
     def read(self, samples: int) -> bytes:
         wanted = samples * SAMPLE_BYTES
-        step = samples_per_frame(self._resampler.source_rate)
+        step = samples_per_frame(self.source_rate)
         while len(self._buffer) < wanted and not self._over:
-            pcm = self._stream.read(step)
+            pcm = self.inner.read(step)
             self._buffer += self._resampler(pcm)
             if len(pcm) < step * SAMPLE_BYTES:
                 self._over = True
@@ -169,11 +177,15 @@ class _Converted(PcmStream):
         del self._buffer[:wanted]
         return chunk
 
+    def rest(self) -> bytes:
+        """What was read and converted already."""
+        return bytes(self._buffer) + (b"" if self._over else self._resampler.flush())
+
     def seek(self, seconds: float) -> None:
-        self._stream.seek(seconds)
-        self._resampler = Resampler(*self._rates)
+        self.inner.seek(seconds)
+        self._resampler = Resampler(self.source_rate, self._rate)
         self._buffer.clear()
         self._over = False
 
     def close(self) -> None:
-        self._stream.close()
+        self.inner.close()

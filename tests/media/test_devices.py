@@ -129,6 +129,16 @@ def test_a_device_that_is_busy(fake: Fake) -> None:
         Speaker().open()
 
 
+def test_a_device_that_does_not_start_is_left_alone(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(self: Stream) -> None:
+        raise PortAudioError("Error starting stream: Device unavailable", -9985)
+
+    monkeypatch.setattr(Stream, "start", busy)
+    with pytest.raises(MediaDeviceBusy, match="is in use or not allowed"):
+        Speaker().open()
+    assert [stream.closed for stream in fake.streams] == [True]
+
+
 def test_a_device_that_takes_its_own_rate_only(fake: Fake) -> None:
     fake.refuse = lambda options: None if options["samplerate"] == 44100 else "Invalid sample rate"
     stream = Microphone().open(8000)

@@ -231,6 +231,26 @@ async def test_writers_keep_their_order() -> None:
     assert pcm == b"".join(bytes([n, 0]) * 1600 for n in range(5))
 
 
+async def test_a_rate_that_goes_to_and_fro_costs_no_more_each_time() -> None:
+    made = Outlet([].append)
+    made.set_rate(16000)
+    playback = made.play(Tone(1000, seconds=30.0))
+    heard = b""
+    for tick in range(1000):
+        rate = (16000, 8000, 48000)[tick // 5 % 3]
+        made.set_rate(rate)
+        pcm = made.pull()
+        assert len(pcm) == rate // 50 * 2
+        heard += pcm if rate == 8000 else b""
+    assert detect_tones(heard, [700, 1000, 1300], rate=8000) == [1000]
+    assert playback.position == pytest.approx(20.0, abs=0.1)
+    stream: object = playback._stream
+    depths = 0
+    while (stream := getattr(stream, "inner", None)) is not None:
+        depths += 1
+    assert depths <= 1
+
+
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
 async def test_rates(rate: int) -> None:
     queue = WriteQueue()
