@@ -12,6 +12,7 @@ import pytest
 
 from sipua.cli.exits import ExitCode
 from sipua.cli.loading import live_lines
+from sipua.errors import ConnectTimeout
 from sipua.load import Figures, Generator, Plan, Slope
 from sipua.media.interface import IceServer
 from sipua.trace import read_trace
@@ -65,6 +66,23 @@ def test_dead_server() -> None:
     two = command("load", "600", *NOBODY, "--rate", "2", "--duration", "1", "--processes", "2")
     assert two.code == ExitCode.FAILED
     assert two.err == done.err
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectTimeout("ws://x/: no answer within 10 s"), "ws://x/: no answer within 10 s"),
+        (TimeoutError(), "ws://127.0.0.1:1/: not ready in time"),
+    ],
+)
+def test_a_server_that_says_nothing(error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def start(self: Generator) -> None:
+        raise error
+
+    monkeypatch.setattr(Generator, "start", start)
+    done = command("load", "600", *NOBODY, "--rate", "1")
+    assert done.code == ExitCode.TIMEOUT
+    assert done.err == f"sipua load: {expected}\n"
 
 
 @pytest.mark.realtime

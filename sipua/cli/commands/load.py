@@ -14,7 +14,7 @@ from sipua.cli.exits import CREDENTIALS, ExitCode, Failure, failure_elsewhere, o
 from sipua.cli.load_plan import LoadOptions, load_options, plan_of, thresholds_of
 from sipua.cli.loading import Watch, counts_line, load_fields, times_line
 from sipua.cli.running import Run, execute
-from sipua.errors import ConfigurationError
+from sipua.errors import ConfigurationError, SipuaError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,9 @@ async def _work(
     try:
         try:
             await load.start()
-        except TimeoutError:
+        except TimeoutError as error:
+            if isinstance(error, SipuaError):
+                raise  # it says more
             raise _not_ready(account) from None
         except LoadError as error:
             raise (
