@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversation"]
 
+#: So often a call is transferred, one call after the other: two that transfer to each other do it for ever.
+MOST_TRANSFERS = 20
+
 
 class Conversation:
     """One call from its beginning to its end, and those that take its place."""
@@ -44,6 +47,7 @@ class Conversation:
         self._tasks = calls.tasks
         self._recordings = calls.audio.recording(number), calls.audio.stereo_recording(number)
         self._before: Conversation | None = None
+        self._transfers = 0
         self._next: Conversation | None = None
         self._next_task: asyncio.Task[ExitCode] | None = None
         """Of the call in our place, or that may be there soon. None when that did not come about in time."""
@@ -53,6 +57,7 @@ class Conversation:
         self._broken = ExitCode.OK
         self._stage: Stage | None = None
         self._call: RTCSession
+        self._report: Report
 
     @property
     def options(self) -> dict[str, Any]:
@@ -68,20 +73,24 @@ class Conversation:
 
     # --- from beginning to end ----------------------------------------------------------------------------
 
-    async def conduct(self, call: RTCSession) -> ExitCode:
-        """All of it: a call of ours that was just begun, or one that has just come in.
+    def begin(self, call: RTCSession) -> None:
+        """It is this call: one of ours that was just begun, or one that has just come in."""
+        self._call = call
+        before = self._before.number if self._before is not None else None
+        self._report = Report(self._calls.run.output, self._calls.board, call, self.number, replaces=before)
+        call.on("refer", self._on_refer)
+        call.on("replaces", self._on_replaces)
+        call.on("media_failed", self._on_media_failed)
+
+    async def conduct(self) -> ExitCode:
+        """All of it, until the call is over.
 
         :returns: how it went; how the last one went, if it was transferred.
         :raises CallFailed: a call that came in did not come about.
         :raises Failure: one of ours did not come about, or something expected did not come.
         :raises SipuaError: it cannot go on.
         """
-        self._call = call
-        before = self._before.number if self._before is not None else None
-        report = Report(self._calls.run.output, self._calls.board, call, self.number, replaces=before)
-        call.on("refer", self._on_refer)
-        call.on("replaces", self._on_replaces)
-        call.on("media_failed", self._on_media_failed)
+        call = self._call
         with self._calls.run.aborting(recording.finish for recording in self._recordings):
             try:
                 code = await self._conduct()
@@ -97,7 +106,7 @@ class Conversation:
                 hang_up(call)
                 for recording in self._recordings:
                     await recording.finished()
-                    report.tell_recording(recording)
+                    self._report.tell_recording(recording)
                     self._broken = self._broken or recording.code
         if self._next_task is not None:
             code = await self._next_task
@@ -204,7 +213,8 @@ class Conversation:
 
     @property
     def _may_be_transferred(self) -> bool:
-        return self._calls.follows and (self._next is None or self._next.up.done()) and not self._left.done()
+        decided = (self._next is None or self._next.up.done()) and not self._left.done()
+        return self._calls.follows and decided and self._transfers < MOST_TRANSFERS
 
     def _take_stage(self, stage: Stage) -> None:
         """The steps of a script are about this call now."""
@@ -276,7 +286,7 @@ class Conversation:
             return
         finally:
             calls.is_taking_over = False
-        new._before = self
+        new._before, new._transfers = self, self._transfers + 1
         self._next, self._next_task = new, calls.begin(new, call)
         new.up.add_done_callback(self._on_decision)
 

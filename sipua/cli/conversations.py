@@ -84,7 +84,8 @@ class Conversations:
 
     def begin(self, conversation: Conversation, call: RTCSession) -> asyncio.Task[ExitCode]:
         """From now on, `call` goes as it should, in a task that ends by itself when the call does."""
-        task = asyncio.ensure_future(conversation.conduct(call))
+        conversation.begin(call)
+        task = asyncio.ensure_future(conversation.conduct())
         self._tasks.append(task)
         return task
 

@@ -239,7 +239,7 @@ class Report:
         """
         if recording.error is not None or not recording.made:
             return
-        seconds = recording.seconds
+        seconds = None if recording.seconds is None else round(recording.seconds, 3)
         length = "" if seconds is None else f" ({seconds:.1f} s)"
         self._tell(
             "recorded", f"recorded to {recording.path}{length}", path=str(recording.path), seconds=seconds

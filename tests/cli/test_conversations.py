@@ -245,6 +245,21 @@ async def test_nobody_takes_the_place_of_the_peer_if_so_wanted() -> None:
     assert s.told.all("replaced")[0]["accepted"] is False
 
 
+async def test_transfers_without_end_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipua.cli.conversation.MOST_TRANSFERS", 3)
+    async with setting() as s:
+
+        def send_back(event: Any) -> None:
+            event.session.on("confirmed", lambda _: event.session.refer("carol"))
+
+        s.carol.on("new_rtc_session", send_back)
+        task = s.calling(s.conversations(duration=10.0))
+        await asyncio.sleep(5)
+        assert len(s.carols) == 4
+        await task
+    assert [event["accepted"] for event in s.told.all("refer")] == [True, True, True, False]
+
+
 # --- calling ----------------------------------------------------------------------------------------------------------
 
 
