@@ -71,7 +71,7 @@ def test_dead_server() -> None:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (ConnectTimeout("ws://x/: no answer within 10 s"), "ws://x/: no answer within 10 s"),
+        (ConnectTimeout("ws://x/", "no answer within 10 s"), "ws://x/: no answer within 10 s"),
         (TimeoutError(), "ws://127.0.0.1:1/: not ready in time"),
     ],
 )
