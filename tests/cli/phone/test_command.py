@@ -49,13 +49,23 @@ async def phone(text: str, *args: str) -> tuple[int, list[str], str]:
 
 async def test_a_call_by_lines_is_heard_and_recorded(tmp_path: Path, data: Path) -> None:
     recording = tmp_path / "tone.wav"
-    commands = f"dial 605\nwait 0.5\nrecord 1 {recording}\nwait 1.5\nstop\nhangup\nwait 0.2\nhistory\n"
-    async with server() as s:
-        code, lines, err = await phone(commands, *account(s), "--plain", "--trace", str(tmp_path / "trace"))
-    assert (code, err) == (ExitCode.OK, "")
-    assert "[1] calling sip:605@localhost" in lines
-    assert any(line.startswith("[1] recorded 1.") and line.endswith(str(recording)) for line in lines)
-    assert lines[-1] == "not registered any more"
+    async with (
+        server() as s,
+        headless(*account(s), "--plain", "--trace", str(tmp_path / "trace")) as process,
+    ):
+        assert process.stdin is not None
+        process.stdin.write(b"dial 605\n")
+        await said(process, "[1] answered")
+        process.stdin.write(f"wait 0.5\nrecord 1 {recording}\nwait 1.5\nstop\n".encode())
+        line = await said(process, "[1] recorded ")
+        assert line.endswith(f" s to {recording}")
+        process.stdin.write(b"hangup\n")
+        await said(process, "[1] hung up")
+        process.stdin.write(b"history\n")
+        assert "outgoing  sip:605@localhost  answered" in await said(process, "20")
+        process.stdin.close()
+        await said(process, "not registered any more")
+        assert await process.wait() == ExitCode.OK
     assert detect_tones(recording, (440.0, 1004.0), share=0.8) == [1004.0]
     (entry,) = [json.loads(line) for line in (data / "history.jsonl").read_text().splitlines()]
     assert (entry["remote"], entry["outcome"]) == ("sip:605@localhost", "answered")
@@ -127,6 +137,15 @@ async def headless(*args: str) -> AsyncIterator[asyncio.subprocess.Process]:
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+async def said(process: asyncio.subprocess.Process, beginning: str) -> str:
+    """The next line that begins so."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if line.decode().startswith(beginning):
+            return line.decode().rstrip("\n")
+    raise AssertionError(f"ended without {beginning!r}")
 
 
 async def told(process: asyncio.subprocess.Process, name: str) -> dict[str, Any]:
