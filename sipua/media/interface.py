@@ -197,8 +197,8 @@ class MediaOptions:
     """Called with each local ``candidate:…`` line; False keeps it out of the description."""
     ice_transport_policy: Literal["all", "relay"] = "all"
     ice_restart: bool = True
-    """Whether a call that is up looks for a new path by itself when the machine has changed its addresses, or when
-    nothing comes through its TURN server any more."""
+    """Whether a call that is up looks for a new path by itself when the machine has changed its addresses, or its
+    TURN server has been restarted."""
     sdp_modifiers: Sequence[Callable[[str], str]] = ()
     """Functions from description to description. Each of ours goes through them, in order, before ``sdp`` tells it."""
     trickle_ice: TrickleIce = "half"
@@ -286,8 +286,8 @@ class MediaSession(ABC):
 
     @property
     def has_moved(self) -> bool:
-        """Whether this machine has lost an address that candidates of the branch in use were found from, or seems to
-        have lost its relay: nothing comes through it any more."""
+        """Whether this machine has lost an address that candidates of the branch in use were found from, or its TURN
+        server has lost ours."""
         return False
 
     @property

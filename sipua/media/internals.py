@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from aioice import ConnectionClosed
-from aioice.stun import TransactionError
+from aioice.stun import Class, Message, Method, TransactionError, TransactionFailed
 from aiortc import RTCSessionDescription
 from aiortc.sdp import SessionDescription
 
@@ -137,7 +137,8 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "transport",
     ),
     "aioice.candidate.Candidate": ("_network_host",),
-    "aioice.turn.TurnTransport": ("_TurnTransport__close_task",),
+    "aioice.turn.TurnTransport": ("_TurnTransport__close_task", "_TurnTransport__inner_protocol"),
+    "aioice.turn.TurnClientUdpProtocol": ("lifetime", "request_with_retry", "transport"),
 }
 
 
@@ -408,9 +409,31 @@ def candidate_pair(connection: Any) -> tuple[str | None, str | None]:
     return None, None
 
 
-def is_relayed(connection: Any) -> bool:
-    """Whether our side of the pair in use is a TURN server's address."""
-    return any(pair.local_candidate.type == "relay" for pair in connection._nominated.values())
+_ALLOCATION_MISMATCH = 437
+
+
+def relay_of(connection: Any) -> Any:
+    """The allocation (aioice's TurnTransport) that the pair in use goes through; None: it goes through none of ours."""
+    for pair in connection._nominated.values():
+        if pair.local_candidate.type == "relay":
+            return pair.protocol.transport
+    return None
+
+
+async def allocation_is_lost(relay: Any) -> bool:
+    """Refresh an allocation; whether its server knows nothing of it, or is not connected any more."""
+    client = relay._TurnTransport__inner_protocol
+    if client.transport.is_closing():
+        return True
+    request = Message(message_method=Method.REFRESH, message_class=Class.REQUEST)
+    request.attributes["LIFETIME"] = client.lifetime
+    try:
+        await client.request_with_retry(request)
+    except TransactionFailed as error:
+        return bool(error.response.error_code == _ALLOCATION_MISMATCH)
+    except TransactionError:
+        return bool(client.transport.is_closing())
+    return False
 
 
 def addresses(connection: Any) -> tuple[tuple[str, int], tuple[str, int]] | None:

@@ -22,6 +22,7 @@ from sipua.media.engine.channel import AudioChannel
 from sipua.media.gathering import Gathering
 from sipua.media.ice import SharedSockets
 from sipua.media.legstats import LegStats
+from sipua.media.relay import Relay
 from sipua.media.rtcstats import report_stats
 from sipua.media.srtp import SecureTransport
 from sipua.media.statistics import MediaStats
@@ -71,7 +72,7 @@ class Leg:
     ) -> None:
         self.options = options
         self.state: MediaState = "new"
-        self._relayed = False
+        self._relay: Relay | None = None
         self.track: Any = None
         self.remote_text: str | None = None
         """The last description of this peer, as it was received."""
@@ -243,9 +244,8 @@ class Leg:
 
     @property
     def has_moved(self) -> bool:
-        """Whether an address of ours is lost that the path was found from. Of that of a relay, only silence tells."""
-        silent = self.state == "disconnected"
-        return self.gathering.has_moved or (silent and self._relayed)
+        """Whether an address is lost that the path was found from: one of this machine, or that of our relay."""
+        return self.gathering.has_moved or (self._relay is not None and self._relay.is_lost)
 
     def rollback(self) -> None:
         """Forget the pending offer."""
@@ -380,6 +380,8 @@ class Leg:
         if self._closing is not None or self.state == "failed":
             return
         now = self._loop.time()
+        if self._relay is not None and now - self._heard > self.options.silence_timeout / 2:
+            self._relay.look()
         state = self._judge(now)
         if state == "disconnected":
             if self._lost_at is None:
@@ -409,9 +411,14 @@ class Leg:
     def _set_state(self, state: MediaState) -> None:
         if state != self.state:
             if state == "connected":
-                self._relayed = internals.is_relayed(self._ice)
+                self._go_through(internals.relay_of(self._ice))
             self.state = state
             self._on_state(self)
+
+    def _go_through(self, relay: Any) -> None:
+        if self._relay is not None:
+            self._relay.close()
+        self._relay = Relay(relay, self._loop.time) if relay is not None else None
 
     # --- figures and the end ------------------------------------------------------------------------------
 
@@ -441,6 +448,8 @@ class Leg:
         self._stats = self._reader.read(self._stats.state)
         if self._timer is not None:
             self._timer.cancel()
+        if self._relay is not None:
+            self._relay.close()
         self.gathering.stop()
         self.video.begin_close()
         self.sockets.forget(self._ice)

@@ -130,7 +130,7 @@ class RtcMedia(MediaSession):
 
     @property
     def has_moved(self) -> bool:
-        """Whether this machine, or its TURN server, has lost an address of the branch in use."""
+        """Whether an address of the branch in use is lost: one of this machine, or that of its relay."""
         return self._leg is not None and self._leg.has_moved
 
     @property

@@ -115,6 +115,8 @@ async def test_every_part_is_there() -> None:
     candidate = aioice.Candidate("1", 1, "udp", 1, "192.0.2.1", 1, "host")
     protocol = aioice.ice.StunProtocol(connection)
     protocol.local_candidate = candidate
+    client = aioice.turn.TurnClientUdpProtocol(("192.0.2.1", 3478), None, None, 600, 500)
+    client.connection_made(asyncio.DatagramTransport())
     objects: dict[str, Any] = {
         "aiortc.RTCPeerConnection": pc,
         "aiortc.RTCRtpTransceiver": transceiver,
@@ -129,6 +131,7 @@ async def test_every_part_is_there() -> None:
         "aioice.ice.StunProtocol": protocol,
         "aioice.candidate.Candidate": candidate,
         "aioice.turn.TurnTransport": aioice.turn.TurnTransport(None),  # type: ignore[arg-type]
+        "aioice.turn.TurnClientUdpProtocol": client,
     }
     assert objects.keys() == internals.PRIVATE_PARTS.keys()
     for path, names in internals.PRIVATE_PARTS.items():

@@ -57,17 +57,24 @@ async def test_the_call_fails_before_anything_is_sent() -> None:
         assert "INVITE" not in sent
 
 
-@pytest.mark.parametrize("relayed", [True, False])
-async def test_silence_of_a_relay_is_taken_for_its_end(
-    monkeypatch: pytest.MonkeyPatch, relayed: bool
+@pytest.mark.parametrize("lost", [True, False])
+async def test_silence_is_taken_for_the_end_of_the_relay_when_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, lost: bool
 ) -> None:
-    """A server that ends takes the address along and says nothing; silence of the peer itself is not of our making."""
-    monkeypatch.setattr(internals, "is_relayed", lambda connection: relayed)
-    a, b = media(silence_timeout=0.5), media()
+    asked: list[object] = []
+
+    async def is_lost(relay: object) -> bool:
+        asked.append(relay)
+        return lost
+
+    monkeypatch.setattr(internals, "relay_of", lambda connection: "relay")
+    monkeypatch.setattr(internals, "allocation_is_lost", is_lost)
+    a, b = media(silence_timeout=1.5), media()
     async with closing(a, b):
         await negotiate(a, b)
         await connected(a, b)
         assert not a.has_moved
         await b.close()
         await until(lambda: a.state == "disconnected")
-        assert a.has_moved == relayed
+        assert a.has_moved == lost
+        assert asked == ["relay"]

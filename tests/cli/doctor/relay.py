@@ -50,6 +50,8 @@ class Relay(asyncio.DatagramProtocol):
         )
         if self.refuse is not None:
             self._error(response, *self.refuse)
+            if "USERNAME" in request.attributes:
+                key = turn.make_integrity_key(USER, REALM, PASSWORD)
         elif request.message_method is stun.Method.BINDING:
             if self.mapped:
                 response.attributes["XOR-MAPPED-ADDRESS"] = addr
