@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -147,6 +148,8 @@ def _resolve(given: _Given) -> AccountOptions:
 def other_accounts(first: AccountOptions, names: tuple[str, ...]) -> list[AccountOptions]:
     """What ``--also`` names: further accounts of the settings; ``ALL`` is every one but the first.
 
+    Where the settings say nothing of a password, it is that of the environment, as for the first one.
+
     :raises Failure: there is none of this name, or it cannot be used.
     """
     if not names:
@@ -154,9 +157,11 @@ def other_accounts(first: AccountOptions, names: tuple[str, ...]) -> list[Accoun
     settings = load_settings()
     wanted = list(settings.accounts) if "ALL" in names else list(dict.fromkeys(names))
     try:
-        return [load_account(settings, name) for name in wanted if name != first.name]
+        found = [load_account(settings, name) for name in wanted if name != first.name]
     except Failure as error:
         raise Failure(str(error).replace("--account", "--also", 1), error.code) from None
+    default = os.environ.get("SIPUA_PASSWORD") or None
+    return [replace(account, password=default) if account.password is None else account for account in found]
 
 
 def _chosen(given: _Given) -> tuple[Settings | None, str | None]:

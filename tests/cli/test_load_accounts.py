@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sipua.cli.account import other_accounts
 from sipua.cli.accounts import AccountOptions
 from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.load_accounts import read_accounts
@@ -76,6 +77,17 @@ def test_accounts_of_the_settings(config: Path) -> None:
     done = command("load", "600", *base, "--also", "nobody")
     assert done.code == ExitCode.USAGE
     assert "--also nobody: no such account" in done.err
+
+
+def test_passwords_of_further_accounts(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text(
+        '[accounts.bob]\nuri = "sip:bob@h"\nserver = "ws://h/"\npassword = "own"\n'
+        '[accounts.carol]\nuri = "sip:carol@h"\nserver = "ws://h/"\n'
+    )
+    config.chmod(0o600)
+    assert [other.password for other in other_accounts(FIRST, ("ALL",))] == ["own", None]
+    monkeypatch.setenv("SIPUA_PASSWORD", "common")
+    assert [other.password for other in other_accounts(FIRST, ("ALL",))] == ["own", "common"]
 
 
 @pytest.mark.realtime
