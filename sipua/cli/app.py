@@ -6,6 +6,7 @@ import difflib
 import importlib
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 import click
@@ -128,9 +129,11 @@ def _named(args: Sequence[str] | None) -> str:
 
 
 def _open_streams() -> None:
-    """Where the shell has closed standard output or error (``>&-``), what goes there goes nowhere."""
+    """Where the shell has closed a stream (``>&-``), what goes there goes nowhere, and nothing comes."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - as long as the process
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
@@ -161,3 +164,8 @@ def run(args: Sequence[str] | None = None) -> int:
         hint = f" ({path} --help shows how)" if isinstance(error, click.UsageError) else ""
         click.echo(f"{path}: {one_line(error)}{hint}", err=True)
         return exit_code(error)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours; told like all others
+        click.echo(f"{_named(args)}: {one_line(error)}", err=True)
+        if {"-v", "-vv", "--verbose"} & set(args if args is not None else sys.argv):
+            traceback.print_exception(error)
+        return ExitCode.FAILED
