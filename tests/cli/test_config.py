@@ -82,6 +82,7 @@ def test_changes(config: Path) -> None:
         (("a b", "--uri", "sip:a@b", "--server", "ws://h/"), "'a b': not a name for an account"),
         (("a", "--server", "ws://h/"), "Missing option '--uri'"),
         (("a", "--uri", "sip:a@b"), "Missing option '--server'"),
+        (("a", "--uri", "sip:a@b", "--server", ""), "--server: is empty; it looks like wss://"),
         (("a", "--uri", "alice", "--server", "ws://h/"), "--uri alice: no user part; it looks like"),
         (("a", "--uri", "sip:a@b", "--server", "h"), "--server h: not a WebSocket URL"),
         (

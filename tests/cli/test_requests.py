@@ -94,6 +94,7 @@ def test_standard_input_that_is_no_message(
         (("message", "bob", "ab\udcff"), "TEXT: character 3 is not UTF-8"),
         (("message", "bob", "x", "--content-type", "text"), "--content-type text: not a media type such as"),
         (("subscribe", "presence", "bob", "--accept", "x"), "--accept x: not content types such as"),
+        (("publish", "open", "--note", "a\x01"), "--note: 'a\\x01': characters that XML cannot hold"),
         (("options", "--count", "x"), "'--count': 'x' is not a whole number"),
     ],
 )

@@ -71,6 +71,7 @@ def test_what_no_server_can_be_made_of(tmp_path: Path) -> None:
     empty.write_text("")
     serve = ("serve", "--account", "a:b", "--port", "0", "--duration", "0.1")
     for args, complaint in (
+        (("--host", ""), "--host: is empty; 0.0.0.0 listens at all addresses of this machine"),
         (("--domain", "a b"), "--domain a b: not the name of a domain, such as example.com"),
         (("--tls-cert", str(empty)), f"--tls-cert {empty}: no PEM certificate with its key\n"),
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -167,17 +166,18 @@ def _toml(value: Any) -> str:
 @output_options
 def add_command(name: str, output: OutputOptions, *, default: bool, replace: bool, **given: Any) -> int:
     """Add an account."""
+    from sipua.cli.new_account import ask_passwords, keys_of
     from sipua.cli.settings_file import check_name, save, with_account
 
     check_name(name)
     settings = load_settings()
     if name in settings.accounts and not replace:
         raise click.UsageError(f"{name}: is there already; --replace puts this one in its place")
-    keys = _keys(given)
+    keys = keys_of(given)
     changed = with_account(settings, name, keys, default=default)
     if (found := fault(unchecked(changed, name))) is not None:
         raise click.UsageError(f"--{found[0].removesuffix('s').replace('_', '-')} {found[1]}")
-    _ask_password(changed, name, given, keys)
+    ask_passwords(changed.account(name)["uri"], given, keys)
     if keys.keys() & {"password", "ice_password"}:
         changed = with_account(settings, name, keys, default=default)
 
@@ -187,53 +187,6 @@ def add_command(name: str, output: OutputOptions, *, default: bool, replace: boo
         return ExitCode.OK
 
     return _tell(output, work)
-
-
-def _keys(given: dict[str, Any]) -> dict[str, Any]:
-    """The keys of the account, as they go into the file."""
-    ways = ("password_env", "password_file", "keyring", "password_prompt", "store_password")
-    used = [f"--{way.replace('_', '-')}" for way in ways if given[way]]
-    if len(used) > 1:
-        raise click.UsageError(f"{' and '.join(used)}: give one of them")
-    uri = given["uri"] or _asked("--uri", "Address, such as sip:alice@example.com")
-    servers = list(given["server"]) or [_asked("--server", "Server, such as wss://example.com/ws")]
-    keys: dict[str, Any] = {"uri": uri, "server": servers[0] if len(servers) == 1 else servers}
-    for key in ("auth_user", "display_name", "password_env", "expires"):
-        if given[key]:
-            keys[key] = given[key]
-    for key in ("password_file", "ca_file"):
-        if given[key]:  # relative paths in the file begin at the file
-            keys[key] = str(Path(given[key]).expanduser().absolute())
-    if given["keyring"]:
-        keys["password_keyring"] = True
-    for key in ("password_prompt", "insecure"):
-        if given[key]:
-            keys[key] = True
-    if given["ice_server"]:
-        keys["ice_servers"] = list(given["ice_server"])
-    if given["ice_user"]:
-        keys["ice_user"] = given["ice_user"]
-    return keys
-
-
-def _asked(option: str, question: str) -> str:
-    import sys
-
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"Missing option '{option}'")
-    answer: str = click.prompt(question, err=True)
-    return answer
-
-
-def _ask_password(settings: Settings, name: str, given: dict[str, Any], keys: dict[str, Any]) -> None:
-    uri = settings.account(name)["uri"]
-    if given["keyring"]:
-        passwords.ask_and_store(uri)
-    elif given["store_password"]:
-        keys["password"] = passwords.ask(uri, "--store-password", twice=True)
-    if given["store_ice_password"]:
-        whom = f"{given['ice_user'] or uri} at the TURN servers"
-        keys["ice_password"] = passwords.ask(whom, "--store-ice-password", twice=True)
 
 
 @command.command("default")

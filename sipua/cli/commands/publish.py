@@ -81,10 +81,11 @@ def command(
         # Servers that put several publications together tell their tuples apart by the id.
         name = f"sipua-{secrets.token_hex(4)}"
         presence = Presence(uri, (PresenceTuple(name, state, uri),), notes, activity)
-        try:
-            str(presence)
-        except ValueError as error:
-            raise click.UsageError(f"--activity: {error}") from None
+        for option, part in (("--note", Presence(uri, notes=notes)), ("--activity", presence)):
+            try:
+                str(part)
+            except ValueError as error:
+                raise click.UsageError(f"{option}: {error}") from None
         async with run.started(ua, timeout):
             publication = ua.publish("presence", presence, expires=expires, extra_headers=header)
             refused = asyncio.Event()

@@ -91,6 +91,8 @@ def command(
 ) -> int:
     """Make the server, run it."""
     users = _users(account)
+    if not host:
+        raise click.UsageError("--host: is empty; 0.0.0.0 listens at all addresses of this machine")
 
     async def work(run: Run) -> int:
         from sipua.server import Server
