@@ -57,7 +57,7 @@ coverage: $(STAMP) ## branch coverage; fails under 95 % for sipua/sip
 lab: ## install Asterisk, Kamailio, coturn and Chromium for the interop tests (root, Debian)
 	tests/lab/install.sh
 
-interop: $(STAMP) ## tests against real Asterisk, Kamailio, JsSIP and SIP.js   [LAB=compose]
+interop: $(STAMP) ## tests against real Asterisk, Kamailio, coturn, JsSIP and SIP.js   [LAB=compose]
 	tests/lab/run.sh $(LAB)
 
 bench: $(STAMP) ## the figures of docs/performance.md

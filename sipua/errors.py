@@ -271,4 +271,4 @@ class MediaNegotiationError(MediaError):
 
 
 class MediaTransportError(MediaError):
-    """ICE or DTLS did not come up in time, failed, or the peer fell silent."""
+    """ICE or DTLS did not come up in time, failed, or the peer fell silent; or there is no address to offer."""

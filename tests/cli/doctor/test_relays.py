@@ -64,16 +64,16 @@ async def test_turn_server_where_nothing_listens() -> None:
         async with server() as s:
             began = time.monotonic()
             done = await doctor(
-                *account(s), *more, "--ice-user", "a", "--ice-password", "b", "--timeout", "2"
+                *account(s), *more, "--ice-user", "a", "--ice-password", "b", "--timeout", "1"
             )
             assert time.monotonic() - began < 10
     refused, *silence = [event for event in done.all("check") if event["check"] == "TURN"]
-    assert (refused["detail"], refused["seconds"] < 1.5) == ("connection refused", True)
+    assert refused["detail"] == "connection refused"
     assert refused["remedy"].startswith("nothing listens there")
     for event in silence:
-        assert event["detail"] == "no answer within 2 s"
+        assert event["detail"] == "no answer within 1 s"
         assert "firewall let TCP" in event["remedy"]
-        assert 1.9 < event["seconds"] < 4
+        assert 0.9 < event["seconds"] < 4
     assert done.code == ExitCode.FAILED
 
 
