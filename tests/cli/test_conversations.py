@@ -13,6 +13,7 @@ import pytest
 from sipua import UA, Cause, TransferFailed
 from sipua.cli.audio import AudioOptions
 from sipua.cli.commands.answer import Answering
+from sipua.cli.conversation import Conversation
 from sipua.cli.conversations import Conversations
 from sipua.cli.events import faults
 from sipua.cli.exits import ExitCode, Failure
@@ -21,6 +22,7 @@ from sipua.cli.output import JsonOutput
 from sipua.cli.running import Run
 from sipua.cli.scripts import Scripting, ScriptOptions
 from sipua.cli.tasks import TaskOptions
+from sipua.errors import MediaFileError
 from sipua.media.signalling import SignallingOnlyMedia
 from sipua.script import parse_script
 from sipua.server import Server
@@ -243,6 +245,27 @@ async def test_nobody_takes_the_place_of_the_peer_if_so_wanted() -> None:
             await consultation.refer(replaces=call)
         assert call.is_established()
     assert s.told.all("replaced")[0]["accepted"] is False
+
+
+async def test_a_transfer_that_cannot_be_recorded_is_not_made() -> None:
+    async with setting() as s:
+        calls = s.conversations()
+        task = s.calling(calls)
+        await asyncio.sleep(1)
+
+        def full() -> Conversation:
+            raise MediaFileError("x-2.wav", "directory is not writable; choose another one")
+
+        calls.new = full  # type: ignore[method-assign]
+        with pytest.raises(TransferFailed) as failure:
+            await s.carols[0].refer("600")
+        assert failure.value.status_code == 500
+        assert s.carols[0].is_established()
+        s.carols[0].terminate()
+        assert await task == ExitCode.OK
+    assert [event["message"] for event in s.told.all("warning")] == [
+        "not transferred: x-2.wav: directory is not writable; choose another one"
+    ]
 
 
 async def test_transfers_without_end_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:

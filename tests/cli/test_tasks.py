@@ -256,10 +256,15 @@ async def test_say_by_the_synthesiser(tmp_path: Path) -> None:
 
 
 class OneMicrophone:
-    """Stands in for sounddevice: one microphone, which is unplugged after half a second."""
+    """Stands in for sounddevice: one microphone for one at a time, which may be unplugged after half a second."""
 
     class PortAudioError(Exception):
         pass
+
+    def __init__(self, *, unplugged: bool) -> None:
+        self.opened = 0
+        self._unplugged = unplugged
+        self._in_use = False
 
     default = SimpleNamespace(device=[0, -1])
 
@@ -271,14 +276,41 @@ class OneMicrophone:
         return [{"name": "Headset", "hostapi": 0, "default_samplerate": 48000.0, **channels}]
 
     def RawInputStream(self, *, finished_callback: Callable[[], None], **options: Any) -> Any:  # noqa: N802
-        unplugged = threading.Timer(0.5, finished_callback)
-        return SimpleNamespace(start=unplugged.start, close=lambda ignore_errors: unplugged.cancel())
+        if self._in_use:
+            raise self.PortAudioError("Device unavailable")
+        self._in_use = True
+        self.opened += 1
+        timer = threading.Timer(0.5 if self._unplugged else 60, finished_callback)
+
+        def close(ignore_errors: bool) -> None:
+            timer.cancel()
+            self._in_use = False
+
+        return SimpleNamespace(start=timer.start, close=close)
+
+
+@realtime
+async def test_a_transferred_call_takes_the_microphone_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = OneMicrophone(unplugged=False)
+    monkeypatch.setitem(sys.modules, "sounddevice", devices)
+
+    async def send_away(call: RTCSession) -> None:
+        async with asyncio.timeout(10):
+            while not devices.opened:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+        await call.refer("605")
+
+    async with server() as s, bob(s, send_away):
+        done = await call(s, "bob", "--mic", "headset", "--expect-tone", "1004")
+    assert done.code == ExitCode.OK, done
+    assert devices.opened == 2
+    assert "media:" not in done.out
 
 
 @realtime
 async def test_microphone_that_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told once; the call goes on, and has not gone well."""
-    monkeypatch.setitem(sys.modules, "sounddevice", OneMicrophone())
+    monkeypatch.setitem(sys.modules, "sounddevice", OneMicrophone(unplugged=True))
     recording = tmp_path / "kept.wav"
     async with server() as s:
         done = await call(s, "605", "--mic", "headset", "--duration", "1.5", "--record", str(recording))
