@@ -159,6 +159,8 @@ def _content(request: Request, package: str) -> Any:
     if content_type != ACCEPT[package]:
         raise Refusal(415, headers=(("Accept", ACCEPT[package]),))
     try:
-        return parse_body(content_type, request.body)
-    except ParseError:
+        content = parse_body(content_type, request.body)
+        str(content)  # what is told to others is written anew
+    except (ParseError, ValueError):
         raise Refusal(400, "Body Cannot Be Read") from None
+    return content

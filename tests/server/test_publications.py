@@ -6,17 +6,25 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sipua.bodies import Presence, PresenceTuple
 from sipua.server.publications import MAX_PUBLICATIONS
+from sipua.sip import Response
+from sipua.testing import run_simulated
 from tests.server.client import Client, connected, running
 
 if TYPE_CHECKING:
     from sipua.server import Server
-    from sipua.sip import Response
+
 
 ALICE = "sip:alice@example.com"
 OPEN = str(Presence(ALICE, (PresenceTuple("t", "open"),)))
+ACTIVITY = (
+    '<p xmlns="urn:ietf:params:xml:ns:pidf:data-model"><r:activities xmlns:r="urn:ietf:params:xml:ns:pidf:rpid">'
+    "<r:a_b/></r:activities></p>"
+)
 EVENT = (("Event", "presence"), ("Content-Type", "application/pidf+xml"))
 
 
@@ -73,6 +81,7 @@ async def test_it_runs_out() -> None:
         ({"fields": (EVENT[1],)}, 489, "Allow-Events"),
         ({"fields": (EVENT[0], ("Content-Type", "text/plain"))}, 415, "Accept"),
         ({"body": "<presence"}, 400, None),
+        ({"body": OPEN.replace("</presence>", f"{ACTIVITY}</presence>")}, 400, None),
         ({"body": ""}, 400, None),
         ({"expires": 0}, 400, None),
         ({"expires": 5}, 423, "Min-Expires"),
@@ -121,3 +130,21 @@ async def test_without_presence_it_is_the_telephones_business() -> None:
         await alice.ask("PUBLISH", "sip:bob@example.com", fields=EVENT, body=OPEN)
         bob.reply(await bob.request("PUBLISH"), 405)
         await alice.response(405)
+
+
+@given(body=st.text() | st.builds(lambda text: OPEN.replace("open", text), st.text()))
+def test_whatever_is_published_it_is_taken_and_told_or_refused(body: str) -> None:
+    async def attempt() -> None:
+        async with running(presence=True) as server:
+            (alice,) = await connected(server, "alice")
+            request = alice.build("PUBLISH", ALICE, fields=EVENT)
+            request.body = body.encode("utf-8", "replace")
+            await alice.answer_challenge(request)
+            response = await alice.next()
+            assert isinstance(response, Response)
+            assert response.code in (200, 400)
+            states = server._exchange.states
+            assert states is not None
+            assert str(states.packages["presence"]("alice", ALICE, 0))
+
+    run_simulated(attempt())
