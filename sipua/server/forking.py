@@ -83,7 +83,7 @@ class Forwarding:
         self._branches: list[Branch] = []
         self.last_resort: Callable[[], Iterable[tuple[Request, Flow]]] | None = None
         """Makes the copies that are sent when the others are refused with one of `UNSERVED`."""
-        self.on_response: Callable[[Request, Response, tuple[Flow, ...]], None] = lambda *_: None
+        self.on_response: Callable[[Request, Response, tuple[Flow, ...]], None] | None = None
         """Gets each response that goes back, with the connections that it is about."""
         self._began = core.now()
         transaction.user = self
@@ -175,6 +175,8 @@ class Forwarding:
                 self._told(response)
 
     def _told(self, response: Response, branch: Branch | None = None) -> None:
+        if self.on_response is None:
+            return
         flows = (self.transaction.flow, branch.transaction.flow if branch is not None else None)
         self.on_response(self.request, response, tuple(flow for flow in flows if isinstance(flow, Flow)))
 
