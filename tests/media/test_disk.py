@@ -159,11 +159,12 @@ async def test_the_end_of_a_call_does_not_wait_for_ever(monkeypatch: pytest.Monk
     queues = disk.queue(), other.queue()
     for queue in queues:
         queue.end()
+    await queues[1].wait_closed()
     await all_closed(queues)
     assert (queues[0].closed, queues[1].closed) == (False, True)
     disk.gate.set()
+    await queues[0].wait_closed()
     await all_closed(queues)
-    assert queues[0].closed
     await all_closed(())
 
 

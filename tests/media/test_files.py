@@ -207,12 +207,12 @@ def test_a_head_that_is_damaged(offset: int, value: int, words: str, tmp_path: P
     data = bytearray(path.read_bytes())
     data[offset : offset + 4] = value.to_bytes(4, "little")
     path.write_bytes(data)
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(MediaFileError, match=words):
         check_audio_file(path)
     with pytest.raises(MediaFileError, match=words):
         decode_file(path, 8000)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize("samples", [1, 7, 400, 12000])
