@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sipua.cli.output import PlainOutput
+from sipua.cli.output import EXAMINE, PlainOutput
 from sipua.cli.report import clock
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Watch:
         self._load = load
         self._next_event = self._next_line = 0.0
         self._told_of_server = False
+        self._warnings = 0
 
     async def run(self) -> None:
         """To its end. The first cancellation lets the calls that go on come to theirs."""
@@ -75,6 +76,11 @@ class Watch:
         for fault in getattr(self._load, "lost", ())[len(self.faults) :]:
             self.faults.append(fault)
             self._output.event("warning", fault, message=fault)
+        warnings = getattr(self._load, "warnings", ())
+        for warning in warnings[self._warnings :]:
+            self._warnings += 1
+            text = f"{warning}; {EXAMINE}"
+            self._output.event("warning", text, message=text)
         if self._load.figures.disconnects and not self._told_of_server:
             self._told_of_server = True
             text = "the connection to the server was lost; calls fail until it is back"

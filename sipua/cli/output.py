@@ -209,24 +209,38 @@ def make_output(*, json: bool, stream: TextIO | None = None, errors: TextIO | No
     return PlainOutput(out, err)
 
 
+#: Of a STUN or TURN server.
+EXAMINE = "sipua doctor examines it"
+
+
 class LogHandler(logging.Handler):
-    """Sends the log of the library through an `Output`, so that it does not tear live lines apart."""
+    """Sends the log of the library through an `Output`, so that it does not tear live lines apart.
+
+    :param told: further loggers whose warnings the command tells in its own words.
+    """
 
     # Without -v, a warning that the command tells in its own words is not told a second time.
     _TOLD = ("sipua.registration", "sipua.transport", "sipua.session", "sipua.sip", "sipua.media", "sipua.ua")
+    # Warnings that nothing else tells, and that matter to whoever calls: each is an event, once.
+    _EVENTS = ("sipua.media.gathering",)
 
-    def __init__(self, output: Output, verbose: int) -> None:
+    def __init__(self, output: Output, verbose: int, told: Sequence[str] = ()) -> None:
         super().__init__(level=(logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
         self._output = output
         self._verbose = verbose
+        self._told = tuple(told)
+        self._events: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Without -v: only what nothing else tells."""
         told = record.levelno < logging.ERROR and record.name.startswith(self._TOLD)
-        return bool(self._verbose) or not told
+        return bool(self._verbose) or not told or self._is_event(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line for each record; stack traces with -v only."""
+        if self._is_event(record):
+            self._tell(f"{record.getMessage()}; {EXAMINE}")
+            return
         text = f"{record.levelname.lower()}: {record.name}: {record.getMessage()}"
         if record.exc_info and record.exc_info[1] is not None:
             if self._verbose:
@@ -234,3 +248,12 @@ class LogHandler(logging.Handler):
             else:
                 text += f": {record.exc_info[1]}"
         self._output.log(text)
+
+    def _is_event(self, record: logging.LogRecord) -> bool:
+        name = record.name
+        return record.levelno == logging.WARNING and name in self._EVENTS and name not in self._told
+
+    def _tell(self, message: str) -> None:
+        if message not in self._events:  # every call finds it out anew
+            self._events.add(message)
+            self._output.event("warning", message, message=message)

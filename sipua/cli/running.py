@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -44,14 +44,18 @@ Work = Callable[["Run"], Coroutine[Any, Any, int]]
 
 
 class Run:
-    """One run of a subcommand: where it tells what happens, and what has to be saved at a sudden end."""
+    """One run of a subcommand: where it tells what happens, and what has to be saved at a sudden end.
 
-    def __init__(self, output: Output, options: OutputOptions) -> None:
+    :param told: loggers whose warnings the command tells in its own words.
+    """
+
+    def __init__(self, output: Output, options: OutputOptions, told: Sequence[str] = ()) -> None:
         self.output = output
         self.options = options
         self.trace: Trace | None = None
         self.at_abort: list[Callable[[], None]] = []
         """Called when the process is about to end at once: what finishes recordings."""
+        self._told = told
         self._interrupted = False
         self._without_password = False
 
@@ -123,7 +127,7 @@ class Run:
     @contextlib.contextmanager
     def _logging(self) -> Iterator[None]:
         logger = logging.getLogger("sipua")
-        handler = LogHandler(self.output, self.options.verbose)
+        handler = LogHandler(self.output, self.options.verbose, self._told)
         before = logger.level, logger.propagate
         logger.addHandler(handler)
         logger.setLevel(handler.level)
@@ -233,6 +237,15 @@ async def wait_at_most(event: asyncio.Event, seconds: float | None) -> None:
         pass
 
 
-def execute(options: OutputOptions, work: Work, *, interrupted: ExitCode = ExitCode.INTERRUPTED) -> int:
-    """Run `work` for a subcommand; returns its exit code, which is `interrupted` after Ctrl-C."""
-    return Run(make_output(json=options.json), options).execute(work, interrupted)
+def execute(
+    options: OutputOptions,
+    work: Work,
+    *,
+    interrupted: ExitCode = ExitCode.INTERRUPTED,
+    told: Sequence[str] = (),
+) -> int:
+    """Run `work` for a subcommand; returns its exit code, which is `interrupted` after Ctrl-C.
+
+    :param told: loggers whose warnings the command tells in its own words.
+    """
+    return Run(make_output(json=options.json), options, told).execute(work, interrupted)

@@ -15,6 +15,8 @@ from sipua.load.errors import ProcessFailed
 from sipua.load.figures import Figures
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sipua.load.plan import Plan
 
 __all__ = ["Processes"]
@@ -34,6 +36,8 @@ class Processes:
         self.plan = plan
         self.lost: list[str] = []
         """What became of processes that did not come to their end."""
+        self.warnings: list[str] = []
+        """What they have found out that makes no call fail, each once."""
         self._children: list[_Child] = []
         self._began = 0.0
 
@@ -56,7 +60,7 @@ class Processes:
         :raises ProcessFailed: one of them is not.
         """
         plans = [replace(self.plan, process=k) for k in range(self.plan.processes)]
-        self._children = [_Child(k) for k in range(len(plans))]
+        self._children = [_Child(k, self._warn) for k in range(len(plans))]
         await asyncio.gather(*(child.start(plan) for child, plan in zip(self._children, plans, strict=True)))
         await asyncio.gather(*(child.ready for child in self._children))
 
@@ -67,6 +71,10 @@ class Processes:
             child.tell(do="begin", at=self._began)
         await asyncio.gather(*(self._over(child) for child in self._children))
         return self.figures
+
+    def _warn(self, message: str) -> None:
+        if message not in self.warnings:
+            self.warnings.append(message)
 
     async def _over(self, child: _Child) -> None:
         try:
@@ -93,12 +101,13 @@ class Processes:
 class _Child:
     """One process."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, on_warning: Callable[[str], None]) -> None:
         loop = asyncio.get_running_loop()
         self.figures = Figures()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.over: asyncio.Future[None] = loop.create_future()
         self._number = number
+        self._on_warning = on_warning
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
 
@@ -134,6 +143,8 @@ class _Child:
                 self.ready.set_result(None)
             elif event["event"] == "error":
                 failure, kind = event["message"], event["kind"]
+            elif event["event"] == "warning":
+                self._on_warning(event["message"])
             else:
                 self.figures = Figures.of_dict(event["figures"])
                 if event["event"] == "result" and not self.over.done():

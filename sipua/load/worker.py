@@ -1,7 +1,7 @@
 """The program of one of several processes: a plan comes by standard input, figures go by standard output.
 
 Both are JSON lines. In: the plan, then ``{"do": "drain"}``; the end of the input means the same. Out: ``ready``,
-``figures`` twice a second, ``result`` at the end; ``error`` when it cannot begin.
+``figures`` twice a second, ``result`` at the end; ``error`` when it cannot begin; ``warning``, each once.
 """
 
 from __future__ import annotations
@@ -81,10 +81,29 @@ async def _work(plan: Plan) -> None:
         await generator.close()
 
 
+class _Warnings(logging.Handler):
+    """Tells each warning once, however many calls have found it out."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._told: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message not in self._told:
+            self._told.add(message)
+            tell("warning", message=message)
+
+
 def main() -> int:
     """Run the plan of the first line."""
     # Who has started us tells what matters, once for all processes.
     logging.getLogger("sipua").setLevel(logging.ERROR)
+    # But what is wrong with STUN and TURN servers, nobody sees but those who make the calls.
+    gathering = logging.getLogger("sipua.media.gathering")
+    gathering.setLevel(logging.WARNING)
+    gathering.addHandler(_Warnings())
+    gathering.propagate = False
     plan = Plan.of_dict(json.loads(sys.stdin.readline()))
     try:
         asyncio.run(_work(plan))

@@ -23,6 +23,7 @@ from tests.cli.commands import (
     sipua,
     speech,
 )
+from tests.cli.doctor.relay import USER, relay
 
 pytestmark = pytest.mark.realtime
 
@@ -195,3 +196,19 @@ async def test_call_sends_digits(
     sent = [(event["tone"], event["transport"]) for event in done.events if event["event"] == "dtmf"]
     assert sent == [("5", transport), ("#", transport)]
     assert "sent the digits 5" in caplog.text
+
+
+async def test_an_ice_server_of_no_use_is_told_once() -> None:
+    async with server() as s, relay() as (_, where):
+        ice = ("--ice-server", f"turn:{where}", "--ice-user", USER, "--ice-password", "wrong")
+        args = ("call", "600", *account(s), *ice, "--loopback", "--duration", "0.5")
+        plain = await sipua(*args)
+        told = await sipua(*args, "--json", "-v")
+    expected = (
+        f"the ICE server turn:{where} is of no use: it does not take user name and password (401 Unauthorized); "
+        "sipua doctor examines it"
+    )
+    assert plain.out.splitlines().count(expected) == 1, plain
+    assert [warning["message"] for warning in told.all("warning")] == [expected]
+    assert "of no use" not in plain.err + told.err
+    assert (plain.code, told.code) == (ExitCode.OK, ExitCode.OK)

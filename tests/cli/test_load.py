@@ -17,6 +17,7 @@ from sipua.load import Figures, Generator, Plan, Slope
 from sipua.media.interface import IceServer
 from sipua.trace import read_trace
 from tests.cli.commands import account, child, command, server, sipua
+from tests.cli.doctor.relay import USER, relay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -310,3 +311,15 @@ def test_relays_and_their_credentials_get_to_the_processes(monkeypatch: pytest.M
     servers = made._agents[0].configuration.media_options["ice_servers"]
     assert IceServer("turn:relay.example.com", "u", "p") in servers
     assert "stun:example.com" in servers
+
+
+@pytest.mark.realtime
+async def test_an_ice_server_of_no_use_is_told_once_by_all_processes() -> None:
+    async with server() as s, relay() as (_, where):
+        ice = ("--ice-server", f"turn:{where}", "--ice-user", USER, "--ice-password", "wrong")
+        calls = ("--rate", "10", "--calls", "4", "--talk", "0.5", "--processes", "2", "--media", "--loopback")
+        done = await sipua("load", "600", *account(s), *ice, *calls, "--json")
+    assert [warning["message"] for warning in done.all("warning")] == [
+        f"the ICE server turn:{where} is of no use: it does not take user name and password (401 Unauthorized); "
+        "sipua doctor examines it"
+    ]

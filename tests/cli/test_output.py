@@ -187,6 +187,21 @@ def test_what_the_command_tells_itself_is_not_logged_again() -> None:
     assert LogHandler(output, 0).filter(record)
 
 
+@pytest.mark.parametrize("verbose", [0, 2])
+def test_an_ice_server_of_no_use_is_told_once_and_not_in_the_log(verbose: int) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    record = logging.LogRecord("sipua.media.gathering", logging.WARNING, "", 0, "turn:x is dead", (), None)
+    handler = LogHandler(JsonOutput(out, err), verbose)
+    for _ in range(2):
+        assert handler.handle(record)
+    told = json.loads(out.getvalue())
+    assert (told["event"], told["message"]) == ("warning", "turn:x is dead; sipua doctor examines it")
+    assert err.getvalue() == ""
+    # A command that has words of its own for it.
+    silent = LogHandler(JsonOutput(out, err), verbose, told=("sipua.media.gathering",))
+    assert bool(silent.filter(record)) is bool(verbose)
+
+
 def test_on_a_real_terminal() -> None:
     ours, theirs = pty.openpty()
     stream: TextIO = os.fdopen(theirs, "w")

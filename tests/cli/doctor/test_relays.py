@@ -36,6 +36,8 @@ async def test_turn_server_that_does_not_take_the_password() -> None:
     assert done.code == ExitCode.UNAUTHORISED
     assert check(done, "candidates")["state"] == "warning"
     assert "none by TURN" in check(done, "candidates")["detail"]
+    assert done.all("warning") == []  # the check has told it
+    assert done.err == ""
     detail, _ = wrong(without, "TURN")
     assert detail == "it wants user name and password (401 Unauthorized)"
 
