@@ -54,7 +54,7 @@ def parse_door(text: str) -> Door:
     if kind == "tcp":
         host, _, port = rest.rpartition(":")
         host = host.strip("[]") or "127.0.0.1"
-        if not port.isdigit() or not 0 <= int(port) <= 65535:
+        if not port.isdecimal() or not 0 <= int(port) <= 65535:
             raise ValueError(f"{text!r}: the port is a number from 0 to 65535, such as tcp:5080")
         if host != "localhost" and not _is_loopback(host):
             raise ValueError(f"{text!r}: only loopback addresses, such as 127.0.0.1; for others use ssh")
