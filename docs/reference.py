@@ -37,6 +37,11 @@ def _common(**given: Any) -> None:
 COMMON = {param.name for param in _common.params}
 
 
+def has_common(command: click.Command) -> bool:
+    """Whether it takes all that is common, and not only an option of the same name."""
+    return {param.name for param in command.params} >= COMMON
+
+
 def context(path: str) -> click.Context:
     """The command ``call`` or ``config add`` as it is when it is used."""
     at = click.Context(app, info_name="sipua")
@@ -65,13 +70,14 @@ def usage(path: str) -> str:
     return " ".join((f"sipua {path}", *at.command.collect_usage_pieces(at)))
 
 
-def options(path: str, *, common: bool = False) -> list[tuple[str, str]]:
-    """What can be given, and what it does; without what all commands with an account have, unless `common`."""
+def options(path: str) -> list[tuple[str, str]]:
+    """What can be given, and what it does; without what all commands with an account have, which is that of ``""``."""
     at = context(path) if path else click.Context(_common)
+    elsewhere = COMMON if path and has_common(at.command) else set()
     return [
         described(param, at)
         for param in at.command.params
-        if isinstance(param, click.Option) and (common or not path or param.name not in COMMON)
+        if isinstance(param, click.Option) and param.name not in elsewhere
     ]
 
 
@@ -127,7 +133,7 @@ def section(path: str) -> str:
     if isinstance(at.command, click.Group):
         for sub in at.command.list_commands(at):
             parts += [f"### sipua {path} {sub}", section(f"{path} {sub}")]
-    elif {param.name for param in at.command.params} >= COMMON:
+    elif has_common(at.command):
         parts.append(
             "And [the options of every command that uses an account](#options-of-every-command-that-uses-an-account)."
         )

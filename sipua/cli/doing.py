@@ -15,6 +15,7 @@ from sipua.errors import CallFailed, InvalidStateError, SipuaError, TransferFail
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from sipua import events
     from sipua.cli.output import Output
     from sipua.cli.tasks import TaskOptions
     from sipua.script.stage import Stage
@@ -47,6 +48,7 @@ class Tasks:
         self._number = number
         self._consult = consult
         self._met: set[str] = set()
+        self._unsent = ""  # digits, without the pauses before them
         self._asked = self._transferred = False
         self._stage: Stage | None = None
 
@@ -76,6 +78,7 @@ class Tasks:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self._call.off("new_dtmf", self._on_dtmf)
         if self._stage is not None:
             self._stage.close()
 
@@ -95,8 +98,18 @@ class Tasks:
     def check_done(self, *, peer_left: bool) -> None:
         """At the end of the call: because the peer has left, or because its time is over.
 
+        Digits that the peer did not wait for are no fault: it may have known enough.
+
         :raises Failure: not all of it was done by then.
         """
+        if self._unsent and peer_left:
+            self._warn(f"the call ended before the digits {self._unsent} were sent")
+        elif self._unsent:
+            who = self._call.remote_identity.uri
+            raise Failure(
+                f"{who}: the digits {self._unsent} were not sent before the end of --duration; "
+                "give it more time: a comma is 2 s, a digit 0.6 s"
+            )
         if self._unmet:
             raise self._missing(
                 "the call ended before that" if peer_left else "it did not come before the end of --duration"
@@ -116,11 +129,17 @@ class Tasks:
     async def _send_digits(self) -> None:
         if self._options.dtmf is None:
             return
-        digits = self._call.send_dtmf(self._options.dtmf, transport_type=self._options.dtmf_by)
-        await asyncio.wait((digits,))
-        over = self._call.ending
-        if digits.exception() is not None and over is not None and over.originator == "remote":
-            self._warn(f"the call ended before all of the digits {self._options.dtmf} were sent")
+        self._unsent = self._options.dtmf.strip(",")
+        self._call.on("new_dtmf", self._on_dtmf)
+        sending = self._call.send_dtmf(self._options.dtmf, transport_type=self._options.dtmf_by)
+        await asyncio.wait((sending,))
+        if (error := sending.exception()) is not None and not self._call.is_ended():
+            self._warn(f"the digits {self._unsent} were not sent: {one_line(error)}")
+            self._unsent = ""
+
+    def _on_dtmf(self, event: events.NewDTMF) -> None:
+        if event.originator == "local":
+            self._unsent = self._unsent[1:].lstrip(",")
 
     async def _hold(self) -> None:
         if self._options.hold_after is None:

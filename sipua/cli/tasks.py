@@ -69,15 +69,20 @@ class TaskOptions:
     transfer: str | None = None
     attended: bool = False
 
-    def check(self) -> None:
+    def check(self, *, duration: float | None = None) -> None:
         """Refuse what cannot work, before anybody is called.
 
+        :param duration: seconds from the answer to the end of the call, where that is known.
         :raises click.UsageError: options that do not go together.
         """
         if self.attended and self.transfer is None:
             raise click.UsageError("--attended: goes with --transfer")
         if self.hold_for is not None and self.hold_after is None:
             raise click.UsageError("--hold-for: goes with --hold-after")
+        if self.hold_after is not None and duration is not None and self.hold_after >= duration:
+            raise click.UsageError(
+                f"--hold-after {self.hold_after:g}: the call is over by then, with --duration {duration:g}"
+            )
         if self.expect_within is not None and not (self.expect_dtmf or self.expect_tone):
             raise click.UsageError("--expect-within: goes with --expect-dtmf or --expect-tone")
 

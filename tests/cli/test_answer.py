@@ -87,6 +87,20 @@ async def test_answer_refuses() -> None:
     assert "refused: 486 Gone Fishing\n" in answered.out
 
 
+async def test_messages_are_taken_and_shown() -> None:
+    async with server() as s:
+        answering = asyncio.ensure_future(
+            sipua("answer", *account(s, "bob"), "--code", "486", "--once", "--json")
+        )
+        await waiting(s, "bob")
+        sent = await sipua("message", "bob", "are you there?", *account(s))
+        refused = await sipua("call", "bob", *account(s))
+        answered = await answering
+    assert (sent.code, refused.code) == (ExitCode.OK, ExitCode.BUSY)
+    message = answered.event("message")
+    assert (message["remote"], message["body"]) == ("sip:alice@localhost", "are you there?")
+
+
 async def test_nobody_calls() -> None:
     async with server() as s:
         done = await sipua("answer", *account(s, "bob"), "--timeout", "0.5")

@@ -75,6 +75,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["call", "600", *ACCOUNT, "--say", ""], "--say '': there is no word in it that can be said"),
         (["call", "600", *ACCOUNT, "--play", ""], "'--play': the name of the file is empty"),
         (["call", "600", *ACCOUNT, "--hold-for", "1"], "--hold-for: goes with --hold-after"),
+        (
+            ["call", "600", *ACCOUNT, "--hold-after", "10", "--duration", "2"],
+            "--hold-after 10: the call is over by then, with --duration 2",
+        ),
         (["call", "600", *ACCOUNT, "--expect-within", "1"], "--expect-within: goes with --expect-dtmf or"),
         (["answer", *ACCOUNT, "--code", "486", "--reason", "a\nb"], r"--reason 'a\nb': has a character that"),
         (["call", "600", *ACCOUNT, "--attended"], "--attended: goes with --transfer"),

@@ -364,8 +364,23 @@ async def test_a_peer_that_has_not_the_patience_for_all_digits() -> None:
         s.carols[0].terminate()
         assert await task == ExitCode.OK
     assert [event["message"] for event in s.told.all("warning")] == [
-        "the call ended before all of the digits 12,,,,3 were sent"
+        "the call ended before the digits 3 were sent"
     ]
+
+
+async def test_digits_for_which_there_is_no_time() -> None:
+    async with setting() as s:
+        task = s.calling(s.conversations(TaskOptions(dtmf=",1,2,,3#,", dtmf_by="INFO"), duration=6.0))
+        with pytest.raises(Failure, match="sip:carol@localhost: the digits 3# were not sent before the end"):
+            await task
+    assert not s.told.all("warning")
+
+
+async def test_digits_for_which_there_is_just_the_time() -> None:
+    async with setting() as s:
+        task = s.calling(s.conversations(TaskOptions(dtmf="1,2,,", dtmf_by="INFO"), duration=3.0))
+        assert await task == ExitCode.OK
+    assert not s.told.all("warning")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
 from docs import reference
@@ -39,6 +40,19 @@ def test_everything_is_there(pages: dict[Path, str]) -> None:
     for event in EVENTS:
         assert f"| `{event}` |" in page
     assert "{{" not in page
+
+
+def test_every_option_is_with_its_command_or_is_one_of_all() -> None:
+    common = "And [the options of every command that uses an account]"
+    for path in reference.paths():
+        at, section = reference.context(path), reference.section(path)
+        own = section.partition(f"### sipua {path} ")[0]
+        for param in at.command.params:
+            if isinstance(param, click.Option):
+                is_common = param.name in reference.COMMON and common in own
+                assert is_common or f"`{', '.join(param.opts)}" in own, f"{path} {param.opts}"
+    assert common in reference.section("call")
+    assert common not in reference.section("serve") + reference.section("config add")
 
 
 def test_commands_without_prose_are_there_all_the_same() -> None:

@@ -11,6 +11,7 @@ from sipua.cli.account import AccountOptions, account_options
 from sipua.cli.audio import AudioOptions, audio_options
 from sipua.cli.conversations import Conversations, refuse_transfers_option
 from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
+from sipua.cli.following import tell_messages
 from sipua.cli.options import OutputOptions, Seconds
 from sipua.cli.report import Report
 from sipua.cli.running import Run, execute
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 HELP = """Register, wait for calls, and take them at once; or refuse them with --code.
 
 Runs until Ctrl-C, or until --count calls are over. With several calls each has a recording of its own: FILE,
-FILE-2 and so on. The exit code is that of the first call that failed, 0 when none did.
+FILE-2 and so on. The exit code is that of the first call that failed, 0 when none did. Text messages that come
+meanwhile are shown.
 """
 
 #: Seconds for connecting and registering when no time-out is given.
@@ -79,6 +81,7 @@ def command(
         try:
             ua = run.new_user_agent(account, timeout=connect, register=True)
             ua.on("new_rtc_session", answering.on_call)
+            tell_messages(run.output, ua)
             async with run.started(ua, connect):
                 run.output.event("waiting", "waiting for calls", uri=str(ua.configuration.uri))
                 with calls.interruptible():

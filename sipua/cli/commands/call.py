@@ -47,7 +47,7 @@ def command(
     refuse_transfers: bool,
 ) -> int:
     """Check what can be checked, then call."""
-    tasks.check()
+    tasks.check(duration=audio.duration)
     script = scripting.load("outgoing", **vars(audio), **vars(tasks))
 
     async def work(run: Run) -> int:
