@@ -9,7 +9,7 @@ import click
 
 from sipua.cli.exits import ExitCode, Failure
 from sipua.cli.options import FILE, Codec, duration_option, gather
-from sipua.cli.recordings import Recorded, numbered
+from sipua.cli.recordings import Captured, Recorded, numbered
 from sipua.errors import MediaError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class AudioOptions:
     speaker: str | None = None
     record: Path | None = None
     record_stereo: Path | None = None
+    capture: Path | None = None
     codec: tuple[str, ...] = ()
     loopback: bool = False
     duration: float | None = None
@@ -61,9 +62,14 @@ class AudioOptions:
         if speaker is not None:
             speaker.check()
         self.recording()
-        stereo = self.stereo_recording()
-        if stereo.path is not None and self.record is not None and stereo.path == self.record.expanduser():
-            raise click.UsageError(f"--record and --record-stereo: both are {stereo.path}; give two files")
+        self.captured()
+        self.stereo_recording()
+        written: dict[Path, str] = {}
+        for name in _WRITTEN:
+            path: Path | None = getattr(self, name)
+            option = f"--{name.replace('_', '-')}"
+            if path is not None and (other := written.setdefault(path.expanduser(), option)) != option:
+                raise click.UsageError(f"{other} and {option}: both are {path.expanduser()}; give two files")
 
     @staticmethod
     def _check_voice(text: str) -> None:
@@ -129,6 +135,19 @@ class AudioOptions:
         """The same for both sides of the call, the peer left."""
         return self._recorded(self.record_stereo, "stereo", number)
 
+    def captured(self, number: int = 1) -> Captured:
+        """Where to put the packets of the call of this number.
+
+        :raises MediaFileError: a file that cannot be written.
+        """
+        if self.capture is None:
+            return Captured(None)
+        from sipua.media.capture import PacketCapture
+
+        path = numbered(self.capture.expanduser(), number)
+        PacketCapture(path).check()
+        return Captured(path)
+
     def _recorded(self, path: Path | None, mode: RecordingMode, number: int) -> Recorded:
         if path is None:
             return Recorded(None)
@@ -145,9 +164,11 @@ class AudioOptions:
         """Whether there is something to be heard that comes to an end."""
         return (self.play is not None and not self.loop) or self.say is not None
 
-    def media_options(self, recording: Recorded) -> dict[str, Any]:
+    def media_options(self, recording: Recorded, captured: Captured) -> dict[str, Any]:
         """For `UA.call` and `RTCSession.answer`."""
         options: dict[str, Any] = {"echo": self.echo, **self.path_options()}
+        if captured.path is not None:
+            options["capture"] = captured.path
         if recording.recording is not None:
             options["record"] = recording.recording
         return options
@@ -162,6 +183,7 @@ class AudioOptions:
         return options
 
 
+_WRITTEN = ("record", "record_stereo", "capture")
 _HEARD = ("play", "say", "tone", "mic", "echo", "silence")
 
 
@@ -191,6 +213,12 @@ _AUDIO = (
         type=FILE,
         metavar="FILE",
         help="Record both sides from the answer on: the peer left, us right.",
+    ),
+    click.option(
+        "--capture",
+        type=FILE,
+        metavar="FILE",
+        help="Write RTP and RTCP, decrypted, to FILE as pcap (see sipua trace --rtp).",
     ),
     click.option(
         "--codec", type=Codec(), multiple=True, help="Offer this codec; several in order of preference."

@@ -46,6 +46,7 @@ class Conversation:
         self._audio = calls.audio
         self._tasks = calls.tasks
         self._recordings = calls.audio.recording(number), calls.audio.stereo_recording(number)
+        self._captured = calls.audio.captured(number)
         self._before: Conversation | None = None
         self._transfers = 0
         self._next: Conversation | None = None
@@ -64,7 +65,7 @@ class Conversation:
         """For `RTCSession.answer`, and with those of `UA.call` for that."""
         scripted = self._calls.scripted
         more = self._tasks.media_options() if scripted is None else scripted.script.media_options
-        return self._audio.media_options(self._recordings[0]) | more
+        return self._audio.media_options(self._recordings[0], self._captured) | more
 
     @property
     def call(self) -> RTCSession:
@@ -108,6 +109,8 @@ class Conversation:
                     await recording.finished()
                     self._report.tell_recording(recording)
                     self._broken = self._broken or recording.code
+                await self._captured.finished(call)
+                self._report.tell_capture(self._captured)
         if self._next_task is not None:
             code = await self._next_task
         return code or self._broken
@@ -311,6 +314,7 @@ class Conversation:
         """It has been told. A device that is gone or a disk that is full does not end the call, but it counts."""
         if isinstance(event.error, MediaFileError | MediaDeviceError):
             self._broken = ExitCode.FAILED
+            self._captured.note(event.error)
 
     def _warn(self, text: str) -> None:
         self._calls.run.output.event("warning", text, call=self.number, message=text)

@@ -126,6 +126,7 @@ EVENTS: dict[str, Event] = {
     "recorded": _event(
         "a recording is complete", call=_CALL, path="string", seconds=("number?", "null where not known")
     ),
+    "captured": _event("the packets of a call are all in their file", call=_CALL, path="string"),
     "expected": _event(
         "what the peer was expected to do came, or the time for it is over",
         call=_CALL,

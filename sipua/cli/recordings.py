@@ -1,4 +1,4 @@
-"""The recordings of a call: of the peer, and of both sides."""
+"""The files that a call leaves: recordings of the peer and of both sides, and a capture of its packets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def numbered(path: Path, number: int) -> Path:
-    """Where to record the call of this number: each has a file of its own."""
+    """The file of the call of this number: each has a file of its own."""
     return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
@@ -26,12 +26,12 @@ class Recorded:
     def __init__(self, recording: Recording | None) -> None:
         self.recording = recording
         self.path = recording.path if recording is not None else None
-        self._before = self._stamp()
+        self._before = _stamp(self.path)
 
     @property
     def made(self) -> bool:
         """Whether something was recorded: a file of before is left alone until then."""
-        return self._stamp() not in (None, self._before)
+        return _stamp(self.path) not in (None, self._before)
 
     @property
     def error(self) -> MediaError | None:
@@ -68,9 +68,35 @@ class Recorded:
             with contextlib.suppress(MediaError):
                 await self.recording.wait_closed()
 
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat() if self.path is not None else None
-        except OSError:
-            return None
-        return None if status is None else (status.st_mtime_ns, status.st_ino)
+
+class Captured:
+    """A capture of one call's packets, or (None) none. Why it broke off, the call tells."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.error: MediaError | None = None
+        """Why it could not be made, or could not go on."""
+        self._before = _stamp(path)
+
+    @property
+    def made(self) -> bool:
+        """Whether there was a packet: a file of before is left alone until then."""
+        return _stamp(self.path) not in (None, self._before)
+
+    def note(self, error: MediaError) -> None:
+        """Something went wrong in the call: was it this?"""
+        if self.path is not None and getattr(error, "path", None) == self.path:
+            self.error = error
+
+    async def finished(self, call: RTCSession) -> None:
+        """Of a call that is over, wait until its last packet is there."""
+        if self.made and call.media is not None:
+            await call.media.close()
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    try:
+        status = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return None if status is None else (status.st_mtime_ns, status.st_ino)

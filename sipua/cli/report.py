@@ -11,7 +11,7 @@ from sipua.events import Cause
 if TYPE_CHECKING:
     from sipua import events
     from sipua.cli.output import Output
-    from sipua.cli.recordings import Recorded
+    from sipua.cli.recordings import Captured, Recorded
     from sipua.media.interface import MediaStats
     from sipua.session import RTCSession
 
@@ -244,6 +244,11 @@ class Report:
         self._tell(
             "recorded", f"recorded to {recording.path}{length}", path=str(recording.path), seconds=seconds
         )
+
+    def tell_capture(self, captured: Captured) -> None:
+        """The same of the packets."""
+        if captured.error is None and captured.made:
+            self._tell("captured", f"captured to {captured.path}", path=str(captured.path))
 
 
 def clock(seconds: float) -> str:

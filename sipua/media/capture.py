@@ -6,15 +6,18 @@ that they went over, as raw IP (the link type LINKTYPE_RAW).
 
 from __future__ import annotations
 
+import contextlib
+import io
 import ipaddress
 import logging
 import os
 import time
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from sipua.media.sinks import check_writable
+from sipua.errors import MediaFileError
+from sipua.media.sinks import check_writable, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,15 +71,24 @@ def datagram(source: Address, destination: Address, payload: bytes) -> bytes:
 class PacketCapture:
     """One file. It is made with the first packet, readable by nobody else, and replaced if there was one.
 
-    When it cannot be written any more, that is logged, and the call goes on without.
+    Each packet is written at once, so that a crash loses none. When the file cannot be written any more, the call goes
+    on without, what was captured is kept, and `on_error` is told (None: it is logged).
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        wall: Callable[[], float] = time.time,
+        on_error: Callable[[MediaFileError], None] | None = None,
+    ) -> None:
         self.path = Path(path).expanduser()
         self.packets = 0
         """Written so far."""
         self._wall = wall
-        self._file: BinaryIO | None = None
+        self._on_error = on_error
+        self._file: io.FileIO | None = None
+        self._size = 0
         self._closed = False
 
     def check(self) -> None:
@@ -90,12 +102,12 @@ class PacketCapture:
         try:
             if self._file is None:
                 self._file = self._open()
+                self._append(_FILE_HEADER.pack(_MAGIC, 2, 4, 0, 0, _SNAPLEN, _LINKTYPE_RAW))
             data = datagram(source, destination, payload)
             seconds, fraction = divmod(self._wall(), 1.0)
-            self._file.write(_RECORD.pack(int(seconds), int(fraction * 1e6), len(data), len(data)) + data)
+            self._append(_RECORD.pack(int(seconds), int(fraction * 1e6), len(data), len(data)) + data)
         except (OSError, ValueError) as error:
-            logger.warning("capturing packets to %s ended: %s", self.path, error)
-            self.close()
+            self._fail(error)
         else:
             self.packets += 1
 
@@ -106,16 +118,44 @@ class PacketCapture:
         if file is not None:
             try:
                 file.close()
-            except OSError as error:
-                logger.warning("the end of %s is lost: %s", self.path, error)
+            except OSError as error:  # of a disk elsewhere, which says only now that it is full
+                self._tell(error)
 
-    def _open(self) -> BinaryIO:
-        self.path.unlink(missing_ok=True)
+    def _open(self) -> io.FileIO:
+        if self.path.is_file() and not self.path.is_symlink():
+            self.path.unlink()  # it may be readable by others
         # Somebody's words are in it.
-        number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        file = os.fdopen(number, "wb", 1 << 16)
-        file.write(_FILE_HEADER.pack(_MAGIC, 2, 4, 0, 0, _SNAPLEN, _LINKTYPE_RAW))
-        return file
+        return io.FileIO(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+    def _append(self, data: bytes) -> None:
+        assert self._file is not None
+        rest = memoryview(data)
+        while rest:  # a disk may take a part
+            rest = rest[self._file.write(rest) :]
+        self._size += len(data)
+
+    def _fail(self, error: OSError | ValueError) -> None:
+        if self._file is not None and self.path.is_file():
+            with contextlib.suppress(OSError):
+                if self.packets:
+                    self._file.truncate(self._size)  # without the beginning of a packet
+                else:
+                    self.path.unlink()
+        with contextlib.suppress(OSError):
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
+        self._closed = True
+        self._tell(error)
+
+    def _tell(self, error: OSError | ValueError) -> None:
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        kept = f"the first {self.packets} packets are kept" if self.packets else "nothing was captured"
+        told = MediaFileError(self.path, f"capture stopped: {reason}; {kept}")
+        if self._on_error is not None:
+            self._on_error(told)
+        else:
+            logger.warning("%s", told)
 
 
 Ends = tuple[Address, Address]

@@ -83,7 +83,7 @@ class RtcMedia(MediaSession):
         if self.options.voice_activity:
             self._audio.detect_voice(self._tell_voice)
         capture = self.options.capture
-        self._capture = PacketCapture(capture) if capture is not None else None
+        self._capture = PacketCapture(capture, on_error=self._tell_error) if capture is not None else None
         self._watch = StepWatch(self._step_failed)
         self._closed: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()

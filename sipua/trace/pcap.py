@@ -121,7 +121,7 @@ def _captured(path: Path) -> Iterator[_Packet]:
     data = path.read_bytes()
     order = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">"}.get(data[:4])
     if order is None or len(data) < _FILE_HEADER.size:
-        raise TraceError(f"{path}: not a capture (pcap) file; the media option capture= makes one")
+        raise TraceError(f"{path}: not a capture (pcap) file; sipua call --capture makes one")
     link = struct.unpack_from(f"{order}I", data, 20)[0]
     if link != _LINKTYPE_RAW:
         raise TraceError(f"{path}: a capture of link type {link}, and only raw IP (101) can be put in")

@@ -143,13 +143,39 @@ def start(made: Recorded) -> None:
     made.recording.start(Timeline(asyncio.get_running_loop().time), lambda error: None)
 
 
+def test_files_that_are_written_are_different_ones(tmp_path: Path) -> None:
+    one = tmp_path / "x.wav"
+    with pytest.raises(click.UsageError, match=r"--record and --capture: both are .*x\.wav; give two files"):
+        options(record=one, capture=one).check()
+    with pytest.raises(click.UsageError, match="--record and --record-stereo: both are"):
+        options(record=one, record_stereo=one).check()
+    options(record=one, record_stereo=tmp_path / "y.wav", capture=tmp_path / "z.pcap").check()
+
+
+async def test_each_call_has_a_capture_of_its_own(tmp_path: Path) -> None:
+    given = options(capture=tmp_path / "x.pcap")
+    first, second, none = given.captured(), given.captured(2), options().captured()
+    assert (first.path, second.path, none.path) == (tmp_path / "x.pcap", tmp_path / "x-2.pcap", None)
+    assert given.media_options(given.recording(), second)["capture"] == second.path
+    assert not first.made
+    (tmp_path / "x.pcap").write_bytes(b"a packet")
+    assert first.made
+    assert not given.captured().made  # it is of the run before
+    error = MediaFileError(tmp_path / "x.pcap", "capture stopped")
+    for captured in (first, second, none):
+        captured.note(error)
+    assert (first.error, second.error, none.error) == (error, None, None)
+    with pytest.raises(MediaFileError, match="does not exist"):
+        options(capture=tmp_path / "none" / "x.pcap").check()
+
+
 def test_media_options(tmp_path: Path) -> None:
     given = options(record=tmp_path / "x.wav", echo=True, codec=("PCMU",), loopback=True)
     recording = given.recording()
-    assert given.media_options(recording) == {
+    assert given.media_options(recording, given.captured()) == {
         "echo": True,
         "record": recording.recording,
         "codecs": ("PCMU",),
         "ice_host_addresses": ("127.0.0.1",),
     }
-    assert options().media_options(options().recording()) == {"echo": False}
+    assert options().media_options(options().recording(), options().captured()) == {"echo": False}

@@ -212,3 +212,40 @@ async def test_an_ice_server_of_no_use_is_told_once() -> None:
     assert [warning["message"] for warning in told.all("warning")] == [expected]
     assert "of no use" not in plain.err + told.err
     assert (plain.code, told.code) == (ExitCode.OK, ExitCode.OK)
+
+
+async def test_packets_are_captured_for_the_trace(tmp_path: Path) -> None:
+    capture, trace, whole = tmp_path / "media.pcap", tmp_path / "call.trace", tmp_path / "call.pcap"
+    async with server() as s:
+        args = ("call", "600", *account(s), "--loopback", "--duration", "1", "--json", "--trace", str(trace))
+        done = await sipua(*args, "--capture", str(capture))
+        written = await sipua("trace", str(trace), "--pcap", str(whole), "--rtp", str(capture))
+    assert done.code == ExitCode.OK, done
+    assert done.event("captured")["path"] == str(capture)
+    ended = done.event("ended")
+    assert packets_of(capture) >= ended["packets_sent"] + ended["packets_received"] > 50
+    assert written.code == ExitCode.OK, written
+    assert packets_of(whole) == packets_of(capture) + len(read_trace(trace).messages)
+
+
+async def test_a_capture_that_cannot_be_written_is_a_failure() -> None:
+    async with server() as s:
+        args = ("call", "600", *account(s), "--loopback", "--duration", "0.5")
+        full = await sipua(*args, "--capture", "/dev/full")
+        nowhere = await sipua(*args, "--capture", "/none/x.pcap")
+    assert full.code == ExitCode.FAILED, full
+    line = "media: /dev/full: capture stopped: no space left on device; nothing was captured"
+    assert full.out.splitlines().count(line) == 1
+    assert "captured to" not in full.out
+    assert (nowhere.code, nowhere.out) == (ExitCode.USAGE, "")
+    assert nowhere.err == "sipua call: /none/x.pcap: directory /none does not exist; make it first\n"
+
+
+def packets_of(path: Path) -> int:
+    """How many the pcap file has."""
+    data = path.read_bytes()
+    place, count = 24, 0
+    while place < len(data):
+        place, count = place + 16 + int.from_bytes(data[place + 8 : place + 12], "little"), count + 1
+    assert place == len(data)
+    return count

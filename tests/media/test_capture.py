@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
+import io
 import ipaddress
 import stat
 import struct
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +14,6 @@ from sipua.errors import MediaFileError
 from sipua.media.capture import CapturingHandler, CapturingTransport, PacketCapture, datagram
 from sipua.media.engine.rtp import parse_packet
 from tests.media.calls import closing, connected, media, negotiate, until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OURS, THEIRS = ("192.0.2.1", 4000), ("198.51.100.7", 5004)
 
@@ -97,7 +97,49 @@ def test_file_that_cannot_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
 def test_address_that_is_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     capture = PacketCapture(tmp_path / "x.pcap")
     capture.write(("host.local", 1), THEIRS, b"one")
-    assert "ended" in caplog.text
+    assert "capture stopped: 'host.local' does not appear to be" in caplog.text
+    assert not capture.path.exists()
+
+
+def test_disk_that_is_full_from_the_start() -> None:
+    told: list[MediaFileError] = []
+    capture = PacketCapture("/dev/full", on_error=told.append)
+    capture.write(OURS, THEIRS, b"one")
+    capture.write(OURS, THEIRS, b"two")
+    capture.close()
+    assert [str(e) for e in told] == [
+        "/dev/full: capture stopped: no space left on device; nothing was captured"
+    ]
+    assert Path("/dev/full").is_char_device()
+
+
+class FullDisk(io.FileIO):
+    """A file that takes so many bytes, and a part of what is too much."""
+
+    room = 0
+
+    def write(self, data: Any, /) -> int:
+        size = min(len(data), self.room - self.tell())
+        if not size:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(memoryview(data)[:size])
+
+
+@pytest.mark.parametrize(("size", "kept"), [(10, 0), (24, 0), (80, 0), (200, 2), (231, 3)])
+def test_disk_that_is_full_leaves_whole_packets_or_no_file(
+    tmp_path: Path, size: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(io, "FileIO", FullDisk)
+    monkeypatch.setattr(FullDisk, "room", size)
+    path = tmp_path / "x.pcap"
+    told: list[MediaFileError] = []
+    capture = PacketCapture(path, on_error=told.append)
+    for _ in range(10):
+        capture.write(OURS, THEIRS, bytes(25))  # 69 bytes in the file, after 24 of its header
+    capture.close()
+    words = f"the first {kept} packets are kept" if kept else "nothing was captured"
+    assert [str(e) for e in told] == [f"{path}: capture stopped: no space left on device; {words}"]
+    assert len(records(path)) == kept if kept else not path.exists()
 
 
 class Line:
