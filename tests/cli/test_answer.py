@@ -31,7 +31,7 @@ async def test_answer_takes_calls_and_gives_each_a_recording(tmp_path: Path) -> 
         answering = asyncio.ensure_future(
             sipua(
                 *("answer", *account(s, "bob"), "--loopback", "--echo", "--count", "2"),
-                *("--record", str(recording), "--json"),
+                *("--record", str(recording), "--capture", str(tmp_path / "in.pcap"), "--json"),
             )
         )
         await waiting(s, "bob")
@@ -47,6 +47,8 @@ async def test_answer_takes_calls_and_gives_each_a_recording(tmp_path: Path) -> 
         str(tmp_path / "in-2.wav"),
     ]
     assert len(load(recording)) > 2000
+    captures = [str(tmp_path / name) for name in ("in.pcap", "in-2.pcap")]
+    assert [event["path"] for event in done.all("captured")] == captures
     calls = [event for event in done.events if event["event"] == "call"]
     assert [(event["call"], event["direction"]) for event in calls] == [(1, "incoming"), (2, "incoming")]
     assert calls[0]["remote"] == "sip:alice@localhost"
