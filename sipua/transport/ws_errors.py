@@ -178,6 +178,11 @@ def _no_http(error: InvalidMessage) -> tuple[type[TransportError], str]:
             ConnectFailed,
             "the server hung up instead of answering: is it a WebSocket port, and ws or wss?",
         )
+    if "HTTP/1.0" in str(error.__cause__):
+        return (
+            ConnectFailed,
+            "what answers there is an HTTP/1.0 server, which has no WebSockets: is it the right port?",
+        )
     return ConnectFailed, "what answers there does not speak HTTP: is it a WebSocket port, and ws or wss?"
 
 

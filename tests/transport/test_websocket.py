@@ -508,6 +508,7 @@ async def test_an_address_that_swallows_packets(monkeypatch):
     [
         (b"SIP/2.0 400 Bad Request\r\n\r\n", "does not speak HTTP"),
         (b"220 mail.example.com ESMTP\r\n", "does not speak HTTP"),
+        (b"HTTP/1.0 404 File not found\r\n\r\n", "an HTTP/1.0 server, which has no WebSockets"),
         (b"", "hung up instead of answering"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "HTTP 200 OK: it does not offer a WebSocket"),
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "not a proper WebSocket answer: missing Connection"),
