@@ -85,7 +85,8 @@ class Conversation:
             self._output.text(f"! {refusal(error)}")
             return
         show = _SHOWN.get(command.name)
-        if show is not None:
+        told = command.name == "sound" and arguments["what"]  # the event of a change has said it
+        if show is not None and not told:
             self._output.text("\n".join(show(result)) or "none")
 
 

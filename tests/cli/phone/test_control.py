@@ -175,6 +175,9 @@ async def test_lines_of_text(make_phone: Any, make_server: Any) -> None:
         )
         assert "peers hear: silence; we hear them: nowhere" in screen.lines
         assert "alice  sip:alice@example.com  registered" in screen.lines
+        await conversation.take("sound tone 440")
+        await asyncio.sleep(0)
+        assert screen.lines.count("peers hear: tone 440 Hz; we hear them: nowhere") == 1
         for line in (
             "message bob hello",
             "wait 1",
