@@ -82,6 +82,8 @@ class Run:
                 self.output.log("".join(traceback.format_exception(error)))
         finally:
             self.output.close()
+        if code == ExitCode.OK and self.trace is not None and self.trace.error is not None:
+            code = ExitCode.FAILED  # what was asked for is not complete; it has been told
         self.output.event("done", exit_code=int(code))
         return code
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["AV_ERRORS", "FileStream", "check_audio_file", "decode_file", "reason_of"]
+__all__ = ["AV_ERRORS", "FileStream", "check_audio_file", "decode_file", "keep_if_playable", "reason_of"]
 
 #: What av raises for something it cannot work with: its own errors are OSError or ValueError besides.
 AV_ERRORS = (av.FFmpegError, OSError, ValueError)
@@ -27,6 +27,18 @@ def check_audio_file(path: Path) -> None:
     with _opened(path) as container:
         if next(_frames(path, container), None) is None:
             raise MediaFileError(path, "holds no sound; give a file with at least one audio sample")
+
+
+def keep_if_playable(path: Path) -> bool:
+    """Of a file that could not be written to its end: whether there is sound in it. If not, it is removed."""
+    try:
+        check_audio_file(path)
+    except MediaFileError:
+        if path.is_file():  # not a device
+            with suppress(OSError):
+                path.resolve().unlink()
+        return False
+    return True
 
 
 def decode_file(path: Path, rate: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from sipua.media.claims import claimed, release
 from sipua.media.encoding import EncodedWriter
+from sipua.media.files import keep_if_playable
 from sipua.media.pcm import SAMPLE_BYTES, Resampler
 from sipua.media.wav import WavWriter
 
@@ -50,7 +52,7 @@ class Mixdown:
         return self._bytes / (self._frame * self._rate) if self._rate else 0.0
 
     def write(self, ticks: Iterable[Tick], *, last: bool = False) -> None:
-        """Append them; after the `last` the file is complete."""
+        """Append them; after the `last` the file is complete. What fails leaves no file without sound."""
         try:
             for rates, group in groupby(ticks, key=lambda tick: (tick[1], tick[3])):
                 while some := list(islice(group, _AT_ONCE)):
@@ -58,15 +60,25 @@ class Mixdown:
             if last:
                 self._put(*(side.flush() for side in self._sides))
         except BaseException:
-            last = True
+            with contextlib.suppress(Exception):  # what went wrong first is told
+                self._close(failed=True)
+            raise
+        if last:
+            self._close()
+
+    def _close(self, *, failed: bool = False) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            self._file.close()
+        except BaseException:
+            failed = True
             raise
         finally:
-            if last and not self.closed:
-                self.closed = True
-                try:
-                    self._file.close()
-                finally:
-                    release(self._path, self)
+            if failed:
+                keep_if_playable(self._path)
+            release(self._path, self)
 
     def _append(self, ticks: list[Tick], heard_rate: int, said_rate: int) -> None:
         if self._rate is None:

@@ -139,6 +139,7 @@ class WavFile(_FileSink):
         self._writer: WavWriter | None = None
         self._pending = bytearray()
         self._written = 0
+        self._broken = False
 
     @property
     def rate(self) -> int:
@@ -185,6 +186,10 @@ class WavFile(_FileSink):
         finally:
             self._writer.close()
             self._writer = None
+            if self._broken and not self._written:
+                from sipua.media.files import keep_if_playable
+
+                keep_if_playable(self.path)
             release(self.path, self)
 
     def _resample(self, pcm: bytes, rate: int) -> bytes:
@@ -204,6 +209,7 @@ class WavFile(_FileSink):
             self._written = self._writer.written
 
     def _failed(self, error: OSError) -> MediaFileError:
+        self._broken = True
         kept = f"the first {self.seconds:.1f} s are kept" if self._written else "nothing was recorded"
         return MediaFileError(self.path, f"recording stopped: {reason_of(error)}; {kept}")
 
@@ -253,17 +259,10 @@ class OggFile(_FileSink):
             release(self.path, self)
 
     def _failed(self, error: OSError) -> MediaFileError:
-        kept = "; what was written is kept" if self._holds_sound() else "; nothing was recorded"
+        from sipua.media.files import keep_if_playable
+
+        kept = "; what was written is kept" if keep_if_playable(self.path) else "; nothing was recorded"
         return MediaFileError(self.path, f"recording stopped: {reason_of(error).lower()}{kept}")
-
-    def _holds_sound(self) -> bool:
-        from sipua.media.files import check_audio_file
-
-        try:
-            check_audio_file(self.path)
-        except MediaFileError:
-            return False
-        return True
 
 
 class Mp3File(OggFile):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import struct
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,8 @@ class WavWriter:
         try:
             self._write_header()
         except OSError:
+            if stat.S_ISREG(os.fstat(self._file).st_mode):
+                os.unlink(os.path.realpath(path))  # nothing could play it
             os.close(self._file)
             raise
 
@@ -72,4 +76,5 @@ class WavWriter:
             *(b"fmt ", 16, 1, self._channels, self.rate, block * self.rate, block, 16),
             *(b"data", _MANY if long else size),
         )
-        os.pwrite(self._file, header, 0)
+        if os.pwrite(self._file, header, 0) < len(header):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -52,6 +52,8 @@ class Trace:
         self.records: list[Record] = []
         self.peer = ""
         """Whom messages come from and go to when `add` is not told: the URL of the server."""
+        self.error: OSError | None = None
+        """Why the file could not be written any more; None: it is complete."""
         self._limit = limit
         self._interval = stats_interval
         self._on_error = on_error
@@ -59,8 +61,10 @@ class Trace:
         self._sampling: dict[RTCSession, tuple[asyncio.TimerHandle, MediaStats | None]] = {}
         self._meters: dict[RTCSession, LevelMeter] = {}
         self._file: TextIO | None = None
+        self._begun = False  # with the first line, it is a trace
         if path is not None:
-            self._file = _create(Path(path))
+            self._path = Path(path)
+            self._file = _create(self._path)
             self._write(header(clock(), f"sipua {__version__}"))
 
     @property
@@ -144,8 +148,12 @@ class Trace:
         try:
             self._file.write(line + "\n")
             self._file.flush()  # so that a crash loses nothing, and others can follow the file
+            self._begun = True
         except OSError as error:
+            self.error = error
             self._close_file()
+            if not self._begun and self._path.is_file():
+                self._path.unlink()  # nobody could read it
             if self._on_error is not None:
                 self._on_error(error)
 

@@ -97,14 +97,14 @@ def test_log_is_put_back_as_it_was() -> None:
     assert (logger.level, logger.propagate, logger.handlers) == before
 
 
-def test_trace_that_cannot_be_written_is_told_and_the_command_goes_on() -> None:
+def test_trace_that_cannot_be_written_is_told_and_a_failure_and_the_command_goes_on() -> None:
     async def work(run: Run) -> int:
         assert run.trace is not None
         run.trace.add("out", "OPTIONS sip:x SIP/2.0\r\n\r\n")
         return ExitCode.OK
 
     code, out, _ = execute(work, trace=Path("/dev/full"))
-    assert code == ExitCode.OK
+    assert code == ExitCode.FAILED
     assert "--trace /dev/full: No space left on device; the trace ends here" in out
 
 

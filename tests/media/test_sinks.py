@@ -165,6 +165,49 @@ def test_a_file_that_cannot_be_made_at_last(tmp_path: Path, monkeypatch: pytest.
         WavFile(tmp_path / "x.wav").open()
 
 
+_FULL = """
+import asyncio, resource, sys
+from pathlib import Path
+from sipua import Recording
+from sipua.errors import MediaFileError
+from sipua.media.sinks import as_sink
+from sipua.media.timeline import Timeline
+
+def fill(path):
+    sink = as_sink(path)
+    try:
+        sink.open()
+        for _ in range(100): sink.write(bytes(range(256)) * 8, 48000)
+        sink.close()
+    except MediaFileError as error: print(error)
+
+async def record(path):
+    recording = Recording(path, "mixed")
+    try:
+        recording.start(Timeline(asyncio.get_running_loop().time), lambda error: None)
+        for _ in range(50): recording.tick(bytes(1920), 48000, bytes(range(192)) * 10, 48000)
+        recording.stop()
+        await recording.wait_closed()
+    except MediaFileError as error: print(error)
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+for path in sys.argv[1:]:
+    Path(path).touch()
+    fill(path)
+    assert not Path(path).exists()
+    asyncio.run(record(path))
+    assert not Path(path).exists()
+"""
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_no_file(tmp_path: Path) -> None:
+    paths = [str(tmp_path / name) for name in ("x.wav", "x.ogg", "x.mp3")]
+    done = subprocess.run([sys.executable, "-c", _FULL, *paths], capture_output=True, text=True)
+    told = [f"{path}: recording stopped: file too large; nothing was recorded" for path in paths]
+    assert done.stdout.splitlines() == [told[0], told[0], told[1], told[1], told[2], told[2]], done
+    assert (done.returncode, list(tmp_path.iterdir())) == (0, [])
+
+
 def test_an_ogg_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = OggFile(tmp_path / "x.ogg")
     sink.open()
@@ -179,6 +222,7 @@ def test_an_ogg_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(MediaFileError, match="no space left on device; nothing was recorded"):
             sink.write(bytes(320), 8000)
     sink.close()
+    assert not sink.path.exists()
 
 
 def test_an_ogg_disk_that_fills_up_keeps_what_was_there(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,8 +86,29 @@ def test_full_disk_is_told_once_and_the_trace_goes_on_in_memory() -> None:
     with Trace(Path("/dev/full"), on_error=told.append) as trace:
         trace.add("out", REGISTER)
         trace.add("out", REGISTER)
-    assert len(told) == 1
+    assert told == [trace.error]
     assert len(trace.messages) == 2
+    assert Path("/dev/full").is_char_device()
+
+
+@pytest.mark.parametrize(("size", "left"), [(0, False), (300, True)])
+def test_full_disk_leaves_what_can_be_read_or_nothing(size: int, left: bool, tmp_path: Path) -> None:
+    script = (
+        "import resource, sys\n"
+        "from sipua.trace import Trace\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+        "with Trace(sys.argv[1]) as trace:\n"
+        "    for _ in range(9): trace.add('out', 'OPTIONS sip:x SIP/2.0\\r\\n\\r\\n')\n"
+        "print(trace.error.strerror, len(trace.messages))\n"
+    )
+    path = tmp_path / "trace"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True)
+    assert done.stdout == "File too large 9\n", done
+    assert path.exists() is left
+    if left:
+        found = read_trace(path)
+        assert 0 < len(found.messages) < 9
+        assert found.cut
 
 
 def test_file_that_cannot_be_made(tmp_path: Path) -> None:

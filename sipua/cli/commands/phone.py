@@ -120,7 +120,7 @@ def command(account: AccountOptions, output: OutputOptions, options: PhoneOption
         with _tracing(output.trace, bulletin) as trace:
             phone = _make(run, accounts, options, bulletin, trace)
             await _run(phone, options, view, output)
-        return ExitCode.OK
+        return ExitCode.OK if trace.error is None else ExitCode.FAILED
 
     # The phone has a trace of its own; that of a command ends in a ladder of all its calls.
     return Run(bulletin, replace(output, trace=None)).execute(work, ExitCode.INTERRUPTED)

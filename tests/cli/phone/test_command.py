@@ -273,6 +273,12 @@ async def test_a_server_that_is_not_there() -> None:
     assert any(line.startswith("! alice: not connected to a server: ") for line in lines)
 
 
+async def test_a_trace_that_cannot_be_written_is_told_and_a_failure() -> None:
+    code, lines, _ = await phone("quit\n", *_ACCOUNT, "--plain", "--trace", "/dev/full")
+    assert code == ExitCode.FAILED
+    assert lines.count("--trace /dev/full: No space left on device; the trace ends here") == 1
+
+
 def test_nothing_of_the_screen_is_loaded_for_help() -> None:
     program = "import sys, sipua.cli.app as a; a.run(['phone', '--help']); sys.exit('textual' in sys.modules)"
     assert (
