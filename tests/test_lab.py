@@ -8,12 +8,15 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
 
+from tests.interop import conftest
 from tests.lab import render
 from tests.lab.certificates import make_certificates
+from tests.lab.peers import SERVERS
 
 ROOT = Path(__file__).parents[1]
 LAB = ROOT / "tests" / "lab"
@@ -152,3 +155,36 @@ def test_run_says_what_it_needs(tmp_path: Path) -> None:
     done = subprocess.run([LAB / "run.sh", "nonsense"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "unknown argument nonsense" in done.stderr
+
+
+def test_what_needs_something_that_is_not_there_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [tool.NAME for tool in conftest.TOOLS] + list(SERVERS)
+    for server in SERVERS.values():
+        monkeypatch.setattr(server, "is_reachable", lambda self: False)
+    for tool in conftest.TOOLS:
+        monkeypatch.setattr(tool, "lacking", lambda: "not here")
+    monkeypatch.delenv("SIPUA_REQUIRE_LAB", raising=False)
+    assert set(names) <= set(vars(conftest)), "each is a fixture"
+    items = [Item([name]) for name in names] + [Item(["tmp_path"])]
+    conftest.pytest_collection_modifyitems(Config(), items)  # type: ignore[arg-type]
+    assert [item.fixturenames for item in items] == [["tmp_path"]]
+
+
+class Item:
+    """A test of tests/interop that takes these fixtures."""
+
+    path = ROOT / "tests" / "interop" / "test_x.py"
+
+    def __init__(self, fixturenames: list[str]) -> None:
+        self.fixturenames = fixturenames
+
+    def add_marker(self, name: str) -> None:
+        pass
+
+
+class Config:
+    """What a collection has to do with."""
+
+    def __init__(self) -> None:
+        self.stash = pytest.Stash()
+        self.hook = SimpleNamespace(pytest_deselected=lambda items: None)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LOG_LINES = 200
+#: What has to be installed; each is named as the fixture that gives it.
+TOOLS = (browser_phones, packet_dissector, pages, speech_synthesiser)
 _complaints = pytest.StashKey[list[str]]()
 
 
@@ -87,7 +89,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name in SERVERS
         if not (peer := SERVERS[name]()).is_reachable()
     }
-    for tool in (browser_phones, packet_dissector, pages, speech_synthesiser):
+    for tool in TOOLS:
         if (reason := tool.lacking()) is not None:
             absent[tool.NAME] = f"{tool.NAME}: NOT INSTALLED ({reason})"
     left_out = [item for item in here if _needs(item) & absent.keys()]
@@ -106,7 +108,7 @@ def _needs(item: pytest.Item) -> set[str]:
     callspec = getattr(item, "callspec", None)
     if callspec is not None:
         wanted.add(callspec.params.get("server", ""))
-    return wanted & {*SERVERS, browser_phones.NAME, packet_dissector.NAME, speech_synthesiser.NAME}
+    return wanted & {*SERVERS, *(tool.NAME for tool in TOOLS)}
 
 
 @pytest.hookimpl(wrapper=True)
