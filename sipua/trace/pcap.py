@@ -2,12 +2,16 @@
 
 The messages went over a WebSocket, most often encrypted. Here each is one UDP datagram from and to port 5060, where
 every reader looks for SIP. Who has no IP address in the trace gets one of those for documentation (:rfc:`5737`).
+
+Captured RTP is not encrypted any more, but offer and answer say that it is, and readers believe them. So with RTP among
+them, the messages say ``RTP/AVPF`` where they said ``UDP/TLS/RTP/SAVPF``; all else is as it was.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import struct
 from heapq import merge
 from pathlib import Path
@@ -58,7 +62,8 @@ def write_pcap(
     :raises OSError: a file cannot be read or written.
     :raises TraceError: one of `captures` is no such file.
     """
-    sip = list(_packets(messages))
+    captures = tuple(captures)
+    sip = list(_packets(messages, decrypted=bool(captures)))
     media = [list(_captured(Path(capture))) for capture in captures]
     with os.fdopen(create(Path(path)), "wb") as file:
         file.write(_FILE_HEADER.pack(_MAGIC, 2, 4, 0, 0, _SNAPLEN, _LINKTYPE_RAW))
@@ -69,7 +74,7 @@ def write_pcap(
     return PacketCount(len(sip), sum(cut for *_, cut in sip), sum(map(len, media)))
 
 
-def _packets(messages: Iterable[TracedMessage]) -> Iterator[tuple[float, bytes, bool]]:
+def _packets(messages: Iterable[TracedMessage], *, decrypted: bool) -> Iterator[tuple[float, bytes, bool]]:
     from sipua.media.capture import datagram
 
     hosts = _Hosts()
@@ -78,11 +83,26 @@ def _packets(messages: Iterable[TracedMessage]) -> Iterator[tuple[float, bytes, 
         theirs = hosts.of_peer(message.peer), SIP_PORT
         source, target = (ours, theirs) if message.direction == "out" else (theirs, ours)
         payload = message.message.encode("utf-8", "surrogateescape")
+        if decrypted:
+            payload = _decrypted(payload)
         yield (
             message.time,
             datagram(source, target, payload[:MOST_BYTES]),
             len(payload) > MOST_BYTES,
         )
+
+
+_PROFILE = re.compile(rb"^(m=\w+ [\d/]+ )(?:UDP/TLS/|TCP/DTLS/)?RTP/SAVP(?=F? )", re.MULTILINE)
+_CONTENT_LENGTH = re.compile(rb"^((?:Content-Length|l)[ \t]*:[ \t]*)\d+", re.MULTILINE | re.IGNORECASE)
+
+
+def _decrypted(message: bytes) -> bytes:
+    """The message, its SDP for RTP that is not encrypted."""
+    head, empty, body = message.partition(b"\r\n\r\n")
+    body, count = _PROFILE.subn(rb"\1RTP/AVP", body)
+    if not count:
+        return message
+    return _CONTENT_LENGTH.sub(rb"\g<1>%d" % len(body), head, count=1) + empty + body
 
 
 class _Hosts:

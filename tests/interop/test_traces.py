@@ -139,6 +139,7 @@ async def test_packets_read_by_tshark(dissector: type[Capture], tmp_path: Path) 
         "rtp.ssrc",
         "_ws.malformed",
         "_ws.expert.severity",
+        "srtp.enc_payload",
     ]
     lines = await asyncio.to_thread(tshark, path, *fields)
     sip = [line for line in lines if line[0] or line[1]]
@@ -147,6 +148,7 @@ async def test_packets_read_by_tshark(dissector: type[Capture], tmp_path: Path) 
     assert not any(line[4] for line in lines)
     # The addresses in the descriptions are those of the capture: tshark knows by itself what is RTP.
     assert sum(bool(line[3]) for line in lines) > 100
+    assert not any(line[6] for line in lines), "and it does not take it for encrypted"
 
 
 def tshark(path: Path, *fields: str) -> list[list[str]]:

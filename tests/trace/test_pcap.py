@@ -3,6 +3,7 @@ from __future__ import annotations
 import ipaddress
 import stat
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,6 +110,28 @@ def test_captured_media_is_put_in_by_time(tmp_path: Path) -> None:
     packets = read(path)
     assert [packet.time for packet in packets] == sorted(packet.time for packet in packets)
     assert [index for index, packet in enumerate(packets) if packet.source == ("10.0.0.1", 4000)] == [1, 3, 8]
+
+
+@pytest.mark.parametrize("length", ["Content-Length: ", "l :"])
+@pytest.mark.parametrize(
+    ("profile", "written"),
+    [("UDP/TLS/RTP/SAVPF", "RTP/AVPF"), ("RTP/SAVP", "RTP/AVP"), ("RTP/AVP", "RTP/AVP")],
+)
+def test_with_captured_media_the_sdp_says_that_it_is_not_encrypted(
+    tmp_path: Path, profile: str, written: str, length: str
+) -> None:
+    body = OFFER.replace("RTP/AVP", profile) + "a=x:m=audio 4000 RTP/SAVP 0\r\n"
+    message = traced(1.0, "out", sip("INVITE sip:bob@x SIP/2.0", "1 INVITE", body=body))
+    message = replace(message, message=message.message.replace("Content-Length: ", length))
+    capture = PacketCapture(tmp_path / "rtp.pcap")
+    capture.write(("10.0.0.1", 4000), ("10.0.0.2", 5000), b"abc")
+    capture.close()
+    write_pcap([message], tmp_path / "with.pcap", captures=[capture.path])
+    head, _, sent = read(tmp_path / "with.pcap")[0].payload.decode().partition("\r\n\r\n")
+    assert sent == body.replace(f"4000 {profile} 0 8", f"4000 {written} 0 8")
+    assert f"\r\n{length}{len(sent)}\r\n" in head + "\r\n"
+    write_pcap([message], tmp_path / "without.pcap")
+    assert read(tmp_path / "without.pcap")[0].payload.decode() == message.message
 
 
 def test_capture_that_was_cut_is_used_as_far_as_it_goes(tmp_path: Path) -> None:
