@@ -17,11 +17,13 @@ from hypothesis import settings
 from sipua.testing import run_realtime, run_simulated
 from tests.stateful import NIGHTLY, NIGHTLY_RUNS
 
+# How long an example takes says more of what else the machine does.
+DESK = settings(settings.get_profile("default"), deadline=None)
+settings.register_profile("default", DESK)
 # In CI the same examples every time; new ones are looked for at a desk, where somebody can look at what is found.
-settings.register_profile("ci", derandomize=True)
-settings.register_profile(NIGHTLY, max_examples=NIGHTLY_RUNS, print_blob=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+settings.register_profile("ci", DESK, derandomize=True)
+settings.register_profile(NIGHTLY, DESK, max_examples=NIGHTLY_RUNS, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,6 +29,6 @@ def stateful(runs: int, **options: Any) -> Callable[[Any], Any]:
         options.setdefault("suppress_health_check", [HealthCheck.too_slow])
 
     def decorate(test: Any) -> Any:
-        return pytest.mark.stateful(settings(max_examples=so_many(runs), deadline=None, **options)(test))
+        return pytest.mark.stateful(settings(max_examples=so_many(runs), **options)(test))
 
     return decorate

@@ -108,7 +108,7 @@ dialogs = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text, st.integers(0, 2**32 - 1), st.lists(dialogs, max_size=3))
 def test_what_is_written_is_read(entity: str, version: int, some: list[DialogStatus]) -> None:
     info = DialogInfo(entity, version, "partial", tuple(some))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua.bodies import MessageCounts, MessageSummary, ParseError
@@ -61,14 +61,12 @@ counts = (st.tuples(number, number) | st.tuples(number, number, number, number))
 )
 
 
-@settings(deadline=None)
 @given(st.booleans(), st.dictionaries(st.from_regex(r"\A[a-z]{1,9}(-[a-z]{1,9})?\Z"), counts, max_size=5))
 def test_what_is_written_is_read(waiting: bool, table: dict[str, MessageCounts]) -> None:
     summary = MessageSummary(waiting, "sip:a@example.com", table)
     assert MessageSummary.parse(str(summary)) == summary
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="Mesag-Witn: yo0123/()\r\n\t", max_size=200))
 def test_anything_is_read_or_refused(text: str) -> None:
     try:

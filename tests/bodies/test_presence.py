@@ -120,13 +120,12 @@ tuples = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.builds(Presence, text, st.lists(tuples, max_size=3).map(tuple), notes, st.just(("away", "busy"))))
 def test_what_is_written_is_read(presence: Presence) -> None:
     assert Presence.parse(str(presence).encode()) == presence
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="<>/&;!?'\"= presnctulbaiy:x", max_size=120) | st.text(max_size=60))
 def test_anything_is_read_or_refused(body: str) -> None:
     for document in (body, f'<presence entity="x">{body}</presence>'):

@@ -75,7 +75,7 @@ def test_direction_and_identity() -> None:
     assert identity_of(TEXT.replace("secret", "other")) != identity_of(TEXT)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     for candidate in (text, f"v=0\r\n{text}", f"v=0\r\nm=audio 9 RTP/AVP 0\r\na={text}"):

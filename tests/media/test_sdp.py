@@ -246,7 +246,7 @@ BEGINNINGS = (
 ADDED = st.tuples(st.sampled_from(BEGINNINGS), st.text(max_size=20)).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(ADDED, max_size=6))
 @example(["a=fingerprint:0\x1e0"])
 @example(["a=ssrc:1\u2028a=setup:x"])

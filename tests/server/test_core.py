@@ -184,7 +184,7 @@ MESSAGE = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 async def test_mutilated_messages(data: st.DataObject) -> None:
     """Whatever bytes are changed in a message, the server answers or drops it, and goes on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sipua import CallFailed, InvalidHeaderError, RTCSession
@@ -102,7 +102,6 @@ async def test_what_cannot_be_read_is_absent(value: str) -> None:
     assert isinstance(call.p_asserted_identity, tuple)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet='<>sip:@b;index=1.?Reason&%"\\, ', max_size=60))
 async def test_anything_can_be_asked_about(value: str) -> None:
     call = await incoming(f"History-Info: {value}\r\nDiversion: {value}\r\nPrivacy: {value}\r\n")

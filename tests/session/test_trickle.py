@@ -507,7 +507,7 @@ async def test_getusermediafailed() -> None:
 _LINES = [f"candidate:{n} 1 udp {n} 192.0.2.{n} {5000 + n} typ host" for n in range(1, 6)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans()), max_size=8), st.integers(0, 8))
 def test_whatever_order_media_gets_each_candidate_once_and_in_order(infos: Any, answered_after: int) -> None:
     """INFOs with more and more candidates, of this generation and of another, before and after the answer."""

@@ -128,7 +128,7 @@ def take(data: bytes) -> None:
             assert answer.from_address == message.from_address
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(messages())
 def test_well_formed_messages_come_out_as_they_came_in(data: bytes):
     message = parse_message(data)
@@ -140,14 +140,14 @@ def test_well_formed_messages_come_out_as_they_came_in(data: bytes):
     take(data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(messages())
 def test_text_is_the_same_as_bytes(data: bytes):
     with contextlib.suppress(UnicodeDecodeError):
         assert bytes(parse_message(data.decode())) == data
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200))
 @example(b"\r\n\r\n")
 @example(b"\n x")
@@ -155,7 +155,7 @@ def test_random_bytes(data: bytes):
     take(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=100))
 def test_random_text(data: str):
     with contextlib.suppress(ParseError):
@@ -169,7 +169,7 @@ SPICE = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.sampled_from(SEEDS),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 8), st.sampled_from(SPICE)), min_size=1, max_size=4),
@@ -181,13 +181,13 @@ def test_messages_gone_wrong(data: bytes, changes: list[tuple[float, int, bytes]
     take(data)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(SEEDS), st.floats(0, 1))
 def test_messages_cut_short(data: bytes, where: float):
     take(data[: int(where * len(data))])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TOKEN, st.text(max_size=30), st.sampled_from(["add", "set", "prepend"]))
 def test_no_header_value_breaks_out(name: str, value: str, how: str):
     headers = Headers([("Subject", "x")])

@@ -87,7 +87,7 @@ async def test_no_request_goes_to_a_uri_with_headers() -> None:
         assert refer.headers["Refer-To"] == f"<{target}>"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=40))
 def test_whatever_is_typed_is_a_uri_or_refused(text: str) -> None:
     try:

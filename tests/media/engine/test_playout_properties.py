@@ -87,7 +87,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_anything_may_come_in_any_order(steps: list[tuple[object, ...]]) -> None:
     machine = playout()
     now, sequence, timestamp = 0.0, 65533, 2**32 - 400
@@ -128,7 +128,7 @@ def test_anything_may_come_in_any_order(steps: list[tuple[object, ...]]) -> None
 @given(
     st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 2**32 - 1), st.integers(0, 50)), max_size=400)
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_flood_nobody_plays_is_bounded(packets: list[tuple[int, int, int]]) -> None:
     machine = playout()
     for number in range(400):
@@ -151,7 +151,7 @@ def test_a_flood_nobody_plays_is_bounded(packets: list[tuple[int, int, int]]) ->
     st.lists(st.binary(min_size=160, max_size=160), min_size=1, max_size=20),
     st.lists(st.floats(0.0, 0.004), min_size=20, max_size=20),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_what_comes_in_order_and_in_time_comes_out_as_it_is(
     sequence: int, timestamp: int, start: float, payloads: list[bytes], jitter: list[float]
 ) -> None:

@@ -216,7 +216,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LINES, max_size=40))
 def test_no_description_is_too_strange(lines: list[str]) -> None:
     """Each is refused by a MediaNegotiationError, or comes out as aiortc can read it."""

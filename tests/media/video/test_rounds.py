@@ -79,14 +79,14 @@ async def play(rounds: list[Round], make: Callable[[], MediaSession]) -> None:
         await asyncio.gather(*(end.close() for end in ends))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ROUNDS)
 def test_signalling_only(rounds: list[Round]) -> None:
     run_simulated(play(rounds, lambda: SignallingOnlyMedia(MediaOptions())))
 
 
 @pytest.mark.realtime
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(ROUNDS)
 def test_with_aiortc(rounds: list[Round]) -> None:
     run_realtime(play(rounds, media))
