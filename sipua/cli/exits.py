@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import enum
+import errno
 
 import click
 
@@ -69,6 +70,17 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (errors.RequestTimeout, "the server does not answer SIP: check --server"),
 )
 
+_FILE_REMEDIES = {
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path",
+    errno.EISDIR: "give a file",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.EROFS: "give another place",
+    errno.ENOSPC: "make room there, or give another place",
+    errno.EDQUOT: "make room there, or give another place",
+}
+
 #: Which option sets what the library calls so.
 _OPTIONS = {
     "uri": "--uri",
@@ -106,6 +118,12 @@ _WORDING = (
     (", or apps=False", ", or --no-apps"),
     (", or presence=False", ", or --no-presence"),
 )
+
+
+def file_trouble(error: OSError) -> str:
+    """What is wrong with a file, and the remedy."""
+    remedy = _FILE_REMEDIES.get(error.errno or 0)
+    return f"{error.strerror or error}{f'; {remedy}' if remedy else ''}"
 
 
 def exit_code(error: BaseException) -> ExitCode:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from sipua.cli.accounts import fault
-from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.exits import ExitCode, Failure, file_trouble
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def read_accounts(path: Path, pattern: AccountOptions) -> list[AccountOptions]:
     try:
         text = path.expanduser().read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Failure(f"--accounts {path}: {error.strerror or error}", ExitCode.USAGE) from None
+        raise Failure(f"--accounts {path}: {file_trouble(error)}", ExitCode.USAGE) from None
     except UnicodeDecodeError:
         raise Failure(
             f"--accounts {path}: not text in UTF-8; is it the right file?", ExitCode.USAGE

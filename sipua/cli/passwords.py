@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.exits import ExitCode, Failure, file_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ def _from_file(source: PasswordSource, uri: str) -> str:
     try:
         text = sys.stdin.readline() if path == "-" else Path(path).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not a text file"
+        why = file_trouble(error) if isinstance(error, OSError) else "not a text file"
         raise Failure(f"{source.where}: {path}: {why}", ExitCode.USAGE) from None
     password = text.partition("\n")[0].rstrip("\r")
     if not password:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sipua.cli.exits import CREDENTIALS, NO_PASSWORD, ExitCode, Failure, exit_code, one_line
+from sipua.cli.exits import CREDENTIALS, NO_PASSWORD, ExitCode, Failure, exit_code, file_trouble, one_line
 from sipua.cli.following import Following
 from sipua.cli.output import LogHandler, Output, make_output
 from sipua.errors import SipuaError
@@ -151,7 +151,7 @@ class Run:
 
             trace = Trace(path, on_error=self._trace_broken)
         except OSError as error:
-            raise Failure(f"--trace {path}: {error.strerror or error}", ExitCode.USAGE) from None
+            raise Failure(f"--trace {path}: {file_trouble(error)}", ExitCode.USAGE) from None
         with trace:
             self.trace = trace
             try:

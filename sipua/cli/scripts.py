@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from sipua.cli.exits import ExitCode, Failure, exit_code
+from sipua.cli.exits import ExitCode, Failure, exit_code, file_trouble
 from sipua.cli.options import FILE, gather
 from sipua.errors import CallFailed, SipuaError
 
@@ -205,7 +205,7 @@ class Scripting:
         try:
             write_junit(path, self._outcomes, started=self._began)
         except OSError as error:
-            raise Failure(f"--junit {path}: {error.strerror or error}") from None
+            raise Failure(f"--junit {path}: {file_trouble(error)}") from None
 
     def _tell(self, result: StepResult, number: int) -> None:
         step, message = result.step, result.message

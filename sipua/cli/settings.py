@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.exits import ExitCode, Failure, file_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -141,7 +141,7 @@ def load_settings(path: Path | None = None) -> Settings:
     except UnicodeDecodeError as error:
         raise Failure(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8", ExitCode.USAGE) from None
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror or error}", ExitCode.USAGE) from None
+        raise Failure(f"{path}: {file_trouble(error)}", ExitCode.USAGE) from None
     return parse_settings(text, path)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.exits import ExitCode, Failure, file_trouble
 from sipua.cli.settings import PASSWORDS, parse_settings
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def save(settings: Settings) -> None:
             os.unlink(name)
             raise
     except OSError as error:
-        raise Failure(f"{settings.path}: cannot be written: {error.strerror or error}") from None
+        raise Failure(f"{settings.path}: cannot be written: {file_trouble(error)}") from None
 
 
 def hidden(keys: Mapping[str, Any]) -> dict[str, Any]:

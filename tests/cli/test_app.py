@@ -104,7 +104,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["call", "600", *ACCOUNT, "--record", "x.flac"], "x.flac: recordings are wav, ogg or mp3"),
         (
             ["call", "600", *ACCOUNT, "--trace", "/nope/x"],
-            "sipua call: --trace /nope/x: No such file or directory",
+            "sipua call: --trace /nope/x: No such file or directory; check the path",
         ),
         (["call", "600", *ACCOUNT, "--ca-file", __file__], "--ca-file"),
         (

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
+
 import click
 import pytest
 
 from sipua import errors
-from sipua.cli.exits import ExitCode, Failure, exit_code, one_line
+from sipua.cli.exits import ExitCode, Failure, exit_code, file_trouble, one_line
 from sipua.events import Cause
 from sipua.media.sources import AudioFile, Tone
 from sipua.transport import WebSocketInterface
@@ -84,3 +87,20 @@ def test_lines_are_single_and_say_what_is_a_bug() -> None:
     with pytest.raises(errors.MediaFileError) as bad:
         AudioFile("/nowhere.wav").check()
     assert one_line(bad.value).startswith("/nowhere.wav: no such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [
+        (errno.ENOENT, "No such file or directory; check the path"),
+        (errno.EISDIR, "Is a directory; give a file"),
+        (errno.EACCES, "Permission denied; check its permissions"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_a_file_that_cannot_be_used(number: int, line: str) -> None:
+    assert file_trouble(OSError(number, os.strerror(number))) == line
+
+
+def test_an_error_without_a_number() -> None:
+    assert file_trouble(OSError("gone")) == "gone"

@@ -107,7 +107,10 @@ def test_file_that_cannot_be_made(
 ) -> None:
     shown = Shown(capsys, file, option, tmp_path / "none" / "x")
     assert shown.code == ExitCode.USAGE
-    assert shown.err == f"sipua trace: {option} {tmp_path / 'none' / 'x'}: No such file or directory\n"
+    assert (
+        shown.err
+        == f"sipua trace: {option} {tmp_path / 'none' / 'x'}: No such file or directory; check the path\n"
+    )
 
 
 def test_captures_that_cannot_be_put_in(
@@ -116,7 +119,7 @@ def test_captures_that_cannot_be_put_in(
     gone = Shown(capsys, file, "--pcap", tmp_path / "x", "--rtp", tmp_path / "gone")
     assert (gone.code, gone.err) == (
         ExitCode.USAGE,
-        f"sipua trace: --rtp {tmp_path / 'gone'}: No such file or directory\n",
+        f"sipua trace: --rtp {tmp_path / 'gone'}: No such file or directory; check the path\n",
     )
     none = Shown(capsys, file, "--pcap", tmp_path / "x", "--rtp", file)
     assert none.code == ExitCode.USAGE
@@ -147,7 +150,7 @@ def test_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[st
     shown = Shown(capsys, tmp_path / "x")
     assert (shown.code, shown.err) == (
         ExitCode.USAGE,
-        f"sipua trace: {tmp_path / 'x'}: No such file or directory\n",
+        f"sipua trace: {tmp_path / 'x'}: No such file or directory; check the path\n",
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sipua.cli.account import AccountOptions, account_options
-from sipua.cli.exits import CREDENTIALS, ExitCode, Failure, failure_elsewhere, one_line
+from sipua.cli.exits import CREDENTIALS, ExitCode, Failure, failure_elsewhere, file_trouble, one_line
 from sipua.cli.load_plan import LoadOptions, load_options, plan_of, thresholds_of
 from sipua.cli.loading import Watch, counts_line, load_fields, times_line
 from sipua.cli.running import Run, execute
@@ -126,7 +126,7 @@ def _write(run: Run, report: LoadReport, files: tuple[Path, ...]) -> list[str]:
             path.expanduser().write_text(text, encoding="utf-8")
             written.append(str(path))
         except OSError as error:
-            message = f"--report {path}: {error.strerror or error}"
+            message = f"--report {path}: {file_trouble(error)}"
             run.output.event("warning", message, message=message)
     return written
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from sipua.cli.account import AccountOptions, account_options, complete_account, other_accounts
-from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.exits import ExitCode, Failure, file_trouble
 from sipua.cli.options import FILE, Codec, OutputOptions, gather
 from sipua.cli.running import CONNECT_TIMEOUT, Run
 
@@ -172,7 +172,7 @@ def _tracing(path: Path | None, bulletin: Bulletin) -> Iterator[PhoneTrace]:
     try:
         trace = PhoneTrace(path, bulletin)
     except OSError as error:
-        raise Failure(f"--trace {path}: {error.strerror or error}", ExitCode.USAGE) from None
+        raise Failure(f"--trace {path}: {file_trouble(error)}", ExitCode.USAGE) from None
     with trace:
         yield trace
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.exits import ExitCode, Failure, file_trouble
 from sipua.cli.options import FILE, OutputOptions, output_options
 from sipua.cli.output import make_output
 
@@ -84,7 +84,7 @@ def _read(path: Path) -> TraceFile:
     except TraceError as error:
         raise Failure(str(error), ExitCode.USAGE) from None
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror or error}", ExitCode.USAGE) from None
+        raise Failure(f"{path}: {file_trouble(error)}", ExitCode.USAGE) from None
 
 
 def _records(path: Path, trace: TraceFile, name: str | None) -> tuple[list[Record], Call | None]:
@@ -114,7 +114,7 @@ def _write_page(out: Output, records: list[Record], path: Path, source: Path, tr
     try:
         write_page(records, path, title=source.name, note=note)
     except OSError as error:
-        raise Failure(f"--html {path}: {error.strerror or error}", ExitCode.USAGE) from None
+        raise Failure(f"--html {path}: {file_trouble(error)}", ExitCode.USAGE) from None
     out.event("written", f"written to {path}", path=str(path), format="html")
 
 
@@ -129,7 +129,7 @@ def _write_pcap(out: Output, records: list[Record], path: Path, captures: tuple[
     except OSError as error:
         option = "--rtp" if error.filename in {str(capture) for capture in captures} else "--pcap"
         name = error.filename or path
-        raise Failure(f"{option} {name}: {error.strerror or error}", ExitCode.USAGE) from None
+        raise Failure(f"{option} {name}: {file_trouble(error)}", ExitCode.USAGE) from None
     if count.cut:
         text = f"{count.cut} messages are too long for a packet: their ends are missing in {path}"
         out.event("warning", text, message=text)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sipua.cli.exits import ExitCode, Failure
+from sipua.cli.exits import ExitCode, Failure, file_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,7 +136,7 @@ class Book:
             try:
                 _replace(path, text + "\n")
             except OSError as error:
-                raise Failure(f"{path}: {error.strerror or error}") from None
+                raise Failure(f"{path}: {file_trouble(error)}") from None
         self.contacts = contacts
 
     # --- history ------------------------------------------------------------------------------------------
