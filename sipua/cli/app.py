@@ -42,7 +42,7 @@ HELP = f"""SIP calls over WebSocket with WebRTC audio, from the command line.
 Try it without any other software:
   sipua serve --account alice:secret --port 8080
   sipua call 600 --uri sip:alice@localhost --password secret \\
-      --server ws://localhost:8080/ --play hello.wav --record echo.wav
+      --server ws://localhost:8080/ --tone 440 --duration 3 --record echo.wav
 
 \b
 An account of your own, from then on used by all commands:
