@@ -18,7 +18,7 @@ from aioice.ice import StunProtocol
 
 from sipua.errors import MediaTransportError
 from sipua.media.ice_servers import Server, parse_servers
-from sipua.media.reaching import IceServerError, why
+from sipua.media.reaching import IceServerError, check_family, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -110,6 +110,7 @@ class Gathering:
             self._collecting = loop.create_task(self._collect(), name="sipua ICE gathering")
             await self._enough.wait()
         else:
+            self._warn()
             await self._complete()
         connection._local_candidates_end = True
         if self._relay_only and not self.candidates:
@@ -207,6 +208,11 @@ class Gathering:
         hosts = [p for p in self._connection._protocols if _version(p.local_candidate.host) == 4]
         questions: list[tuple[Server, Coroutine[Any, Any, Any]]] = []
         for server in self._servers:
+            try:
+                check_family(server)
+            except IceServerError as error:
+                self._faults[server] = error
+                continue
             if server.scheme == "stun":
                 ask = aioice.ice.server_reflexive_candidate
                 questions += [(server, ask(protocol, server.address)) for protocol in hosts]

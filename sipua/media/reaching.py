@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from sipua.media.ice_servers import Server
 
-__all__ = ["Fault", "IceServerError", "Reached", "reach", "why"]
+__all__ = ["Fault", "IceServerError", "Reached", "check_family", "reach", "why"]
 
 Fault = Literal[
     "name",
     "name server",
     "network",
+    "family",
     "refused",
     "silence",
     "tls",
@@ -64,6 +65,15 @@ class Reached(NamedTuple):
     """What a TURN server gave us; None for STUN."""
 
 
+def check_family(server: Server) -> None:
+    """Whether calls can ask the server at all: aioice asks STUN servers over IPv4 only.
+
+    :raises IceServerError: they cannot.
+    """
+    if server.scheme == "stun" and ":" in server.address[0]:
+        raise IceServerError("family", "it has an IPv6 address, and STUN servers are asked over IPv4 only")
+
+
 async def reach(server: Server, timeout: float) -> Reached:
     """Ask a STUN server for our address (:rfc:`8489`), or a TURN server for an allocation (:rfc:`8656`).
 
@@ -72,9 +82,10 @@ async def reach(server: Server, timeout: float) -> Reached:
     :param timeout: seconds.
     :raises IceServerError: it did not work; `IceServerError.fault` says why.
     """
+    check_family(server)
     try:
         async with asyncio.timeout(timeout):
-            address = await _resolve(*server.address)
+            address = await _resolve(server)
             if server.scheme == "stun":
                 return await _ask_stun(address)
             if server.transport == "udp":
@@ -123,9 +134,10 @@ def _of_tls(error: ssl.SSLError) -> str:
     return str(words) if words else (error.reason or str(error)).replace("_", " ").lower()
 
 
-async def _resolve(host: str, port: int) -> tuple[str, int]:
+async def _resolve(server: Server) -> tuple[str, int]:
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+    family = socket.AF_INET if server.scheme == "stun" else socket.AF_UNSPEC  # as aioice does
+    found = await loop.getaddrinfo(*server.address, family=family, type=socket.SOCK_DGRAM)
     ip, number = found[0][4][:2]
     return str(ip), int(number)
 
@@ -231,8 +243,8 @@ async def _unless_refused(allocation: Coroutine[Any, Any, Reached], address: tup
 
 
 async def _allocate(server: Server, address: tuple[str, int]) -> Reached:
-    # By name, where the certificate has to fit; an address is as good otherwise.
-    where = server.address if server.scheme == "turns" else address
+    # By name, where the certificate has to fit, and where further addresses of the name are tried, too.
+    where = address if server.transport == "udp" else server.address
     transport, relay = await turn.create_turn_endpoint(
         _Relay,
         server_addr=where,

@@ -110,6 +110,19 @@ async def test_a_server_of_no_use_is_named_with_its_fault(caplog: pytest.LogCapt
 
 
 @pytest.mark.realtime
+async def test_a_stun_server_with_an_ipv6_address_is_of_no_use(caplog: pytest.LogCaptureFixture) -> None:
+    made, _, done = connection("stun:[::1]:3478")
+    await made.gather_candidates()
+    assert done == ["gathered"]
+    assert [c.type for c in made.local_candidates] == ["host"]
+    assert [r.getMessage() for r in caplog.records if r.name == "sipua.media.gathering"] == [
+        "the ICE server stun:[::1]:3478 is of no use: "
+        "it has an IPv6 address, and STUN servers are asked over IPv4 only"
+    ]
+    await made.close()
+
+
+@pytest.mark.realtime
 async def test_relays_that_were_not_waited_for() -> None:
     dead = await stun_server(answers=False)
     turn = IceServer(f"turn:127.0.0.1:{dead.port}", "u", "p")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 
 import pytest
@@ -52,6 +53,22 @@ async def test_turn_over_tcp() -> None:
         reached = await ask(f"turn:{where}?transport=tcp", USER, PASSWORD)
         assert reached.relayed == RELAYED
         assert server.allocations == 0
+
+
+ipv6 = pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="this machine has no IPv6")
+
+
+@ipv6
+async def test_ipv6_is_for_turn_only() -> None:
+    async with relay(host="::1") as (server, where):
+        reached = await ask(f"turn:{where}", USER, PASSWORD)
+        assert (reached.server[0], reached.mapped[0], reached.relayed) == ("::1", "::1", RELAYED)
+        server.requests.clear()
+        assert await fault_of(f"stun:{where}") == (
+            "family",
+            "it has an IPv6 address, and STUN servers are asked over IPv4 only",
+        )
+        assert server.requests == []
 
 
 async def test_credentials() -> None:

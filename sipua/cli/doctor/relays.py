@@ -26,6 +26,7 @@ _REMEDIES: dict[Fault, str] = {
     "name": "check the spelling in --ice-server; if it is right, the name has to be entered in DNS",
     "name server": "the name server does not answer: check the network of this machine",
     "network": "check the address, the network of this machine, and firewalls on the way",
+    "family": "give an IPv4 address, or a name that has one; turn: may have an IPv6 address",
     "refused": "nothing listens there: is the server running, and is it this port? A firewall may refuse, too",
     "tls": "is it a TLS port? If not, the URL begins with turn:",
     "no credentials": "give --ice-user and --ice-password",

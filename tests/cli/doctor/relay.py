@@ -86,12 +86,15 @@ class Relay(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def relay(make: Callable[[], Relay] = Relay) -> AsyncIterator[tuple[Relay, str]]:
+async def relay(
+    make: Callable[[], Relay] = Relay, host: str = "127.0.0.1"
+) -> AsyncIterator[tuple[Relay, str]]:
     """A running server, and its ``127.0.0.1:port``."""
     loop = asyncio.get_running_loop()
-    transport, protocol = await loop.create_datagram_endpoint(make, local_addr=("127.0.0.1", 0))
+    transport, protocol = await loop.create_datagram_endpoint(make, local_addr=(host, 0))
     try:
-        yield protocol, "127.0.0.1:{}".format(transport.get_extra_info("sockname")[1])
+        where = f"[{host}]" if ":" in host else host
+        yield protocol, f"{where}:{transport.get_extra_info('sockname')[1]}"
     finally:
         transport.close()
 

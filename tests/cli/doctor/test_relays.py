@@ -25,6 +25,14 @@ async def test_dead_stun_server() -> None:
     assert done.code == ExitCode.TIMEOUT
 
 
+async def test_stun_server_with_an_ipv6_address() -> None:
+    async with server() as s:
+        done = await doctor(*account(s), "--ice-server", "stun:[::1]:3478")
+    detail, remedy = wrong(done, "STUN")
+    assert detail == "it has an IPv6 address, and STUN servers are asked over IPv4 only"
+    assert remedy.startswith("give an IPv4 address, or a name that has one")
+
+
 async def test_turn_server_that_does_not_take_the_password() -> None:
     async with server() as s, relay() as (_, where):
         turn = ("--ice-server", f"turn:{where}")
