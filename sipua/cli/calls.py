@@ -28,6 +28,12 @@ def hang_up(call: RTCSession) -> ExitCode:
     return ExitCode.OK if normal else ExitCode.FAILED
 
 
+def broken(call: RTCSession) -> Failure:
+    """A call that was up, and ended in a way that nobody wanted."""
+    words = filter(None, (str(call.cause), reason_words(call.ending.reason if call.ending else None)))
+    return Failure(f"{call.remote_identity.uri}: the call broke: {': '.join(words)}")
+
+
 def refused(call: RTCSession, error: CallFailed) -> Failure:
     """A call that did not come about, with the name of who was called, and where else to try."""
     text, raw = one_line(error), call.failure.reason if call.failure is not None else None

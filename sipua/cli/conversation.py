@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from sipua.cli.calls import AFTERWARDS, TRANSFER_GRACE, hang_up, refused
+from sipua.cli.calls import AFTERWARDS, TRANSFER_GRACE, broken, hang_up, refused
 from sipua.cli.doing import Tasks
 from sipua.cli.exits import ExitCode, one_line
 from sipua.cli.report import Report
@@ -113,6 +113,8 @@ class Conversation:
                 self._report.tell_capture(self._captured)
         if self._next_task is not None:
             code = await self._next_task
+        elif code is ExitCode.FAILED:
+            raise broken(call)
         return code or self._broken
 
     async def _conduct(self) -> ExitCode:

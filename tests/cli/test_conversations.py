@@ -368,6 +368,17 @@ async def test_a_peer_that_has_not_the_patience_for_all_digits() -> None:
     ]
 
 
+async def test_a_call_that_breaks_is_told_at_the_end() -> None:
+    async with setting() as s:
+        task = s.calling(s.conversations())
+        await asyncio.sleep(1)
+        (call,) = s.bob.sessions
+        call.terminate(cause=Cause.RTP_TIMEOUT)
+        with pytest.raises(Failure, match=r"^sip:carol@localhost: the call broke: RTP Timeout$") as error:
+            await task
+    assert error.value.code == ExitCode.FAILED
+
+
 async def test_digits_for_which_there_is_no_time() -> None:
     async with setting() as s:
         task = s.calling(s.conversations(TaskOptions(dtmf=",1,2,,3#,", dtmf_by="INFO"), duration=6.0))

@@ -106,6 +106,7 @@ COMMANDS: dict[str, Command] = {
             lambda phone, a: _number(phone.dial(a["target"], a["account"])),
             (Argument("target", "text", "whom", needed=True), _ACCOUNT),
             "d",
+            also="call",
         ),
         Command("answer", "take a call", lambda phone, a: _number(phone.answer(a["call"])), (_CALL,), "a"),
         Command(

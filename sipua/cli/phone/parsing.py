@@ -42,6 +42,8 @@ class Command:
     arguments: tuple[Argument, ...] = ()
     short: str = ""
     """Another name, for people who type."""
+    also: str = ""
+    """The name by which people may know it from elsewhere."""
 
     @property
     def usage(self) -> str:
@@ -70,7 +72,7 @@ def find(commands: Commands, name: str) -> Command:
     :raises Failure: there is none.
     """
     for command in commands.values():
-        if name in (command.name, command.short):
+        if name and name in (command.name, command.short, command.also):
             return command
     near = difflib.get_close_matches(name, commands, 1)
     hint = f"did you mean {near[0]}?" if near else "help shows all"

@@ -28,6 +28,7 @@ REMOTE = Path(__file__).parents[3] / "docs" / "remote.md"
         ("sound file a b.wav", "sound", {"what": "file a b.wav"}),
         ('contact "Ann Smith" sip:ann@x', "contact", {"name": "Ann Smith", "target": "sip:ann@x"}),
         ('dial "+1 555 123"', "dial", {"target": "+1 555 123", "account": None}),
+        ("call 600", "dial", {"target": "600", "account": None}),
         ('record 1 "my call.wav"', "record", {"call": 1, "path": "my call.wav"}),
         ('message "Ann Smith" she said "no"', "message", {"target": "Ann Smith", "text": 'she said "no"'}),
         ('message bob"s x', "message", {"target": 'bob"s', "text": "x"}),
@@ -85,7 +86,9 @@ def test_wrong_objects(given: dict[str, Any], why: str) -> None:
 
 
 def test_names_are_unique_and_all_in_the_help() -> None:
-    names = [name for command in COMMANDS.values() for name in (command.name, command.short) if name]
+    names = [
+        name for command in COMMANDS.values() for name in (command.name, command.short, command.also) if name
+    ]
     assert len(names) == len(set(names))
     text = help_text(COMMANDS)
     assert all(command.usage in text for command in COMMANDS.values())
