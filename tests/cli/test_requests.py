@@ -214,6 +214,16 @@ async def test_subscribe_once_to_our_mailbox() -> None:
     assert "messages are waiting (voice-message 2 new, 1 old)\n" in done.out
 
 
+async def test_subscribe_once_where_nothing_is_known() -> None:
+    def told(event: events.NewSubscribe) -> None:
+        ua.notify(event.subscribe, body="")
+
+    async with server() as s, bob(s, new_subscribe=told) as ua:
+        done = await sipua("subscribe", "presence", "bob", *account(s), "--once")
+    assert done.code == ExitCode.OK, done
+    assert "subscription to presence of sip:bob@localhost: nothing is known\n" in done.out
+
+
 async def test_subscribe_once_where_a_subscription_cannot_end_at_once() -> None:
     asked: list[str] = []
 

@@ -149,7 +149,7 @@ class Watching:
         self._run = run
         self._subscriber = subscriber
         self._left = count
-        self._begun = False
+        self._begun = self._is_unknown = False
         self._enough = asyncio.Event()
         self._who = str(subscriber.target)
         self._package = subscriber.event.package
@@ -195,6 +195,7 @@ class Watching:
     def _on_notify(self, event: events.SubscriptionNotify) -> None:
         if not event.body and self._left != 0:
             # Nothing is said yet, such as while somebody has to allow the subscription.
+            self._is_unknown = event.is_final
             return self._count() if event.is_final else None
         if self._left == 0:
             return None
@@ -221,7 +222,8 @@ class Watching:
         ours = event.originator == "local" or self._left == 0
         # What ends the command before it has begun is told to people once, as its last line.
         told = not ours and (self._begun or event.resubscribing)
-        text = f"ended: {reason}{again}" if told else None
+        nothing = "nothing is known" if ours and self._is_unknown else None
+        text = f"ended: {reason}{again}" if told else nothing
         self._tell_state("terminated", text, event.reason if ours else reason)
         if not event.resubscribing:
             if not ours:
