@@ -6,11 +6,13 @@ import errno
 import logging
 import os
 import socket
+import weakref
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from sipua.errors import ConnectFailed
@@ -60,6 +62,7 @@ class WebSocketListener:
         self._ping_timeout = ping_timeout
         self._close_timeout = close_timeout
         self._server: Server | None = None
+        self._made: weakref.WeakSet[DirectServerConnection] = weakref.WeakSet()
         self.port = port
         self.via_transport = "WS" if ssl_context is None else "WSS"
 
@@ -88,7 +91,7 @@ class WebSocketListener:
                 ping_timeout=self._ping_timeout,
                 close_timeout=self._close_timeout,
                 logger=logger,
-                create_connection=DirectServerConnection,
+                create_connection=cast("Any", self._make),
             )
         except OSError as error:
             raise ConnectFailed(self.url, f"cannot listen there: {_why(error)}") from error
@@ -98,6 +101,9 @@ class WebSocketListener:
         """Stop listening, and close all connections with code 1001 (going away)."""
         if self._server is not None:
             self._server.close()
+            for ws in tuple(self._made):
+                if ws.state is State.CONNECTING:  # the library would wait for its request, 10 s
+                    ws.transport.abort()
             await self._server.wait_closed()
 
     async def __aenter__(self) -> WebSocketListener:
@@ -106,6 +112,11 @@ class WebSocketListener:
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.close()
+
+    def _make(self, *args: Any, **kwargs: Any) -> DirectServerConnection:
+        ws = DirectServerConnection(*args, **kwargs)
+        self._made.add(ws)
+        return ws
 
     async def _serve(self, ws: ServerConnection) -> None:
         assert isinstance(ws, DirectServerConnection)

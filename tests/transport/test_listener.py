@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 
@@ -55,6 +56,17 @@ async def test_closing_the_listener_says_goodbye():
     error = await record.end()
     assert error.code == 1001
     assert server.ends == [None] or server.ends[0].code == 1001
+
+
+async def test_closing_the_listener_does_not_wait_for_who_says_nothing():
+    listener = WebSocketListener(lambda connection: None)
+    await listener.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    await asyncio.sleep(0.05)
+    await asyncio.wait_for(listener.close(), 5)
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
 
 
 async def test_clients_that_do_not_speak_sip_are_refused_in_one_line(caplog):
