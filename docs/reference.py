@@ -90,7 +90,8 @@ def described(option: click.Option, at: click.Context) -> tuple[str, str]:
         notes.append("repeatable")
     if option.show_default and option.default is not None:
         notes.append(f"default: {option.default}")
-    text = " ".join((option.help or "").split())
+    # As click's own, so that all look alike.
+    text = re.sub(r"\[(default: [^]]*)\]", r"(\1)", " ".join((option.help or "").split()))
     return names + value, f"{text} ({'; '.join(notes)})" if notes else text
 
 

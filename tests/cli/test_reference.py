@@ -92,3 +92,10 @@ def test_faults() -> None:
     assert faults("done", {"exit_code": True}) == ["done.exit_code: True is no integer"]
     assert faults("done", {"exit_code": 0, "more": 1}) == ["done.more: not in the table"]
     assert faults("unregistered", {"uri": "x", "cause": None}) == []
+
+
+def test_defaults_look_alike() -> None:
+    told = [text for path in ("register", "call", "load") for _, text in reference.options(path)]
+    assert any("(default: 60)" in text for text in told)
+    assert any("(default: what the account says, or 600)" in text for text in told)
+    assert not any("[default" in text for text in told)
