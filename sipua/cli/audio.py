@@ -64,9 +64,17 @@ class AudioOptions:
         self.recording()
         self.captured()
         self.stereo_recording()
+        self.check_files()
+
+    def check_files(self) -> None:
+        """Whether each of the files that the command writes is another one; none is touched.
+
+        :raises click.UsageError: two are the same.
+        """
         written: dict[Path, str] = {}
-        for name in _WRITTEN:
-            path: Path | None = getattr(self, name)
+        context = click.get_current_context(silent=True)
+        for name in (*_WRITTEN, *_WRITTEN_ELSEWHERE):
+            path: Path | None = getattr(self, name, None) or (context.params.get(name) if context else None)
             option = f"--{name.replace('_', '-')}"
             if path is not None and (other := written.setdefault(path.expanduser(), option)) != option:
                 raise click.UsageError(f"{other} and {option}: both are {path.expanduser()}; give two files")
@@ -184,6 +192,8 @@ class AudioOptions:
 
 
 _WRITTEN = ("record", "record_stereo", "capture")
+#: By other options of the same command.
+_WRITTEN_ELSEWHERE = ("trace", "junit")
 _HEARD = ("play", "say", "tone", "mic", "echo", "silence")
 
 

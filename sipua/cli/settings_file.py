@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -9,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 
 from sipua.cli.exits import ExitCode, Failure, file_trouble
-from sipua.cli.settings import PASSWORDS, parse_settings
+from sipua.cli.settings import PASSWORDS, parse_settings, settings_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sipua.cli.settings import Settings
 
@@ -71,6 +73,27 @@ def without_account(settings: Settings, name: str) -> Settings:
     if document.get("account") == name:
         del document["account"]
     return parse_settings(tomlkit.dumps(document), settings.path)
+
+
+@contextlib.contextmanager
+def changing() -> Iterator[None]:
+    """Inside, the settings are read, changed and saved, by one process at a time: none undoes what another one did.
+
+    :raises Failure: they cannot be written there.
+    """
+    path = settings_path()
+    folder = path.resolve().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise Failure(f"{path}: cannot be written: {file_trouble(error)}") from None
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def save(settings: Settings) -> None:

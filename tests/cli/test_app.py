@@ -76,6 +76,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["call", "600", *ACCOUNT, "--play", ""], "'--play': the name of the file is empty"),
         (["call", "600", *ACCOUNT, "--hold-for", "1"], "--hold-for: goes with --hold-after"),
         (
+            ["call", "600", *ACCOUNT, "--record", "x.wav", "--trace", "x.wav"],
+            "--record and --trace: both are x.wav; give two files",
+        ),
+        (
             ["call", "600", *ACCOUNT, "--hold-after", "10", "--duration", "2"],
             "--hold-after 10: the call is over by then, with --duration 2",
         ),

@@ -252,3 +252,20 @@ def test_devices_without_sounddevice(monkeypatch: pytest.MonkeyPatch) -> None:
     done = command("devices")
     assert done.code != ExitCode.OK
     assert 'pip install "sipua-webrtc[audio]"' in done.err
+
+
+def test_accounts_that_are_added_at_the_same_time_are_all_there(config: Path) -> None:
+    names = [f"at{number}" for number in range(4)]
+    adding = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "sipua", "config", "add", name),
+                *("--uri", f"sip:{name}@example.com", "--server", "wss://example.com/ws"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        for name in names
+    ]
+    assert [process.wait() for process in adding] == [0] * len(names)
+    assert sorted(load_settings(config).accounts) == names

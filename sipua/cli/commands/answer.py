@@ -70,6 +70,7 @@ def command(
         raise click.UsageError(f"--reason {reason!r}: has a character that cannot be in a status line")
     if code is not None and scripting.script is not None:
         raise click.UsageError("--code: does not go with --script, which has the step refuse")
+    audio.check_files()
     script = scripting.load("incoming", **vars(audio))
 
     async def work(run: Run) -> int:

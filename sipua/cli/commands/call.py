@@ -48,6 +48,7 @@ def command(
 ) -> int:
     """Check what can be checked, then call."""
     tasks.check(duration=audio.duration)
+    audio.check_files()
     script = scripting.load("outgoing", **vars(audio), **vars(tasks))
 
     async def work(run: Run) -> int:

@@ -167,22 +167,28 @@ def _toml(value: Any) -> str:
 def add_command(name: str, output: OutputOptions, *, default: bool, replace: bool, **given: Any) -> int:
     """Add an account."""
     from sipua.cli.new_account import ask_passwords, keys_of
-    from sipua.cli.settings_file import check_name, save, with_account
+    from sipua.cli.settings_file import changing, check_name, save, with_account
 
     check_name(name)
     settings = load_settings()
-    if name in settings.accounts and not replace:
-        raise click.UsageError(f"{name}: is there already; --replace puts this one in its place")
+
+    def check_free(settings: Settings) -> None:
+        if name in settings.accounts and not replace:
+            raise click.UsageError(f"{name}: is there already; --replace puts this one in its place")
+
+    check_free(settings)
     keys = keys_of(given)
     changed = with_account(settings, name, keys, default=default)
     if (found := fault(unchecked(changed, name))) is not None:
         raise click.UsageError(f"--{found[0].removesuffix('s').replace('_', '-')} {found[1]}")
     ask_passwords(changed.account(name)["uri"], given, keys)
-    if keys.keys() & {"password", "ice_password"}:
-        changed = with_account(settings, name, keys, default=default)
 
     def work(run: Run) -> int:
-        save(changed)
+        with changing():
+            settings = load_settings()  # with what others have changed while passwords were asked for
+            check_free(settings)
+            changed = with_account(settings, name, keys, default=default)
+            save(changed)
         _tell_account(run, changed, name)
         return ExitCode.OK
 
@@ -196,12 +202,13 @@ def default_command(name: str, output: OutputOptions) -> int:
     """Use this account when none is named."""
 
     def work(run: Run) -> int:
-        from sipua.cli.settings_file import save, with_default
+        from sipua.cli.settings_file import changing, save, with_default
 
-        settings = load_settings()
-        settings.account(name)
-        changed = with_default(settings, name)
-        save(changed)
+        with changing():
+            settings = load_settings()
+            settings.account(name)
+            changed = with_default(settings, name)
+            save(changed)
         _tell_account(run, changed, name)
         return ExitCode.OK
 
@@ -215,14 +222,15 @@ def remove_command(name: str, output: OutputOptions) -> int:
     """Remove an account, and its password from the keyring."""
 
     def work(run: Run) -> int:
-        from sipua.cli.settings_file import save, without_account
+        from sipua.cli.settings_file import changing, save, without_account
 
-        settings = load_settings()
-        account = settings.account(name)
-        changed = without_account(settings, name)
-        if account.get("password_keyring"):
-            passwords.forget(account["uri"])
-        save(changed)
+        with changing():
+            settings = load_settings()
+            account = settings.account(name)
+            changed = without_account(settings, name)
+            if account.get("password_keyring"):
+                passwords.forget(account["uri"])
+            save(changed)
         path, number = str(settings.path), len(changed.accounts)
         run.output.event("settings", f"removed {name}", path=path, exists=True, accounts=number)
         return ExitCode.OK
