@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from sipua.cli.phone.phone import Phone
 
 
+@pytest.fixture(autouse=True)
+def textual_goes_by_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual sleeps by the loop and reads the machine's clock: on simulated time it would paint later and later."""
+    monkeypatch.setattr("textual._time.get_time", lambda: asyncio.get_running_loop().time())
+
+
 @asynccontextmanager
 async def shown(
     phone: Phone, size: tuple[int, int] = (80, 24)
