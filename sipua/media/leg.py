@@ -19,9 +19,8 @@ from sipua.errors import InvalidStateError, MediaNegotiationError, MediaTranspor
 from sipua.media import internals
 from sipua.media.capture import CapturingHandler, CapturingTransport
 from sipua.media.engine.channel import AudioChannel
-from sipua.media.gathering import Gathering
-from sipua.media.ice import SharedSockets
 from sipua.media.legstats import LegStats
+from sipua.media.paths import Path, Paths
 from sipua.media.relay import Relay
 from sipua.media.rtcstats import report_stats
 from sipua.media.srtp import SecureTransport
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
     from sipua.media.description import Section
     from sipua.media.engine.channel import Transport
     from sipua.media.formats import NegotiatedAudio
+    from sipua.media.gathering import Gathering
+    from sipua.media.ice import SharedSockets
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.numbering import Numbering
     from sipua.media.port import CallAudio
@@ -93,7 +94,8 @@ class Leg:
         self._started: float | None = None
         self._heard = 0.0
         self._lost_at: float | None = None
-        self._asking: asyncio.Task[None] | None = None
+        self._cut = False
+        self._asking: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._stats = MediaStats()
         # An empty list: None would mean a public STUN server. `Gathering` knows the servers.
@@ -101,20 +103,18 @@ class Leg:
         if base is not None:
             internals.impersonate(base.pc, self.pc)
         self.transceiver = self.pc.addTransceiver("audio", "sendrecv")
-        self._ice = internals.ice_of(self.transceiver)
         self.video: VideoLine = VideoLine(
             self.pc, self.transceiver, options, video, base=base.video if base is not None else None
         )
         self.video.on_path_change = self._connection_changed
+        gatherer = self.transceiver.receiver.transport.transport.iceGatherer
         if base is None:
-            self.sockets = SharedSockets()
-            self.gathering = Gathering(self._ice, options, self.sockets.adopt)
+            path = Path.gathered(gatherer, options)
         else:
             internals.impersonate_transceiver(base.transceiver, self.transceiver)
-            self.sockets = base.sockets
-            self.gathering = base.gathering
-            self.sockets.lend(self._ice, base._ice)
-        internals.replace_consent(self._ice, self._consent)
+            path = Path.lent(gatherer, base._paths.described)
+        self._watch_path(path)
+        self._paths: Paths = Paths(self.transceiver, path, options.failure_timeout, self._path_switched)
         internals.take_over_audio(self.transceiver)
         self._capture: PacketCapture | None = base._capture if base is not None else capture
         self._transport, transport = self._secured()
@@ -127,6 +127,69 @@ class Leg:
         self.pc.on("track", self._got_track)
         self.pc.on("connectionstatechange", self._connection_changed)
 
+    # --- its paths ----------------------------------------------------------------------------------------
+
+    @property
+    def gathering(self) -> Gathering:
+        """Of the path that our descriptions tell of."""
+        return self._paths.described.gathering
+
+    @property
+    def sockets(self) -> SharedSockets:
+        """Of that path."""
+        return self._paths.described.sockets
+
+    @property
+    def _ice(self) -> Any:
+        return self._paths.used.connection
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether there is a DTLS association that can go on over another path, for all that there is."""
+        connected = self.transceiver.receiver.transport.state == "connected"
+        return connected and self._closing is None and not self.video.has_own_path
+
+    @property
+    def must_restart(self) -> bool:
+        """Whether the path in use is of no use any more."""
+        return self._transport.is_suspended or self._paths.is_stale
+
+    @property
+    def is_restarting(self) -> bool:
+        """Whether our offer with another path waits for an answer."""
+        return self._paths.is_offered
+
+    def restart(self) -> Gathering:
+        """Let the offer or answer to come tell of another path. Returns what gathers for it."""
+        path = self._paths.restart(self.options)
+        self._watch_path(path)
+        return path.gathering
+
+    def _watch_path(self, path: Path) -> None:
+        connection = path.connection
+        internals.replace_consent(connection, lambda: self._consent(path))
+        internals.watch_socket(connection, lambda: self._socket_lost(path))
+
+    def _follow_peer(self, peer: str) -> None:
+        """The peer, with this ICE user name, has described itself."""
+        self.sockets.expect(peer, self._paths.described.connection)
+        if self._paths.is_offered:
+            self._transport.listen(self._paths.described.connection)
+            self._paths.agree(internals.remote_ice(self.pc, self.transceiver))
+
+    def _path_switched(self) -> None:
+        """Packets go another way from now on."""
+        self._transport.switch(self._ice)
+        self._transport.is_suspended = self._cut = False
+        self._go_through(internals.relay_of(self._ice))
+        self._hear()
+        self._watch()
+
+    def _socket_lost(self, path: Path) -> None:
+        if path is self._paths.used:
+            self._cut = True
+            self._watch()
+
     # --- offer and answer ---------------------------------------------------------------------------------
 
     @property
@@ -136,8 +199,8 @@ class Leg:
 
     @property
     def ended(self) -> bool:
-        """Whether the peer has closed it or it has failed: another offer or answer needs another leg."""
-        return self.state in ("failed", "closed") or self.pc.signalingState == "closed"
+        """Whether the peer has closed it or it has failed for good: another offer or answer needs another leg."""
+        return self._closing is not None or self.pc.signalingState == "closed"
 
     async def offer(
         self,
@@ -190,18 +253,19 @@ class Leg:
             self.video.prepare_answer(video if taken.live else None, mid=taken.mid, bundled=taken.bundled)
             with self.watch.step("setremotedescription"):
                 await self.pc.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-            self.sockets.expect(peer, self._ice)
             with self.watch.step("createanswer"):
                 made = await self.pc.createAnswer()
             with self.watch.step("setlocaldescription"):
                 await self.pc.setLocalDescription(made)
         except BaseException as error:
+            self._paths.rollback()
             self._restore(saved)
             self.video.restore()
             if isinstance(error, Exception) and not isinstance(error, MediaTransportError):
                 raise _refused("offer", error) from error
             raise
         self._assert_open("create_answer")
+        self._follow_peer(peer)
         self.offer_text = None
         self.video.negotiated(live=taken.live, peer=taken.peer)
         self._negotiated()
@@ -225,12 +289,14 @@ class Leg:
                 raise _refused("answer", error) from error
             raise
         self._saved = None
-        self.sockets.expect(peer, self._ice)
+        self._follow_peer(peer)
         self.video.negotiated(live=video.live, peer=video.peer)
         self._negotiated()
 
     async def add_remote_candidate(self, candidate: str | None) -> None:
         """A candidate that came later; None ends them. What aiortc cannot read is left out."""
+        if self._paths.is_offered:
+            return  # of the path before, which is up
         if candidate is None:
             await self.pc.addIceCandidate(None)
             return
@@ -245,10 +311,13 @@ class Leg:
     @property
     def has_moved(self) -> bool:
         """Whether an address is lost that the path was found from: one of this machine, or that of our relay."""
-        return self.gathering.has_moved or (self._relay is not None and self._relay.is_lost)
+        if self.gathering.has_moved:
+            return True
+        return self._relay is not None and self._relay.is_lost and not self._paths.is_restarting
 
     def rollback(self) -> None:
         """Forget the pending offer."""
+        self._paths.rollback()
         if self.pending and self._saved is not None:
             self._restore(self._saved)
             self.video.restore()
@@ -357,13 +426,18 @@ class Leg:
     def _hear(self) -> None:
         self._heard = self._loop.time()
 
-    async def _consent(self) -> None:
+    async def _consent(self, path: Path) -> None:
         """Ask the peer's ICE now and then (:rfc:`7675`). What it means if nobody answers is for `_watch`."""
         # aioice may start this task when it is closing already, and then does not end it.
-        self._asking = asyncio.current_task()
+        task = asyncio.current_task()
+        assert task is not None
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
         while self._closing is None:
             await asyncio.sleep(_CONSENT_INTERVAL * random.uniform(0.8, 1.2))
-            if await internals.ask_consent(self._ice):
+            if path is not self._paths.used or self._transport.is_suspended:
+                return
+            if await internals.ask_consent(path.connection):
                 self._hear()
 
     def _tick(self) -> None:
@@ -377,7 +451,7 @@ class Leg:
         self._watch()
 
     def _watch(self) -> None:
-        if self._closing is not None or self.state == "failed":
+        if self._closing is not None or self._transport.is_suspended:
             return
         now = self._loop.time()
         if self._relay is not None and now - self._heard > self.options.silence_timeout / 2:
@@ -390,15 +464,18 @@ class Leg:
                 state = "failed"
         elif state == "connected":
             self._lost_at = None
-        self._set_state(state)
         if state == "failed":
-            # Consent has run out (RFC 7675 section 5.2): nothing more is sent.
-            self._begin_close("failed")
+            # Consent has run out (RFC 7675 section 5.2): nothing more is sent, unless there is another path.
+            self._transport.is_suspended = self.can_restart
+            if not self.can_restart:
+                self._begin_close("failed")
+        self._set_state(state)
 
     def _judge(self, now: float) -> MediaState:
         connection = self.video.connection_state()
         if connection == "connected":
-            return "disconnected" if now - self._heard > self.options.silence_timeout else "connected"
+            limit = _FAREWELL if self._cut else self.options.silence_timeout
+            return "disconnected" if now - self._heard > limit else "connected"
         if connection == "failed":
             return "failed"
         if connection == "closed":
@@ -450,6 +527,7 @@ class Leg:
             self._timer.cancel()
         if self._relay is not None:
             self._relay.close()
+        others = self._paths.leave_others()
         self.gathering.stop()
         self.video.begin_close()
         self.sockets.forget(self._ice)
@@ -466,9 +544,10 @@ class Leg:
             internals.abandon(self._ice)
             self.video.abandon()
         await self.video.close()
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait({self._asking})
+        for task in others | self._asking:
+            if task in self._asking:
+                task.cancel()
+            await asyncio.wait({task})
         if self.track is not None:
             self.track.stop()
 

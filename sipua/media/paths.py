@@ -1,0 +1,207 @@
+"""The path that a leg's packets take, and the one that is to take its place.
+
+An ICE restart (:rfc:`8445#section-9`) is a new set of sockets, candidates and credentials below a DTLS association
+that goes on (:rfc:`8842#section-3.3`): keys, SSRCs and the numbering of RTP stay. aiortc cannot do that. Here the
+aioice connection below its ICE transport is exchanged: while the new one is being checked, packets go on over the old
+one, and what comes is taken from both; when the new one has a pair, it takes over. One that comes to nothing leaves
+the old one as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+from aiortc import RTCIceGatherer
+
+from sipua.media import internals
+from sipua.media.gathering import Gathering
+from sipua.media.ice import SharedSockets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiortc import RTCIceParameters, RTCRtpTransceiver
+
+    from sipua.media.interface import MediaOptions
+
+__all__ = ["Path", "Paths"]
+
+logger = logging.getLogger(__name__)
+
+# So long the sockets of the path before are still listened at: packets are under way (RFC 8445 section 8.3.1).
+_LINGER = 3.0
+_CLOSE_TIMEOUT = 2.0
+
+
+class Path:
+    """One ICE connection (aioice's, of an aiortc gatherer), with the gathering and the sockets that it may share."""
+
+    def __init__(self, gatherer: RTCIceGatherer, gathering: Gathering, sockets: SharedSockets) -> None:
+        self.gatherer = gatherer
+        self.connection: Any = gatherer._connection
+        self.gathering = gathering
+        self.sockets = sockets
+
+    @classmethod
+    def gathered(cls, gatherer: RTCIceGatherer, options: MediaOptions) -> Path:
+        """One with sockets of its own."""
+        sockets = SharedSockets()
+        return cls(gatherer, Gathering(gatherer._connection, options, sockets.adopt), sockets)
+
+    @classmethod
+    def lent(cls, gatherer: RTCIceGatherer, source: Path) -> Path:
+        """One on the sockets of another, with its candidates."""
+        source.sockets.lend(gatherer._connection, source.connection)
+        return cls(gatherer, source.gathering, source.sockets)
+
+    async def close(self) -> None:
+        """Let go of the sockets. Takes two seconds at most."""
+        # What ends here is not what DTLS reads from.
+        self.connection._queue = asyncio.Queue()
+        self.gathering.stop()
+        self.sockets.forget(self.connection)
+        closing = asyncio.ensure_future(self.connection.close())
+        _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
+        if late:
+            internals.abandon(self.connection)
+            closing.cancel()
+            await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
+        elif closing.exception() is not None:
+            logger.debug("a path did not close cleanly", exc_info=closing.exception())
+
+
+class Paths:
+    """Of one transceiver's transport. `on_switch` is called when another path has taken over."""
+
+    def __init__(
+        self, transceiver: RTCRtpTransceiver, first: Path, limit: float, on_switch: Callable[[], None]
+    ) -> None:
+        self.used = first
+        """What packets go over."""
+        self.is_stale = False
+        """Whether the peer has left the path in use for one that came to nothing: it takes another restart."""
+        self._transport = cast("Any", transceiver.receiver.transport.transport)
+        self._limit = limit
+        self._on_switch = on_switch
+        self._offered: Path | None = None
+        self._next: Path | None = None
+        self._checking: asyncio.Task[None] | None = None
+        self._lingering: dict[asyncio.Task[None], Path] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def described(self) -> Path:
+        """The one that our descriptions tell of."""
+        return self._offered or self._next or self.used
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether a restart waits for the peer's description."""
+        return self._offered is not None
+
+    @property
+    def is_restarting(self) -> bool:
+        """Whether another path is offered, or being checked."""
+        return self.described is not self.used
+
+    def restart(self, options: MediaOptions) -> Path:
+        """From now on descriptions tell of a path of its own, with new credentials; `agree` or `rollback` follows."""
+        self.rollback()
+        path = Path.gathered(RTCIceGatherer(iceServers=[]), options)
+        path.connection.ice_controlling = self.used.connection.ice_controlling
+        self._offered = path
+        self._describe()
+        return path
+
+    def rollback(self) -> None:
+        """Forget the path that was offered."""
+        path, self._offered = self._offered, None
+        if path is not None:
+            self._describe()
+            self._close(path)
+
+    def agree(self, remote: RTCIceParameters) -> None:
+        """The peer has described itself: see whether it can be reached on the path that was offered."""
+        path, self._offered = self._offered, None
+        if path is None or self._closed:
+            return
+        self._give_up()
+        self._next = path
+        self._describe()
+        path.connection._queue = self.used.connection._queue
+        self._checking = asyncio.get_running_loop().create_task(
+            self._check(path, remote), name="sipua ICE restart"
+        )
+
+    async def _check(self, path: Path, remote: RTCIceParameters) -> None:
+        connection = path.connection
+        connection.remote_is_lite = remote.iceLite
+        connection.remote_username = remote.usernameFragment
+        connection.remote_password = remote.password
+        try:
+            async with asyncio.timeout(self._limit):
+                await connection.connect()
+        except (ConnectionError, TimeoutError):
+            logger.warning("an ICE restart has found no path")
+            # A peer that keeps its credentials has not restarted (RFC 8839 section 4.4.1.1.1).
+            if remote.usernameFragment != self.used.connection.remote_username:
+                self.is_stale = True
+            self._give_up()
+        else:
+            self._take_over(path)
+
+    def _give_up(self) -> None:
+        path, self._next = self._next, None
+        if path is not None:
+            self._cancel()
+            self._describe()
+            self._close(path)
+
+    def _cancel(self) -> None:
+        checking, self._checking = self._checking, None
+        if checking is not None and checking is not asyncio.current_task():
+            checking.cancel()
+
+    def _take_over(self, path: Path) -> None:
+        before, self.used = self.used, path
+        self._next = self._checking = None
+        self.is_stale = False
+        transport, connection = self._transport, path.connection
+        transport._recv, transport._send = connection.recv, connection.send
+        # aiortc's task that waits for the end of the connection.
+        connection._event_waiter = before.connection._event_waiter
+        before.connection._event_waiter = None
+        lingering = asyncio.get_running_loop().create_task(self._linger(before), name="sipua ICE restart")
+        self._lingering[lingering] = before
+        self._on_switch()
+
+    async def _linger(self, path: Path) -> None:
+        await asyncio.sleep(_LINGER)
+        task = asyncio.current_task()
+        assert task is not None
+        del self._lingering[task]
+        self._close(path)
+
+    def _describe(self) -> None:
+        """Let aiortc describe, and add candidates to, the path of the negotiation."""
+        path, transport = self.described, self._transport
+        transport._RTCIceTransport__iceGatherer = path.gatherer
+        transport._connection = path.connection
+
+    def _close(self, path: Path) -> None:
+        task = asyncio.get_running_loop().create_task(path.close(), name="sipua ICE close")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def leave_others(self) -> set[asyncio.Task[None]]:
+        """Only the path in use is left, for aiortc to close. Returns what closes the others."""
+        self._closed = True
+        self.rollback()
+        self._give_up()
+        for task, path in self._lingering.items():
+            task.cancel()
+            self._close(path)
+        return self._closing | set(self._lingering)
