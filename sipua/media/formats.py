@@ -153,9 +153,7 @@ _RTPMAP = re.compile(r"(\d{1,3})\s+([\w.-]+\s*/\s*\d{1,6}(?:\s*/\s*\d{1,2})?)")
 def codec_names(section: Section) -> list[str]:
     """The codecs of an m-line as it writes them; a payload type that nothing is known of as its number."""
     maps = encodings(section)
-    names = [
-        maps[int(f)].partition("/")[0] if f.isdecimal() and int(f) in maps else f for f in section.formats
-    ]
+    names = [maps[int(f)].partition("/")[0] if f.isdecimal() and int(f) in maps else f for f in section.formats]
     return [name for name in names if name.lower() not in (_EVENT, _NOISE.lower())] or names
 
 

@@ -464,12 +464,11 @@ class Leg:
                 state = "failed"
         elif state == "connected":
             self._lost_at = None
-        if state == "failed":
-            # Consent has run out (RFC 7675 section 5.2): nothing more is sent, unless there is another path.
-            self._transport.is_suspended = self.can_restart
-            if not self.can_restart:
-                self._begin_close("failed")
+        # Consent has run out (RFC 7675 section 5.2): nothing more is sent, unless another path is found.
+        self._transport.is_suspended = state == "failed" and self.can_restart
         self._set_state(state)
+        if state == "failed" and not self._transport.is_suspended:
+            self._begin_close("failed")
 
     def _judge(self, now: float) -> MediaState:
         connection = self.video.connection_state()

@@ -88,9 +88,8 @@ class Paths:
         self._offered: Path | None = None
         self._next: Path | None = None
         self._checking: asyncio.Task[None] | None = None
-        self._lingering: dict[asyncio.Task[None], Path] = {}
-        self._closing: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._closed = asyncio.Event()
 
     @property
     def described(self) -> Path:
@@ -121,19 +120,19 @@ class Paths:
         path, self._offered = self._offered, None
         if path is not None:
             self._describe()
-            self._close(path)
+            self._leave(path)
 
     def agree(self, remote: RTCIceParameters) -> None:
         """The peer has described itself: see whether it can be reached on the path that was offered."""
         path, self._offered = self._offered, None
-        if path is None or self._closed:
+        if path is None or self._closed.is_set():
             return
-        self._give_up()
+        self._give_up(linger=_LINGER)
         self._next = path
         self._describe()
         path.connection._queue = self.used.connection._queue
         self._checking = asyncio.get_running_loop().create_task(
-            self._check(path, remote), name="sipua ICE restart"
+            self._check(path, remote), name="sipua ICE checks"
         )
 
     async def _check(self, path: Path, remote: RTCIceParameters) -> None:
@@ -153,17 +152,17 @@ class Paths:
         else:
             self._take_over(path)
 
-    def _give_up(self) -> None:
+    def _give_up(self, linger: float = 0.0) -> None:
+        """End the checks. The peer may have found the path before another one was agreed on: hence `linger`."""
         path, self._next = self._next, None
-        if path is not None:
-            self._cancel()
-            self._describe()
-            self._close(path)
-
-    def _cancel(self) -> None:
         checking, self._checking = self._checking, None
         if checking is not None and checking is not asyncio.current_task():
             checking.cancel()
+            self._leaving.add(checking)
+            checking.add_done_callback(self._leaving.discard)
+        if path is not None:
+            self._describe()
+            self._leave(path, linger)
 
     def _take_over(self, path: Path) -> None:
         before, self.used = self.used, path
@@ -174,16 +173,8 @@ class Paths:
         # aiortc's task that waits for the end of the connection.
         connection._event_waiter = before.connection._event_waiter
         before.connection._event_waiter = None
-        lingering = asyncio.get_running_loop().create_task(self._linger(before), name="sipua ICE restart")
-        self._lingering[lingering] = before
+        self._leave(before, _LINGER)
         self._on_switch()
-
-    async def _linger(self, path: Path) -> None:
-        await asyncio.sleep(_LINGER)
-        task = asyncio.current_task()
-        assert task is not None
-        del self._lingering[task]
-        self._close(path)
 
     def _describe(self) -> None:
         """Let aiortc describe, and add candidates to, the path of the negotiation."""
@@ -191,17 +182,22 @@ class Paths:
         transport._RTCIceTransport__iceGatherer = path.gatherer
         transport._connection = path.connection
 
-    def _close(self, path: Path) -> None:
-        task = asyncio.get_running_loop().create_task(path.close(), name="sipua ICE close")
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+    def _leave(self, path: Path, linger: float = 0.0) -> None:
+        task = asyncio.get_running_loop().create_task(self._end(path, linger), name="sipua ICE restart")
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _end(self, path: Path, linger: float) -> None:
+        if linger and not self._closed.is_set():
+            try:
+                await asyncio.wait_for(self._closed.wait(), linger)
+            except TimeoutError:
+                pass
+        await path.close()
 
     def leave_others(self) -> set[asyncio.Task[None]]:
         """Only the path in use is left, for aiortc to close. Returns what closes the others."""
-        self._closed = True
+        self._closed.set()
         self.rollback()
         self._give_up()
-        for task, path in self._lingering.items():
-            task.cancel()
-            self._close(path)
-        return self._closing | set(self._lingering)
+        return set(self._leaving)

@@ -1,9 +1,9 @@
 """Every private part of aiortc and aioice that sipua uses, held against the installed versions.
 
 If one of these tests fails, the library has changed under us. Read what changed there, mend
-`sipua.media.internals` (or `ice`, `srtp`, `gathering`, `paths`), run the tests of tests/media, and only then bring the list
-and the digests here up to date. The last part shows faults that sipua works around: when such a test fails,
-the library has mended it, and the work-around can go.
+`sipua.media.internals` (or `ice`, `srtp`, `gathering`, `paths`), run the tests of tests/media, and only then bring the
+list and the digests here up to date. The last part shows faults that sipua works around: when such a test fails, the
+library has mended it, and the work-around can go.
 """
 
 from __future__ import annotations
