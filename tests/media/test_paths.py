@@ -64,14 +64,25 @@ async def restart(one: RtcMedia, other: RtcMedia, *, asked: bool = True) -> None
     assert path(one) == path(other)[::-1]
 
 
-async def test_sound_goes_on() -> None:
+def switch_late(one: RtcMedia, seconds: float) -> None:
+    """As if the network took so long: the other end sends over the new path already, and hears the old one."""
+    assert one._leg is not None
+    paths, loop = one._leg._paths, asyncio.get_running_loop()
+    take_over = paths._take_over
+    paths._take_over = lambda path: loop.call_later(seconds, take_over, path)  # type: ignore[method-assign, assignment, return-value]
+
+
+@pytest.mark.parametrize("late", [None, 0, 1], ids=["at once", "the speaker late", "the listener late"])
+async def test_sound_goes_on(late: int | None) -> None:
     async def call() -> tuple[float, int, float]:
         a, b, heard = media(audio=SPEECH), media(audio=SPEECH), Heard()
         b.audio.add_sink(heard)
         async with closing(a, b):
             await up(a, b)
             before = identity(a), identity(b)
-            for one, other in ((a, b), (b, a), (a, b)):
+            if late is not None:
+                switch_late((a, b)[late], 0.15)
+            for one, other in ((a, b), (b, a)):
                 ufrags = told(a.local_description, "ice-ufrag"), told(b.local_description, "ice-ufrag")
                 await restart(one, other)
                 assert a.state == b.state == "connected"
