@@ -247,9 +247,11 @@ async def test_ice_restart_with_video() -> None:
         await negotiate(a, b)
         await connected(a, b)
         await seen(a)
+        before = a.connection, b.connection, a.stats().local_candidate
         await a.apply_answer(await b.create_answer(await a.create_offer(ice_restart=True)))
-        await connected(a, b)
+        await until(lambda: a.stats().local_candidate != before[2])
         await asyncio.gather(seen(a), seen(b), flowing(b))
+        assert (a.connection, b.connection) == before[:2]
         assert len(parse(a.local_description or "").media) == 2
 
 
