@@ -91,6 +91,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_RTCRtpReceiver__codecs",
         "_RTCRtpReceiver__decoder_queue",
         "_RTCRtpReceiver__jitter_buffer",
+        "_handle_disconnect",
         "_handle_rtcp_packet",
         "_set_rtcp_ssrc",
     ),
@@ -105,7 +106,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_state",
         "_tx_srtp",
     ),
-    "aiortc.rtcdtlstransport.RtpRouter": ("receivers", "register_receiver", "senders"),
+    "aiortc.rtcdtlstransport.RtpRouter": ("receivers", "register_receiver", "register_sender", "senders"),
     "aiortc.rtcicetransport.RTCIceGatherer": ("_connection",),
     "aiortc.rtcicetransport.RTCIceTransport": (
         "_RTCIceTransport__iceGatherer",

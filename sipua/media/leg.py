@@ -144,10 +144,14 @@ class Leg:
         return self._paths.used.connection
 
     @property
+    def is_secured(self) -> bool:
+        """Whether there is a DTLS association, which can go on over another path."""
+        return self._closing is None and self.transceiver.receiver.transport.state == "connected"
+
+    @property
     def can_restart(self) -> bool:
-        """Whether there is a DTLS association that can go on over another path, for all that there is."""
-        connected = self.transceiver.receiver.transport.state == "connected"
-        return connected and self._closing is None and not self.video.has_own_path
+        """Whether all that there is can go on over other paths."""
+        return self.is_secured and self.video.can_restart
 
     @property
     def must_restart(self) -> bool:
@@ -163,6 +167,7 @@ class Leg:
         """Let the offer or answer to come tell of another path. Returns what gathers for it."""
         path = self._paths.restart(self.options)
         self._watch_path(path)
+        self.video.restart()
         return path.gathering
 
     def _watch_path(self, path: Path) -> None:
@@ -172,10 +177,15 @@ class Leg:
 
     def _follow_peer(self, peer: str) -> None:
         """The peer, with this ICE user name, has described itself."""
-        self.sockets.expect(peer, self._paths.described.connection)
+        self._paths.described.expect(peer)
         if self._paths.is_offered:
             self._transport.listen(self._paths.described.connection)
             self._paths.agree(internals.remote_ice(self.pc, self.transceiver))
+
+    def _stay(self) -> None:
+        """Forget the path that was offered."""
+        self._paths.rollback()
+        self.video.stay()
 
     def _path_switched(self) -> None:
         """Packets go another way from now on."""
@@ -258,7 +268,7 @@ class Leg:
             with self.watch.step("setlocaldescription"):
                 await self.pc.setLocalDescription(made)
         except BaseException as error:
-            self._paths.rollback()
+            self._stay()
             self._restore(saved)
             self.video.restore()
             if isinstance(error, Exception) and not isinstance(error, MediaTransportError):
@@ -317,7 +327,7 @@ class Leg:
 
     def rollback(self) -> None:
         """Forget the pending offer."""
-        self._paths.rollback()
+        self._stay()
         if self.pending and self._saved is not None:
             self._restore(self._saved)
             self.video.restore()
@@ -465,7 +475,7 @@ class Leg:
         elif state == "connected":
             self._lost_at = None
         # Consent has run out (RFC 7675 section 5.2): nothing more is sent, unless another path is found.
-        self._transport.is_suspended = state == "failed" and self.can_restart
+        self._transport.is_suspended = state == "failed" and self.is_secured
         self._set_state(state)
         if state == "failed" and not self._transport.is_suspended:
             self._begin_close("failed")
@@ -527,9 +537,8 @@ class Leg:
         if self._relay is not None:
             self._relay.close()
         others = self._paths.leave_others()
-        self.gathering.stop()
+        self._paths.used.forget()
         self.video.begin_close()
-        self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
         _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
         if late:

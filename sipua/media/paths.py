@@ -56,12 +56,20 @@ class Path:
         source.sockets.lend(gatherer._connection, source.connection)
         return cls(gatherer, source.gathering, source.sockets)
 
+    def expect(self, peer: str) -> None:
+        """The peer is the one with this ICE user name."""
+        self.sockets.expect(peer, self.connection)
+
+    def forget(self) -> None:
+        """Nothing more is looked for, and nothing that comes is for it."""
+        self.gathering.stop()
+        self.sockets.forget(self.connection)
+
     async def close(self) -> None:
         """Let go of the sockets. Takes two seconds at most."""
         # What ends here is not what DTLS reads from.
         self.connection._queue = asyncio.Queue()
-        self.gathering.stop()
-        self.sockets.forget(self.connection)
+        self.forget()
         closing = asyncio.ensure_future(self.connection.close())
         _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
         if late:
@@ -76,7 +84,11 @@ class Paths:
     """Of one transceiver's transport. `on_switch` is called when another path has taken over."""
 
     def __init__(
-        self, transceiver: RTCRtpTransceiver, first: Path, limit: float, on_switch: Callable[[], None]
+        self,
+        transceiver: RTCRtpTransceiver,
+        first: Path,
+        limit: float,
+        on_switch: Callable[[], None] = lambda: None,
     ) -> None:
         self.used = first
         """What packets go over."""
@@ -90,6 +102,13 @@ class Paths:
         self._checking: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
+        self._stop = self._transport.stop
+        self._transport.stop = self._stop_all
+
+    async def _stop_all(self) -> None:
+        # aiortc may do that by itself, as when the peer has ended DTLS; it knows of one connection.
+        self.leave_others()
+        await self._stop()
 
     @property
     def described(self) -> Path:

@@ -243,10 +243,8 @@ class RtcMedia(MediaSession):
         with self._watch.step("setremotedescription"):
             mended = mend_offer(offer, codecs=self.options.codecs, video=wish)
         moved = leg is not None and self._moved(leg, offer, mended.index)
-        if leg is None or leg.ended or (moved and not self._goes_on(leg, offer, mended.index)):
+        if leg is None or not self._can_answer(leg, offer, mended.index, moved=moved):
             leg = self._new_leg()
-        elif not moved and leg.must_restart:
-            leg = self._new_leg()  # the peer knows of no restart
         else:
             mid, wish, index = leg.transceiver.mid, replace(wish, mid=leg.video.mid), self._out.index
             with self._watch.step("setremotedescription"):
@@ -464,9 +462,17 @@ class RtcMedia(MediaSession):
         self._tell_candidates(leg.restart())
         return leg
 
+    def _can_answer(self, leg: Leg, offer: str, index: int, *, moved: bool) -> bool:
+        """Whether an offer, with other credentials or certificate if it has `moved`, is for this leg."""
+        if leg.ended:
+            return False
+        if not moved:
+            return not leg.must_restart  # of which the peer knows nothing
+        return leg.can_restart and self._goes_on(leg, offer, index)
+
     def _goes_on(self, leg: Leg, description: str, index: int) -> bool:
         """Whether the peer, with other ICE credentials, keeps to its DTLS association (:rfc:`8842#section-3.1`)."""
-        if leg.remote_text is None or not leg.can_restart:
+        if leg.remote_text is None or not leg.is_secured:
             return False
         before = association_of(leg.remote_text, self._out.index)
         setup = setup_of(description, index)

@@ -53,6 +53,7 @@ DIGESTS = {
     "aiortc.RTCRtpSender._next_encoded_frame": "89dd9fa4fb33",
     "aiortc.RTCRtpSender._run_rtp": "ff597a1d554c",
     "aiortc.RTCRtpReceiver._handle_rtp_packet": "4e54983d021a",
+    "aiortc.RTCRtpReceiver._handle_disconnect": "8dfa058c843f",
     "aiortc.RTCRtpReceiver._handle_rtcp_packet": "ec9f46214c34",
     "aiortc.rtcdtlstransport.RTCDtlsTransport._handle_rtp_data": "5def9061cc3d",
     "aiortc.RTCRtpSender.stop": "38c1e92baf8e",

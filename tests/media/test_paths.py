@@ -267,6 +267,16 @@ async def test_closing_at_any_time_of_a_restart_leaves_nothing() -> None:
     await asyncio.gather(*(call(n * 0.005) for n in range(12)), call(0.3))
 
 
+async def test_the_peer_goes_in_the_middle_of_a_restart(caplog: pytest.LogCaptureFixture) -> None:
+    a, b = media(), media()
+    async with closing(a, b):
+        await up(a, b)
+        await a.create_offer(ice_restart=True)
+        await b.close()
+        await until(lambda: a.connection.connectionState == "closed")
+    assert caplog.messages == []
+
+
 async def test_before_dtls_is_up_there_is_nothing_to_keep() -> None:
     a, b = media(), media()
     async with closing(a, b):
