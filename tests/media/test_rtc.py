@@ -326,7 +326,7 @@ async def test_ice_restart_offered_and_answered() -> None:
         await connected(a, b)
         before = origin(a.local_description or "")
         answer = await b.create_answer(await a.create_offer(ice_restart=True))
-        assert await a.apply_answer(answer) is Applied.UNCHANGED
+        assert await a.apply_answer(answer) is Applied.APPLIED
         assert origin(a.local_description or "") == (before[0], before[1] + 1)
         await flowing(a, b)
         await negotiate(b, a)
