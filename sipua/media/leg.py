@@ -155,8 +155,13 @@ class Leg:
 
     @property
     def must_restart(self) -> bool:
-        """Whether the path in use is of no use any more."""
-        return self._transport.is_suspended or self._paths.is_stale
+        """Whether an offer has to tell of another path: that in use is dead, or the one before was not found."""
+        return self.is_suspended or self._paths.is_stale
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether the peer has been silent for so long that nothing more is sent."""
+        return self._transport.is_suspended
 
     @property
     def is_restarting(self) -> bool:
@@ -321,9 +326,9 @@ class Leg:
     @property
     def has_moved(self) -> bool:
         """Whether an address is lost that the path was found from: one of this machine, or that of our relay."""
-        if self.gathering.has_moved:
-            return True
-        return self._relay is not None and self._relay.is_lost and not self._paths.is_restarting
+        if self._paths.is_restarting:
+            return self.gathering.has_moved
+        return self._paths.used.gathering.has_moved or (self._relay is not None and self._relay.is_lost)
 
     def rollback(self) -> None:
         """Forget the pending offer."""

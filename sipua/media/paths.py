@@ -93,7 +93,7 @@ class Paths:
         self.used = first
         """What packets go over."""
         self.is_stale = False
-        """Whether the peer has left the path in use for one that came to nothing: it takes another restart."""
+        """Whether descriptions tell of a path that was not found: what there is goes on, the next offer is a restart."""
         self._transport = cast("Any", transceiver.receiver.transport.transport)
         self._limit = limit
         self._on_switch = on_switch
@@ -123,7 +123,7 @@ class Paths:
     @property
     def is_restarting(self) -> bool:
         """Whether another path is offered, or being checked."""
-        return self.described is not self.used
+        return self._offered is not None or self._checking is not None
 
     def restart(self, options: MediaOptions) -> Path:
         """From now on descriptions tell of a path of its own, with new credentials; `agree` or `rollback` follows."""
@@ -147,7 +147,7 @@ class Paths:
         if path is None or self._closed.is_set():
             return
         self._give_up(linger=_LINGER)
-        self._next = path
+        self._next, self.is_stale = path, False
         self._describe()
         path.connection._queue = self.used.connection._queue
         self._checking = asyncio.get_running_loop().create_task(
@@ -164,10 +164,11 @@ class Paths:
                 await connection.connect()
         except (ConnectionError, TimeoutError):
             logger.warning("an ICE restart has found no path")
-            # A peer that keeps its credentials has not restarted (RFC 8839 section 4.4.1.1.1).
-            if remote.usernameFragment != self.used.connection.remote_username:
-                self.is_stale = True
-            self._give_up()
+            # A peer that keeps its credentials has not restarted (RFC 8839 section 4.4.1.1.1); another one knows ours.
+            self._checking = None
+            self.is_stale = remote.usernameFragment != self.used.connection.remote_username
+            if not self.is_stale:
+                self._give_up()
         else:
             self._take_over(path)
 
@@ -175,7 +176,7 @@ class Paths:
         """End the checks. The peer may have found the path before another one was agreed on: hence `linger`."""
         path, self._next = self._next, None
         checking, self._checking = self._checking, None
-        if checking is not None and checking is not asyncio.current_task():
+        if checking is not None:
             checking.cancel()
             self._leaving.add(checking)
             checking.add_done_callback(self._leaving.discard)

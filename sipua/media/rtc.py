@@ -467,7 +467,7 @@ class RtcMedia(MediaSession):
         if leg.ended:
             return False
         if not moved:
-            return not leg.must_restart  # of which the peer knows nothing
+            return not leg.is_suspended  # of which the peer knows nothing
         return leg.can_restart and self._goes_on(leg, offer, index)
 
     def _goes_on(self, leg: Leg, description: str, index: int) -> bool:

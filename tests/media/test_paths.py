@@ -169,11 +169,22 @@ async def test_a_path_that_is_not_found() -> None:
         await up(a, b)
         before = identity(a), path(a)
         offer = elsewhere(await a.create_offer(ice_restart=True))
+        password = told(offer, "ice-pwd") or ""
+
+        def wrong(description: str) -> str:
+            return description.replace(password, "0" * 22)
+
         # Neither is reached, nor heard of.
-        offer = offer.replace(told(offer, "ice-pwd") or "", "0" * 22)
-        await a.apply_answer(elsewhere(await b.create_answer(offer)))
+        await a.apply_answer(elsewhere(await b.create_answer(wrong(offer))))
         assert a._leg is not None
         await until(lambda: a._leg.must_restart and b._leg.must_restart)  # type: ignore[union-attr]
+        await flowing(a, b)
+        assert (identity(a), path(a)) == before
+        # An offer of b's that is no restart is answered by none.
+        ufrag = told(a.local_description, "ice-ufrag")
+        b._leg._paths.is_stale = False  # type: ignore[union-attr]
+        await negotiate(b, a, answer=wrong)
+        assert told(a.local_description, "ice-ufrag") == ufrag
         await flowing(a, b)
         assert (identity(a), path(a)) == before
         await restart(a, b, asked=False)

@@ -67,6 +67,7 @@ class VideoLine:
         self._saved: private.Saved | None = None
         self._sending: private.SendingVideo | None = None
         self._paths: Paths | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched: Any = None
         private.guard_connect(pc)
@@ -235,7 +236,7 @@ class VideoLine:
 
     def _release_path(self) -> None:
         if self._paths is not None:
-            self._tasks |= self._paths.leave_others()
+            self._leaving |= self._paths.leave_others()
             self._paths.used.forget()
         self._paths = None
 
@@ -297,5 +298,5 @@ class VideoLine:
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if tasks or self._leaving:
+            await asyncio.wait(tasks | self._leaving)
