@@ -53,6 +53,7 @@ _WATCH_INTERVAL = 0.5
 # RFC 7675 section 5.1 wants a check at least every 5 s, at random between 0.8 and 1.2 times that.
 _CONSENT_INTERVAL = 2.5
 _CLOSE_TIMEOUT = 2.0
+_HANDSHAKE_TIMEOUT = 3.0
 # So long after DTLS was ended by the peer the media counts as lost.
 _FAREWELL = 1.0
 
@@ -147,6 +148,21 @@ class Leg:
     def is_secured(self) -> bool:
         """Whether there is a DTLS association, which can go on over another path."""
         return self._closing is None and self.transceiver.receiver.transport.state == "connected"
+
+    async def wait_secured(self) -> None:
+        """Until DTLS is up or will not be, a few seconds at most: begun anew meanwhile, some peers never finish it."""
+        dtls = self.transceiver.receiver.transport
+        changed = asyncio.Event()
+        dtls.on("statechange", changed.set)
+        try:
+            async with asyncio.timeout(_HANDSHAKE_TIMEOUT):
+                while self._closing is None and dtls.state in ("new", "connecting"):
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            dtls.remove_listener("statechange", changed.set)
 
     @property
     def can_restart(self) -> bool:

@@ -93,7 +93,7 @@ class Paths:
         self.used = first
         """What packets go over."""
         self.is_stale = False
-        """Whether descriptions tell of a path that was not found: what there is goes on, the next offer is a restart."""
+        """Whether descriptions tell of a path that was not found: what there is goes on until the next restart."""
         self._transport = cast("Any", transceiver.receiver.transport.transport)
         self._limit = limit
         self._on_switch = on_switch

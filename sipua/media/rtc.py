@@ -213,7 +213,7 @@ class RtcMedia(MediaSession):
             if leg is None or leg.ended:
                 leg = self._new_leg()
             elif ice_restart or leg.must_restart:
-                leg = self._restarted(leg)
+                leg = await self._restarted(leg)
         self._offering = leg
         leg.gathering.trickles = self.trickle
         numbering = self._numbering()
@@ -243,14 +243,14 @@ class RtcMedia(MediaSession):
         with self._watch.step("setremotedescription"):
             mended = mend_offer(offer, codecs=self.options.codecs, video=wish)
         moved = leg is not None and self._moved(leg, offer, mended.index)
-        if leg is None or not self._can_answer(leg, offer, mended.index, moved=moved):
+        if leg is None or not await self._can_answer(leg, offer, mended.index, moved=moved):
             leg = self._new_leg()
         else:
             mid, wish, index = leg.transceiver.mid, replace(wish, mid=leg.video.mid), self._out.index
             with self._watch.step("setremotedescription"):
                 mended = mend_offer(offer, codecs=self.options.codecs, index=index, mid=mid, video=wish)
             if moved:
-                leg = self._restarted(leg)
+                leg = await self._restarted(leg)
         peer = identity_of(offer, mended.index)[0] or ""
         leg.gathering.trickles = self.trickle
         try:
@@ -455,19 +455,23 @@ class RtcMedia(MediaSession):
         gathering.on_found = lambda line: self._found(gathering, line)
         gathering.on_complete = lambda: self._gathered(gathering)
 
-    def _restarted(self, leg: Leg) -> Leg:
+    async def _restarted(self, leg: Leg) -> Leg:
         """The leg, to be described with another path; another leg, if there is nothing in this one that could go on."""
+        await leg.wait_secured()
+        self._assert_open("create_offer")
         if not leg.can_restart:
             return self._new_leg()
         self._tell_candidates(leg.restart())
         return leg
 
-    def _can_answer(self, leg: Leg, offer: str, index: int, *, moved: bool) -> bool:
+    async def _can_answer(self, leg: Leg, offer: str, index: int, *, moved: bool) -> bool:
         """Whether an offer, with other credentials or certificate if it has `moved`, is for this leg."""
         if leg.ended:
             return False
         if not moved:
             return not leg.is_suspended  # of which the peer knows nothing
+        await leg.wait_secured()
+        self._assert_open("create_answer")
         return leg.can_restart and self._goes_on(leg, offer, index)
 
     def _goes_on(self, leg: Leg, description: str, index: int) -> bool:

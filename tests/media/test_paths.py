@@ -288,12 +288,25 @@ async def test_the_peer_goes_in_the_middle_of_a_restart(caplog: pytest.LogCaptur
     assert caplog.messages == []
 
 
-async def test_before_dtls_is_up_there_is_nothing_to_keep() -> None:
+async def test_a_restart_before_dtls_is_up_waits_for_it() -> None:
     a, b = media(), media()
     async with closing(a, b):
         await negotiate(a, b)
-        before = a.connection
+        before = a.connection, b.connection
         await a.apply_answer(await b.create_answer(await a.create_offer(ice_restart=True)))
-        assert a.connection is not before
         await connected(a, b)
         await flowing(a, b)
+        assert (a.connection, b.connection) == before
+
+
+async def test_a_path_that_was_never_found_leaves_nothing_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipua.media.leg._HANDSHAKE_TIMEOUT", 0.2)
+    a, b = media(), media()
+    async with closing(a, b):
+        await negotiate(a, b, offer=lambda text: re.sub("a=ice-pwd:.*", f"a=ice-pwd:{'0' * 22}", text))
+        before = a.connection, b.connection
+        await a.apply_answer(await b.create_answer(await a.create_offer(ice_restart=True)))
+        await connected(a, b)
+        await flowing(a, b)
+        assert a.connection is not before[0]
+        assert b.connection is not before[1]
