@@ -14,7 +14,16 @@ from sipua.media.interface import DIRECTIONS, Direction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Description", "Section", "attribute_name", "direction_of", "identity_of", "parse"]
+__all__ = [
+    "Description",
+    "Section",
+    "association_of",
+    "attribute_name",
+    "direction_of",
+    "identity_of",
+    "parse",
+    "setup_of",
+]
 
 _MAX_SIZE = 65536
 
@@ -140,6 +149,17 @@ def direction_of(text: str, index: int = 0) -> Direction:
     return section.direction or description.session.direction or "sendrecv"
 
 
+def association_of(text: str, index: int = 0) -> tuple[tuple[str, ...], str | None]:
+    """The DTLS association of an m-line, as far as its author settles it: fingerprints and ``tls-id``.
+
+    Another one is begun from the beginning (:rfc:`8842#section-3.1`).
+    """
+    description = parse(text)
+    section, session = description.media[index], description.session
+    prints = section.all("fingerprint") or session.all("fingerprint")
+    return tuple(sorted(" ".join(p.lower().split()) for p in prints)), section.get("tls-id")
+
+
 def identity_of(text: str, index: int = 0) -> tuple[str | None, str | None, tuple[str, ...]]:
     """Who sends the media of an m-line: ICE credentials and fingerprints.
 
@@ -147,9 +167,14 @@ def identity_of(text: str, index: int = 0) -> tuple[str | None, str | None, tupl
     """
     description = parse(text)
     section, session = description.media[index], description.session
-    prints = section.all("fingerprint") or session.all("fingerprint")
     return (
         section.get("ice-ufrag") or session.get("ice-ufrag"),
         section.get("ice-pwd") or session.get("ice-pwd"),
-        tuple(sorted(" ".join(p.lower().split()) for p in prints)),
+        association_of(text, index)[0],
     )
+
+
+def setup_of(text: str, index: int = 0) -> str | None:
+    """The ``a=setup`` of an m-line: who begins with DTLS (:rfc:`8842#section-5`)."""
+    description = parse(text)
+    return description.media[index].get("setup") or description.session.get("setup")

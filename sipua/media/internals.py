@@ -1,8 +1,8 @@
 """Every private part of aiortc and aioice that sipua uses, each behind a function that says what for.
 
 `PRIVATE_PARTS` lists them; tests/media/test_contract.py holds the list against the installed versions and
-fails when one has changed. Besides this module only `ice`, `srtp` and `gathering` touch names of theirs that
-begin with an underscore.
+fails when one has changed. Besides this module only `ice`, `srtp`, `gathering` and `paths` touch names of
+theirs that begin with an underscore.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
-    from aiortc import RTCPeerConnection, RTCRtpTransceiver
+    from aiortc import RTCIceParameters, RTCPeerConnection, RTCRtpTransceiver
 
     from sipua.media.interface import Direction
     from sipua.media.numbering import Numbering
@@ -37,6 +37,7 @@ __all__ = [
     "cname_of",
     "codecs_of",
     "current_direction",
+    "described_ice_of",
     "dtls_of",
     "dtls_role",
     "extensions_of",
@@ -44,6 +45,7 @@ __all__ = [
     "ice_of",
     "impersonate",
     "impersonate_transceiver",
+    "remote_ice",
     "renumber",
     "reopen_offer",
     "replace_consent",
@@ -53,6 +55,7 @@ __all__ = [
     "ssrc_of",
     "take_over_audio",
     "transceiver_state",
+    "watch_socket",
 ]
 
 #: What is used, by class: attributes of instances and methods.
@@ -88,6 +91,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_RTCRtpReceiver__codecs",
         "_RTCRtpReceiver__decoder_queue",
         "_RTCRtpReceiver__jitter_buffer",
+        "_handle_disconnect",
         "_handle_rtcp_packet",
         "_set_rtcp_ssrc",
     ),
@@ -102,10 +106,17 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
         "_state",
         "_tx_srtp",
     ),
-    "aiortc.rtcdtlstransport.RtpRouter": ("receivers", "register_receiver", "senders"),
-    "aiortc.rtcicetransport.RTCIceTransport": ("_connection",),
+    "aiortc.rtcdtlstransport.RtpRouter": ("receivers", "register_receiver", "register_sender", "senders"),
+    "aiortc.rtcicetransport.RTCIceGatherer": ("_connection",),
+    "aiortc.rtcicetransport.RTCIceTransport": (
+        "_RTCIceTransport__iceGatherer",
+        "_connection",
+        "_recv",
+        "_send",
+    ),
     "aioice.ice.Connection": (
         "_emit_event",
+        "_event_waiter",
         "_local_candidates",
         "_local_candidates_end",
         "_local_candidates_start",
@@ -291,7 +302,7 @@ def impersonate_transceiver(source: RTCRtpTransceiver, target: RTCRtpTransceiver
     ssrc = source.sender._ssrc
     target.sender._ssrc = ssrc
     target.receiver._set_rtcp_ssrc(ssrc)
-    old, new = ice_of(source), ice_of(target)
+    old, new = described_ice_of(source), described_ice_of(target)
     new._local_username = old._local_username
     new._local_password = old._local_password
 
@@ -373,8 +384,34 @@ def feed_track(track: Any, start: Callable[[Callable[[bytes, int], None]], None]
 
 
 def ice_of(transceiver: RTCRtpTransceiver) -> Any:
-    """The aioice connection below a transceiver."""
-    return transceiver.receiver.transport.transport._connection
+    """The aioice connection that the packets of a transceiver go over."""
+    transport: Any = transceiver.receiver.transport.transport
+    return transport._send.__self__
+
+
+def described_ice_of(transceiver: RTCRtpTransceiver) -> Any:
+    """The one that is negotiated about: another one during an ICE restart."""
+    return transceiver.receiver.transport.transport.iceGatherer._connection
+
+
+def remote_ice(pc: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> RTCIceParameters:
+    """The credentials in the last description of the peer."""
+    private: Any = pc
+    parameters: RTCIceParameters = private._RTCPeerConnection__remoteIce[transceiver]
+    return parameters
+
+
+def watch_socket(connection: Any, lost: Callable[[], None]) -> None:
+    """Call `lost` when the socket of the pair in use is gone.
+
+    aioice would end whoever reads: the DTLS association, which another path may serve.
+    """
+
+    def protocol_lost(protocol: Any) -> None:
+        if any(pair.protocol is protocol for pair in connection._nominated.values()):
+            lost()
+
+    connection.protocol_lost = protocol_lost
 
 
 def replace_consent(connection: Any, consent: Callable[[], Awaitable[None]]) -> None:

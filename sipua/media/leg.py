@@ -19,9 +19,8 @@ from sipua.errors import InvalidStateError, MediaNegotiationError, MediaTranspor
 from sipua.media import internals
 from sipua.media.capture import CapturingHandler, CapturingTransport
 from sipua.media.engine.channel import AudioChannel
-from sipua.media.gathering import Gathering
-from sipua.media.ice import SharedSockets
 from sipua.media.legstats import LegStats
+from sipua.media.paths import Path, Paths
 from sipua.media.relay import Relay
 from sipua.media.rtcstats import report_stats
 from sipua.media.srtp import SecureTransport
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
     from sipua.media.description import Section
     from sipua.media.engine.channel import Transport
     from sipua.media.formats import NegotiatedAudio
+    from sipua.media.gathering import Gathering
+    from sipua.media.ice import SharedSockets
     from sipua.media.interface import Direction, MediaOptions, MediaState
     from sipua.media.numbering import Numbering
     from sipua.media.port import CallAudio
@@ -52,6 +53,7 @@ _WATCH_INTERVAL = 0.5
 # RFC 7675 section 5.1 wants a check at least every 5 s, at random between 0.8 and 1.2 times that.
 _CONSENT_INTERVAL = 2.5
 _CLOSE_TIMEOUT = 2.0
+_HANDSHAKE_TIMEOUT = 3.0
 # So long after DTLS was ended by the peer the media counts as lost.
 _FAREWELL = 1.0
 
@@ -93,7 +95,8 @@ class Leg:
         self._started: float | None = None
         self._heard = 0.0
         self._lost_at: float | None = None
-        self._asking: asyncio.Task[None] | None = None
+        self._cut = False
+        self._asking: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._stats = MediaStats()
         # An empty list: None would mean a public STUN server. `Gathering` knows the servers.
@@ -101,20 +104,18 @@ class Leg:
         if base is not None:
             internals.impersonate(base.pc, self.pc)
         self.transceiver = self.pc.addTransceiver("audio", "sendrecv")
-        self._ice = internals.ice_of(self.transceiver)
         self.video: VideoLine = VideoLine(
             self.pc, self.transceiver, options, video, base=base.video if base is not None else None
         )
         self.video.on_path_change = self._connection_changed
+        gatherer = self.transceiver.receiver.transport.transport.iceGatherer
         if base is None:
-            self.sockets = SharedSockets()
-            self.gathering = Gathering(self._ice, options, self.sockets.adopt)
+            path = Path.gathered(gatherer, options)
         else:
             internals.impersonate_transceiver(base.transceiver, self.transceiver)
-            self.sockets = base.sockets
-            self.gathering = base.gathering
-            self.sockets.lend(self._ice, base._ice)
-        internals.replace_consent(self._ice, self._consent)
+            path = Path.lent(gatherer, base._paths.described)
+        self._watch_path(path)
+        self._paths: Paths = Paths(self.transceiver, path, options.failure_timeout, self._path_switched)
         internals.take_over_audio(self.transceiver)
         self._capture: PacketCapture | None = base._capture if base is not None else capture
         self._transport, transport = self._secured()
@@ -127,6 +128,99 @@ class Leg:
         self.pc.on("track", self._got_track)
         self.pc.on("connectionstatechange", self._connection_changed)
 
+    # --- its paths ----------------------------------------------------------------------------------------
+
+    @property
+    def gathering(self) -> Gathering:
+        """Of the path that our descriptions tell of."""
+        return self._paths.described.gathering
+
+    @property
+    def sockets(self) -> SharedSockets:
+        """Of that path."""
+        return self._paths.described.sockets
+
+    @property
+    def _ice(self) -> Any:
+        return self._paths.used.connection
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether there is a DTLS association, which can go on over another path."""
+        return self._closing is None and self.transceiver.receiver.transport.state == "connected"
+
+    async def wait_secured(self) -> None:
+        """Until DTLS is up or will not be, a few seconds at most: begun anew meanwhile, some peers never finish it."""
+        dtls = self.transceiver.receiver.transport
+        changed = asyncio.Event()
+        dtls.on("statechange", changed.set)
+        try:
+            async with asyncio.timeout(_HANDSHAKE_TIMEOUT):
+                while self._closing is None and dtls.state in ("new", "connecting"):
+                    changed.clear()
+                    await changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            dtls.remove_listener("statechange", changed.set)
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether all that there is can go on over other paths."""
+        return self.is_secured and self.video.can_restart
+
+    @property
+    def must_restart(self) -> bool:
+        """Whether an offer has to tell of another path: that in use is dead, or the one before was not found."""
+        return self.is_suspended or self._paths.is_stale
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether the peer has been silent for so long that nothing more is sent."""
+        return self._transport.is_suspended
+
+    @property
+    def is_restarting(self) -> bool:
+        """Whether our offer with another path waits for an answer."""
+        return self._paths.is_offered
+
+    def restart(self) -> Gathering:
+        """Let the offer or answer to come tell of another path. Returns what gathers for it."""
+        path = self._paths.restart(self.options)
+        self._watch_path(path)
+        self.video.restart()
+        return path.gathering
+
+    def _watch_path(self, path: Path) -> None:
+        connection = path.connection
+        internals.replace_consent(connection, lambda: self._consent(path))
+        internals.watch_socket(connection, lambda: self._socket_lost(path))
+
+    def _follow_peer(self, peer: str) -> None:
+        """The peer, with this ICE user name, has described itself."""
+        self._paths.described.expect(peer)
+        if self._paths.is_offered:
+            self._transport.listen(self._paths.described.connection)
+            self._paths.agree(internals.remote_ice(self.pc, self.transceiver))
+
+    def _stay(self) -> None:
+        """Forget the path that was offered."""
+        self._paths.rollback()
+        self.video.stay()
+
+    def _path_switched(self) -> None:
+        """Packets go another way from now on."""
+        self._transport.switch(self._ice)
+        self._transport.is_suspended = self._cut = False
+        self._go_through(internals.relay_of(self._ice))
+        self._hear()
+        self._watch()
+
+    def _socket_lost(self, path: Path) -> None:
+        if path is self._paths.used:
+            self._cut = True
+            self._watch()
+
     # --- offer and answer ---------------------------------------------------------------------------------
 
     @property
@@ -136,8 +230,8 @@ class Leg:
 
     @property
     def ended(self) -> bool:
-        """Whether the peer has closed it or it has failed: another offer or answer needs another leg."""
-        return self.state in ("failed", "closed") or self.pc.signalingState == "closed"
+        """Whether the peer has closed it or it has failed for good: another offer or answer needs another leg."""
+        return self._closing is not None or self.pc.signalingState == "closed"
 
     async def offer(
         self,
@@ -190,18 +284,19 @@ class Leg:
             self.video.prepare_answer(video if taken.live else None, mid=taken.mid, bundled=taken.bundled)
             with self.watch.step("setremotedescription"):
                 await self.pc.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-            self.sockets.expect(peer, self._ice)
             with self.watch.step("createanswer"):
                 made = await self.pc.createAnswer()
             with self.watch.step("setlocaldescription"):
                 await self.pc.setLocalDescription(made)
         except BaseException as error:
+            self._stay()
             self._restore(saved)
             self.video.restore()
             if isinstance(error, Exception) and not isinstance(error, MediaTransportError):
                 raise _refused("offer", error) from error
             raise
         self._assert_open("create_answer")
+        self._follow_peer(peer)
         self.offer_text = None
         self.video.negotiated(live=taken.live, peer=taken.peer)
         self._negotiated()
@@ -225,12 +320,14 @@ class Leg:
                 raise _refused("answer", error) from error
             raise
         self._saved = None
-        self.sockets.expect(peer, self._ice)
+        self._follow_peer(peer)
         self.video.negotiated(live=video.live, peer=video.peer)
         self._negotiated()
 
     async def add_remote_candidate(self, candidate: str | None) -> None:
         """A candidate that came later; None ends them. What aiortc cannot read is left out."""
+        if self._paths.is_offered:
+            return  # of the path before, which is up
         if candidate is None:
             await self.pc.addIceCandidate(None)
             return
@@ -245,10 +342,13 @@ class Leg:
     @property
     def has_moved(self) -> bool:
         """Whether an address is lost that the path was found from: one of this machine, or that of our relay."""
-        return self.gathering.has_moved or (self._relay is not None and self._relay.is_lost)
+        if self._paths.is_restarting:
+            return self.gathering.has_moved
+        return self._paths.used.gathering.has_moved or (self._relay is not None and self._relay.is_lost)
 
     def rollback(self) -> None:
         """Forget the pending offer."""
+        self._stay()
         if self.pending and self._saved is not None:
             self._restore(self._saved)
             self.video.restore()
@@ -357,13 +457,18 @@ class Leg:
     def _hear(self) -> None:
         self._heard = self._loop.time()
 
-    async def _consent(self) -> None:
+    async def _consent(self, path: Path) -> None:
         """Ask the peer's ICE now and then (:rfc:`7675`). What it means if nobody answers is for `_watch`."""
         # aioice may start this task when it is closing already, and then does not end it.
-        self._asking = asyncio.current_task()
+        task = asyncio.current_task()
+        assert task is not None
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
         while self._closing is None:
             await asyncio.sleep(_CONSENT_INTERVAL * random.uniform(0.8, 1.2))
-            if await internals.ask_consent(self._ice):
+            if path is not self._paths.used or self._transport.is_suspended:
+                return
+            if await internals.ask_consent(path.connection):
                 self._hear()
 
     def _tick(self) -> None:
@@ -377,7 +482,7 @@ class Leg:
         self._watch()
 
     def _watch(self) -> None:
-        if self._closing is not None or self.state == "failed":
+        if self._closing is not None or self._transport.is_suspended:
             return
         now = self._loop.time()
         if self._relay is not None and now - self._heard > self.options.silence_timeout / 2:
@@ -390,15 +495,17 @@ class Leg:
                 state = "failed"
         elif state == "connected":
             self._lost_at = None
+        # Consent has run out (RFC 7675 section 5.2): nothing more is sent, unless another path is found.
+        self._transport.is_suspended = state == "failed" and self.is_secured
         self._set_state(state)
-        if state == "failed":
-            # Consent has run out (RFC 7675 section 5.2): nothing more is sent.
+        if state == "failed" and not self._transport.is_suspended:
             self._begin_close("failed")
 
     def _judge(self, now: float) -> MediaState:
         connection = self.video.connection_state()
         if connection == "connected":
-            return "disconnected" if now - self._heard > self.options.silence_timeout else "connected"
+            limit = _FAREWELL if self._cut else self.options.silence_timeout
+            return "disconnected" if now - self._heard > limit else "connected"
         if connection == "failed":
             return "failed"
         if connection == "closed":
@@ -450,9 +557,9 @@ class Leg:
             self._timer.cancel()
         if self._relay is not None:
             self._relay.close()
-        self.gathering.stop()
+        others = self._paths.leave_others()
+        self._paths.used.forget()
         self.video.begin_close()
-        self.sockets.forget(self._ice)
         closing = self._loop.create_task(self.pc.close())
         _, late = await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT)
         if late:
@@ -466,9 +573,10 @@ class Leg:
             internals.abandon(self._ice)
             self.video.abandon()
         await self.video.close()
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait({self._asking})
+        for task in others | self._asking:
+            if task in self._asking:
+                task.cancel()
+            await asyncio.wait({task})
         if self.track is not None:
             self.track.stop()
 

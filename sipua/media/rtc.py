@@ -1,8 +1,9 @@
 """Real media: offers, answers, forks and the audio of one call over aiortc.
 
-The session sees one `RtcMedia`. Behind it are legs (`leg.Leg`): one as a rule; one per peer while a forked
-INVITE rings in several places with early media; a new one when a peer restarts ICE, which aiortc cannot do
-in place. One leg is active: it is connected to the call's audio, and its state is the state of the media.
+The session sees one `RtcMedia`. Behind it are legs (`leg.Leg`): one as a rule; one per peer while a forked INVITE
+rings in several places with early media; a new one when somebody else answers, or the peer begins anew with another
+certificate. (An ICE restart goes on in the leg.) One leg is active: it is connected to the call's audio, and its state
+is the state of the media.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sipua.errors import InvalidStateError, MediaError, MediaNegotiationError
 from sipua.media import candidates, internals, trickle
 from sipua.media.capture import PacketCapture
 from sipua.media.checks import check_options
-from sipua.media.description import direction_of, identity_of, parse
+from sipua.media.description import association_of, direction_of, identity_of, parse, setup_of
 from sipua.media.formats import codecs_negotiated
 from sipua.media.ice_servers import parse_servers
 from sipua.media.interface import (
@@ -209,8 +210,10 @@ class RtcMedia(MediaSession):
         leg = self._offering
         if leg is None:
             leg = self._leg
-            if leg is None or ice_restart or leg.ended:
+            if leg is None or leg.ended:
                 leg = self._new_leg()
+            elif ice_restart or leg.must_restart:
+                leg = await self._restarted(leg)
         self._offering = leg
         leg.gathering.trickles = self.trickle
         numbering = self._numbering()
@@ -233,18 +236,21 @@ class RtcMedia(MediaSession):
         return self._local
 
     async def create_answer(self, offer: str) -> str:
-        """Answer the peer's offer, on a new leg when it comes from another place than before."""
+        """Answer the peer's offer, on a new leg when it comes from somebody else than before."""
         self._assert_open("create_answer")
         leg = self._leg
         wish = VideoWish(self.video_direction is not None, self._out.video)
         with self._watch.step("setremotedescription"):
             mended = mend_offer(offer, codecs=self.options.codecs, video=wish)
-        if leg is None or leg.ended or self._moved(leg, offer, mended.index):
+        moved = leg is not None and self._moved(leg, offer, mended.index)
+        if leg is None or not await self._can_answer(leg, offer, mended.index, moved=moved):
             leg = self._new_leg()
         else:
             mid, wish, index = leg.transceiver.mid, replace(wish, mid=leg.video.mid), self._out.index
             with self._watch.step("setremotedescription"):
                 mended = mend_offer(offer, codecs=self.options.codecs, index=index, mid=mid, video=wish)
+            if moved:
+                leg = await self._restarted(leg)
         peer = identity_of(offer, mended.index)[0] or ""
         leg.gathering.trickles = self.trickle
         try:
@@ -284,7 +290,7 @@ class RtcMedia(MediaSession):
         self._offering, self._agreed_local = None, self._local
         self._follow(leg, branch)
         if offering is not None and offering is not leg:
-            # Somebody else answered, or the peer did not care for an ICE restart.
+            # Somebody else answered, or the peer began anew.
             offering.rollback()
         for other in (offering, before):
             if other is not None and other is not leg and other not in self._branches.values():
@@ -441,11 +447,40 @@ class RtcMedia(MediaSession):
             capture=self._capture,
         )
         leg.watch = self._watch
-        gathering = leg.gathering
-        gathering.on_found = lambda line: self._found(gathering, line)
-        gathering.on_complete = lambda: self._gathered(gathering)
+        self._tell_candidates(leg.gathering)
         self._legs.append(leg)
         return leg
+
+    def _tell_candidates(self, gathering: Gathering) -> None:
+        gathering.on_found = lambda line: self._found(gathering, line)
+        gathering.on_complete = lambda: self._gathered(gathering)
+
+    async def _restarted(self, leg: Leg) -> Leg:
+        """The leg, to be described with another path; another leg, if there is nothing in this one that could go on."""
+        await leg.wait_secured()
+        self._assert_open("create_offer")
+        if not leg.can_restart:
+            return self._new_leg()
+        self._tell_candidates(leg.restart())
+        return leg
+
+    async def _can_answer(self, leg: Leg, offer: str, index: int, *, moved: bool) -> bool:
+        """Whether an offer, with other credentials or certificate if it has `moved`, is for this leg."""
+        if leg.ended:
+            return False
+        if not moved:
+            return not leg.is_suspended  # of which the peer knows nothing
+        await leg.wait_secured()
+        self._assert_open("create_answer")
+        return leg.can_restart and self._goes_on(leg, offer, index)
+
+    def _goes_on(self, leg: Leg, description: str, index: int) -> bool:
+        """Whether the peer, with other ICE credentials, keeps to its DTLS association (:rfc:`8842#section-3.1`)."""
+        if leg.remote_text is None or not leg.is_secured:
+            return False
+        before = association_of(leg.remote_text, self._out.index)
+        setup = setup_of(description, index)
+        return association_of(description, index) == before and setup != internals.dtls_role(leg.transceiver)
 
     def _moved(self, leg: Leg, offer: str, index: int) -> bool:
         """Whether an offer comes with other ICE credentials or another certificate than before."""
@@ -463,6 +498,8 @@ class RtcMedia(MediaSession):
         for leg in self._legs:
             if leg.remote_text is not None and identity_of(leg.remote_text, self._out.index) == identity:
                 return leg
+        if known.is_restarting and self._goes_on(known, answer, self._out.index):
+            return known
         return known if known.remote_text is None else None
 
     async def _fork(self, known: Leg, answer: str) -> Leg | None:

@@ -48,14 +48,27 @@ class SecureTransport:
         self._dtls = cast("Any", dtls)
         self._handler = handler
         self._connection: Any = self._dtls.transport._connection
-        self._queue = self._connection.data_received
+        self._queues: dict[Any, Callable[[bytes, int], None]] = {}
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
         self._ours: frozenset[int] = frozenset()
         self._others: set[asyncio.Task[None]] = set()
         # Whom authentic packets have come from, as bytes of the packet; the oldest first.
         self._ssrcs: dict[bytes, None] = {}
-        self._connection.data_received = self._received
+        self.is_suspended = False
+        """Whether nothing is sent, since the peer does not consent (:rfc:`7675#section-5.2`)."""
+        self.listen(self._connection)
+        self._queue = self._queues[self._connection]
+
+    def listen(self, connection: Any) -> None:
+        """Take what comes over this ICE connection, too."""
+        self._queues[connection] = connection.data_received
+        connection.data_received = self._received
+
+    def switch(self, connection: Any) -> None:
+        """Send over this one, and listen to the one before for what is under way."""
+        self._queues = {known: self._queues[known] for known in (self._connection, connection)}
+        self._connection, self._queue = connection, self._queues[connection]
 
     def claim(self, payload_types: Iterable[int]) -> None:
         """Packets of these payload types are for the handler."""
@@ -63,7 +76,8 @@ class SecureTransport:
 
     def release(self) -> None:
         """Everything goes aiortc's way again."""
-        self._connection.data_received = self._queue
+        for connection, queue in self._queues.items():
+            connection.data_received = queue
         for task in self._others:
             task.cancel()
 
@@ -89,7 +103,7 @@ class SecureTransport:
 
     def _send(self, protect: Any, packet: bytes) -> bool:
         pair = self._connection._nominated.get(1)
-        if pair is None:
+        if pair is None or self.is_suspended:
             return False
         transport = pair.protocol.transport
         # A TURN allocation cannot say, and ignores what comes too late.

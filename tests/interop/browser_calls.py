@@ -76,6 +76,21 @@ async def called_by_browser(
     return call
 
 
+async def another_path(call: RTCSession, asked: Awaitable[Any]) -> None:
+    """An ICE restart that somebody asks for, after which all is as it was but for the addresses."""
+    before = call.stats()
+    await within(asked)
+
+    async def moved() -> float:
+        return float(call.stats().local_candidate not in (before.local_candidate, None))
+
+    await eventually("another path", moved, 1.0)
+    audio, old = call.stats().audio, before.audio
+    assert audio is not None
+    assert old is not None
+    assert (audio.id, audio.sent.ssrc, audio.received.ssrc) == (old.id, old.sent.ssrc, old.received.ssrc)
+
+
 async def what_browser_hears(phone: BrowserPhone, call: RTCSession, seconds: float) -> float:
     """How much (0 to 1) of the speech that we play now is heard in the browser."""
     speech = decode_file(SPEECH, RATE)[: int(seconds * RATE) * 2]
@@ -130,6 +145,7 @@ async def eventually(what: str, measure: Callable[[], Awaitable[float]], enough:
     """Measure until it is enough: a path may need a moment to come up, and music a moment to begin."""
     until = time.monotonic() + 10.0
     while (measured := await measure()) < enough:
+        await asyncio.sleep(0.02)
         assert time.monotonic() < until, f"{what}: {measured:.3g}, expected {enough:g}"
     print(f"{what}: {measured:.3g}")
 

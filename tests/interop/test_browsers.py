@@ -14,6 +14,7 @@ import pytest
 from sipua import CallBusy, CallCanceled, Cause
 from sipua.media.analysis import level
 from tests.interop.browser_calls import (
+    another_path,
     call_browser,
     called_by_browser,
     expect_both_hear,
@@ -169,14 +170,19 @@ async def test_audio_of_a_video_call(kamailio: KamailioPeer, library: str, brows
         await call.terminate()
 
 
-async def test_ice_restart(kamailio: KamailioPeer, library: str, browsers: Browsers) -> None:
+@pytest.mark.parametrize("calls", ["we", "browser"])
+async def test_ice_restarts(kamailio: KamailioPeer, library: str, browsers: Browsers, calls: str) -> None:
+    """By both sides, in calls of both: the DTLS association goes on, over other addresses."""
     async with registered(kamailio, "alice") as alice, browsers.phone(library, kamailio, "bob") as bob:
-        call = await called_by_browser(alice, bob, "alice")
+        call = await (call_browser(alice, bob) if calls == "we" else called_by_browser(alice, bob, "alice"))
         await expect_both_hear(call, bob, 0.6)
-        before = call.stats().local_candidate
-        await within(call.renegotiate(ice_restart=True))
+        await another_path(call, call.renegotiate(ice_restart=True))
         await expect_both_hear(call, bob, 0.6)
-        assert call.stats().local_candidate != before
+        await another_path(call, bob.do("restartIce"))
+        await expect_both_hear(call, bob, 0.6)
+        await within(call.hold())
+        await within(call.unhold())
+        await expect_both_hear(call, bob, 0.6)
         await call.terminate()
 
 

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sipua import RTCSession
+from sipua.media.sources import Tone
+from tests.interop.browser_calls import (
+    another_path,
+    eventually,
+    next_call,
+    share_of_tone,
+    what_we_hear,
+    within,
+)
 from tests.interop.test_calls import SPEECH, registered
 
 if TYPE_CHECKING:
     from tests.lab.peers import AsteriskPeer, KamailioPeer, Peer
 
 TONE = "605"
+FREQUENCY = 1004.0
 
 
 async def heard(call: RTCSession, seconds: float = 0.5) -> int:
@@ -56,6 +66,46 @@ async def test_hold_through_a_proxy_by_either_side_and_both(kamailio: KamailioPe
             assert one.is_on_hold() == other.is_on_hold() == {"local": False, "remote": False}
             assert await heard(one) > 10
             assert await heard(other) > 10
+
+
+async def expect_tone(call: RTCSession, frequency: float) -> None:
+    async def share() -> float:
+        return share_of_tone(await what_we_hear(call, 0.5), frequency)
+
+    await eventually(f"share of the tone of {frequency:g} Hz", share, 0.9)
+
+
+async def test_ice_restarts(asterisk: AsteriskPeer) -> None:
+    """Asterisk keeps the DTLS association, and so do we."""
+    async with registered(asterisk) as ua, ua.call(TONE, audio=SPEECH) as call:
+        await within(call.renegotiate(ice_restart=True))  # at once: DTLS is not up yet
+        await expect_tone(call, FREQUENCY)
+        for _ in range(2):
+            await another_path(call, call.renegotiate(ice_restart=True))
+            await expect_tone(call, FREQUENCY)
+        await call.hold()
+        assert await heard(call) == 0
+        await call.unhold()
+        await expect_tone(call, FREQUENCY)
+
+
+async def test_ice_restarts_of_either_side(server: Peer) -> None:
+    """Calls from a server and to it, and both ends of a call through a proxy: each has its role in DTLS."""
+    async with registered(server) as alice, registered(server, "bob") as bob:
+        coming = next_call(bob)
+        ours = alice.call("bob", audio=Tone(440.0))
+        theirs = await within(coming)
+        await within(theirs.answer(audio=Tone(660.0)))
+        await within(ours.wait_confirmed())
+        await asyncio.gather(expect_tone(ours, 660.0), expect_tone(theirs, 440.0))
+        for call in (theirs, ours, theirs):
+            await another_path(call, call.renegotiate(ice_restart=True))
+            await asyncio.gather(expect_tone(ours, 660.0), expect_tone(theirs, 440.0))
+        await asyncio.gather(
+            *(another_path(call, call.renegotiate(ice_restart=True)) for call in (ours, theirs))
+        )
+        await asyncio.gather(expect_tone(ours, 660.0), expect_tone(theirs, 440.0))
+        await ours.terminate()
 
 
 async def test_refused_hold_through_a_proxy(kamailio: KamailioPeer) -> None:

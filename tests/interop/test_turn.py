@@ -186,6 +186,8 @@ async def test_server_that_is_lost_in_a_call(
         await within(ours.wait_confirmed())
         await eventually("share of bob's tone", lambda: share_of(ours, 660.0), 0.9)
         before = ours.stats().local_candidate
+        audio = ours.stats().audio
+        assert audio is not None
         await coturn.restart()
         async with asyncio.timeout(30):
             while ours.stats().local_candidate in (before, None):  # noqa: ASYNC110 - nobody tells
@@ -193,4 +195,7 @@ async def test_server_that_is_lost_in_a_call(
         await eventually("share of bob's tone", lambda: share_of(ours, 660.0), 0.9)
         await eventually("share of alice's tone", lambda: share_of(theirs, 440.0), 0.9)
         assert RELAYED.fullmatch(ours.stats().local_candidate or "")
+        now = ours.stats().audio
+        assert now is not None
+        assert (now.id, now.sent.ssrc, now.received.ssrc) == (audio.id, audio.sent.ssrc, audio.received.ssrc)
         await ours.terminate()

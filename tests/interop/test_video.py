@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sipua import TestPattern
 from sipua.media.video.pattern import BARS
 from tests.interop.browser_calls import (
+    another_path,
     call_browser,
     called_by_browser,
     expect_both_hear,
@@ -80,6 +81,11 @@ async def test_the_browser_adds_video(kamailio: KamailioPeer, browsers: Browsers
         await expect_both_hear(call, bob, 0.6)
         await within(call.renegotiate())
         await expect_both_see(call, bob)
+        await another_path(call, call.renegotiate(ice_restart=True))
+        await expect_both_see(call, bob)
+        await another_path(call, bob.do("restartIce"))
+        await expect_both_see(call, bob)
+        await expect_both_hear(call, bob, 0.6)
         await call.terminate()
 
 
@@ -126,6 +132,8 @@ async def test_asterisk_refuses_video(asterisk: AsteriskPeer) -> None:
         await within(call.hold())
         await within(call.unhold())
         assert call.directions() == {"audio": "sendrecv"}
+        await heard(call)
+        await another_path(call, call.renegotiate(ice_restart=True))
         await heard(call)
         await call.terminate()
 

@@ -1,9 +1,9 @@
 """Every private part of aiortc and aioice that sipua uses, held against the installed versions.
 
 If one of these tests fails, the library has changed under us. Read what changed there, mend
-`sipua.media.internals` (or `ice`, `srtp`, `gathering`), run the tests of tests/media, and only then bring the list
-and the digests here up to date. The last part shows faults that sipua works around: when such a test fails,
-the library has mended it, and the work-around can go.
+`sipua.media.internals` (or `ice`, `srtp`, `gathering`, `paths`), run the tests of tests/media, and only then bring the
+list and the digests here up to date. The last part shows faults that sipua works around: when such a test fails, the
+library has mended it, and the work-around can go.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sipua.media import internals
 from tests.media.calls import until
 
 MEDIA = Path(internals.__file__).parent
-TOUCHING = {"internals.py", "ice.py", "srtp.py", "gathering.py", "video/internals.py"}
+TOUCHING = {"internals.py", "ice.py", "srtp.py", "gathering.py", "paths.py", "video/internals.py"}
 # Names of the standard library's that type checkers know only with an underscore.
 STANDARD = {"_NamedFuncPointer"}
 NAMES = {name for names in internals.PRIVATE_PARTS.values() for name in names}
@@ -53,6 +53,7 @@ DIGESTS = {
     "aiortc.RTCRtpSender._next_encoded_frame": "89dd9fa4fb33",
     "aiortc.RTCRtpSender._run_rtp": "ff597a1d554c",
     "aiortc.RTCRtpReceiver._handle_rtp_packet": "4e54983d021a",
+    "aiortc.RTCRtpReceiver._handle_disconnect": "8dfa058c843f",
     "aiortc.RTCRtpReceiver._handle_rtcp_packet": "ec9f46214c34",
     "aiortc.rtcdtlstransport.RTCDtlsTransport._handle_rtp_data": "5def9061cc3d",
     "aiortc.RTCRtpSender.stop": "38c1e92baf8e",
@@ -67,11 +68,17 @@ DIGESTS = {
     "aiortc.rtcdtlstransport.RTCDtlsTransport._setup_srtp": "75cc6ec308f1",
     "aiortc.rtcdtlstransport.RtpRouter.register_receiver": "39d2f892b0ef",
     "aiortc.rtcicetransport.RTCIceGatherer.gather": "147d15cd640f",
+    "aiortc.rtcicetransport.RTCIceTransport.addRemoteCandidate": "16d24c05bd36",
     "aiortc.rtcicetransport.RTCIceTransport.start": "54279d028c0e",
+    "aiortc.rtcicetransport.RTCIceTransport.stop": "21ec0a44c16c",
+    "aiortc.rtcicetransport.RTCIceTransport._monitor": "f74bb1193339",
     "aioice.ice.Connection.build_request": "cd68d42d3765",
     "aioice.ice.Connection.close": "25dcfac536f5",
     "aioice.ice.Connection.connect": "da51be461901",
     "aioice.ice.Connection.data_received": "5631b17fab71",
+    "aioice.ice.Connection.get_event": "c6b498f52ee9",
+    "aioice.ice.Connection._emit_event": "aa9ce9ddf2a5",
+    "aioice.ice.Connection.recvfrom": "676acc01e4a9",
     "aioice.ice.Connection.gather_candidates": "d33db28d4d1e",
     "aioice.ice.Connection.get_component_candidates": "118597a9fcb7",
     "aioice.ice.Connection.protocol_lost": "447ed44956b6",
@@ -125,6 +132,7 @@ async def test_every_part_is_there() -> None:
         "aiortc.rtcrtpreceiver.RemoteStreamTrack": RemoteStreamTrack("audio"),
         "aiortc.rtcdtlstransport.RTCDtlsTransport": transport,
         "aiortc.rtcdtlstransport.RtpRouter": transport._rtp_router,
+        "aiortc.rtcicetransport.RTCIceGatherer": transport.transport.iceGatherer,
         "aiortc.rtcicetransport.RTCIceTransport": transport.transport,
         "aioice.ice.Connection": connection,
         "aioice.ice.CandidatePair": aioice.ice.CandidatePair(protocol, candidate),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipua.errors import MediaNegotiationError
-from sipua.media.description import direction_of, identity_of, parse
+from sipua.media.description import association_of, direction_of, identity_of, parse, setup_of
 
 TEXT = (
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=recvonly\r\n"
@@ -84,3 +84,15 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         except MediaNegotiationError:
             continue
         assert str(parse(str(description))) == str(description)
+
+
+def test_an_association_is_that_of_the_certificate_and_not_of_ice() -> None:
+    head = "v=0\r\na=fingerprint:SHA-256 AA:BB\r\na=setup:actpass\r\n"
+    audio = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:{}\r\n"
+    one, other = head + audio.format("aaaa"), head.lower() + audio.format("bbbb")
+    assert identity_of(one) != identity_of(other)
+    assert association_of(one) == association_of(other) == (("sha-256 aa:bb",), None)
+    assert association_of(f"{one}a=tls-id:xyz\r\n") != association_of(one)
+    assert association_of(f"{one}a=fingerprint:sha-256 CC:DD\r\n") == (("sha-256 cc:dd",), None)
+    assert (setup_of(one), setup_of(f"{one}a=setup:passive\r\n")) == ("actpass", "passive")
+    assert setup_of("v=0\r\nm=audio 9 RTP/AVP 0\r\n") is None

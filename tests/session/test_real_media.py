@@ -47,6 +47,11 @@ async def heard(call: RTCSession, seconds: float = 0.3) -> int:
     return call.stats().packets_received - before
 
 
+def connections(*sessions: RTCSession) -> list[object]:
+    """What stays when another path is found: a connection is one DTLS association."""
+    return [session.media.connection for session in sessions]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("use_update", [False, True])
 async def test_hold_by_either_side_and_both(use_update: bool) -> None:
     async with call() as (one, other):
@@ -86,20 +91,64 @@ async def test_another_network(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses = ["127.0.0.1"]
     monkeypatch.setattr("sipua.media.gathering.host_addresses", lambda: list(addresses))
     async with call(ice_host_addresses=None) as (one, other):
+        before = connections(one, other)
         addresses[:] = ["127.0.0.2"]
         one._host.endpoint.transport.give_up("the network is another one")  # type: ignore[attr-defined]
         await until(lambda: " 127.0.0.2 " in (other.media.remote_description or ""), 10)  # type: ignore[union-attr]
+        await until(lambda: one.stats().local_candidate.startswith("host 127.0.0.2"))  # type: ignore[union-attr]
         await until(lambda: one.media.state == "connected" and other.media.state == "connected")  # type: ignore[union-attr]
         assert await heard(one) > 5
         assert await heard(other) > 5
+        assert connections(one, other) == before
+
+
+async def test_another_network_when_the_path_is_dead() -> None:
+    """It has failed before anybody looks for another one."""
+    async with call(silence_timeout=0.5, failure_timeout=0.3) as (one, other):
+        before = connections(one, other)
+        states: list[str] = []
+        one.on("ice_connection_state", lambda event: states.append(event.state))
+        gathering = one.media._leg.gathering  # type: ignore[union-attr]
+        gathering._hosts = frozenset({"192.0.2.1"})  # such an address is not here any more
+        for session in (one, other):
+            for protocol in session.media._leg._ice._protocols:  # type: ignore[union-attr]
+                protocol.transport.abort()
+        await until(lambda: "disconnected" in states and states[-1] == "connected", 10)
+        assert await heard(one) > 5
+        assert await heard(other) > 5
+        assert connections(one, other) == before
 
 
 async def test_new_path_and_an_offer_by_the_peer() -> None:
     async with call() as (one, other):
+        before = connections(one, other)
         await one.renegotiate(ice_restart=True)
-        await until(lambda: one.media.state == "connected" and other.media.state == "connected")  # type: ignore[union-attr]
         assert await heard(one) > 5
         assert await heard(other) > 5
         await other.renegotiate(late_offer=True)
         assert await heard(one) > 5
         assert await heard(other) > 5
+        assert connections(one, other) == before
+
+
+async def test_both_look_for_a_new_path_at_once() -> None:
+    async with call() as (one, other):
+        before = connections(one, other)
+        paths = [session.stats().local_candidate for session in (one, other)]
+        await asyncio.gather(one.renegotiate(ice_restart=True), other.renegotiate(ice_restart=True))
+        await until(lambda: one.stats().local_candidate not in paths)
+        await until(lambda: other.stats().local_candidate not in paths)
+        assert await heard(one) > 5
+        assert await heard(other) > 5
+        assert connections(one, other) == before
+
+
+async def test_a_new_path_that_is_refused() -> None:
+    async with call() as (one, other):
+        other.on("reinvite", lambda event: event.reject(status_code=488))
+        before = connections(one, other), one.stats().local_candidate
+        with pytest.raises(RequestFailed, match="488"):
+            await one.renegotiate(ice_restart=True)
+        assert await heard(one) > 5
+        assert await heard(other) > 5
+        assert (connections(one, other), one.stats().local_candidate) == before

@@ -30,7 +30,7 @@ __all__ = [
     "add_transceiver",
     "forbid_start",
     "guard_connect",
-    "guard_rtcp",
+    "guard_receiver",
     "guard_transport",
     "impersonate",
     "number",
@@ -188,7 +188,11 @@ def receive_codecs(transceiver: RTCRtpTransceiver) -> None:
     known: dict[int | None, Any] = receiver._RTCRtpReceiver__codecs
     if known:
         known.update({codec.payloadType: codec for codec in transceiver._codecs})
-        receiver.transport._rtp_router.register_receiver(receiver, ssrcs=[], payload_types=list(known))
+        router = receiver.transport._rtp_router
+        router.register_receiver(receiver, ssrcs=[], payload_types=list(known))
+        # A transport that was bundled since it was started knows neither.
+        sender: Any = transceiver.sender
+        router.register_sender(sender, ssrc=sender._ssrc)
 
 
 def forbid_start(transceiver: RTCRtpTransceiver) -> None:
@@ -225,9 +229,13 @@ def guard_transport(transceiver: RTCRtpTransceiver) -> None:
     transport._handle_rtcp_data = guarded(transport._handle_rtcp_data)
 
 
-def guard_rtcp(transceiver: RTCRtpTransceiver) -> None:
-    """Keep RTCP BYE from a receiver: it would end the remote track for good."""
+def guard_receiver(transceiver: RTCRtpTransceiver) -> None:
+    """Keep RTCP BYE from a receiver, and the end of a transport that another may take the place of.
+
+    Either would end the remote track for good.
+    """
     receiver: Any = transceiver.receiver
+    receiver._handle_disconnect = lambda: None
     handle = receiver._handle_rtcp_packet
 
     async def rtcp(packet: Any) -> None:

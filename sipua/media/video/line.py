@@ -17,8 +17,7 @@ from aiortc.sdp import SessionDescription
 
 from sipua.media import internals
 from sipua.media.description import parse
-from sipua.media.gathering import Gathering
-from sipua.media.ice import SharedSockets
+from sipua.media.paths import Path, Paths
 from sipua.media.video import internals as private
 from sipua.media.video.numbering import VideoNumbering
 from sipua.media.video.tracks import SentVideo
@@ -67,9 +66,8 @@ class VideoLine:
         self._closing = False
         self._saved: private.Saved | None = None
         self._sending: private.SendingVideo | None = None
-        self._ice: Any = None
-        self._gathering: Gathering | None = None
-        self._sockets: SharedSockets | None = None
+        self._paths: Paths | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched: Any = None
         private.guard_connect(pc)
@@ -162,8 +160,12 @@ class VideoLine:
             return
         if not self.has_own_path:
             self._release_path()
-        elif peer is not None and self._sockets is not None:
-            self._sockets.expect(peer, self._ice)
+        elif self._paths is not None:
+            if peer is None or not self.live:
+                self._paths.rollback()
+            else:
+                self._paths.described.expect(peer)
+                self._paths.agree(internals.remote_ice(self._pc, transceiver))
         if not self.live:
             transceiver.direction = "inactive"
             return
@@ -179,18 +181,16 @@ class VideoLine:
         if self._base is not None and self._base.transceiver is not None:
             private.impersonate(self._base.transceiver, transceiver)
         self._sending = private.SendingVideo(transceiver)
-        private.guard_rtcp(transceiver)
+        private.guard_receiver(transceiver)
         private.guard_transport(transceiver)
         if not bundled:
             self._add_path(transceiver)
             private.guard_transport(self._audio)  # an answer may bundle them
 
     def _add_path(self, transceiver: RTCRtpTransceiver) -> None:
-        self._ice = internals.ice_of(transceiver)
-        self._sockets = sockets = SharedSockets()
-        ice = self._ice
-        self._gathering = Gathering(ice, self._options, sockets.adopt)
-        internals.replace_consent(ice, self._consent)
+        path = Path.gathered(transceiver.receiver.transport.transport.iceGatherer, self._options)
+        self._watch_path(path)
+        self._paths = Paths(transceiver, path, self._options.failure_timeout)
         if self._watched is None:
             # The state of the call is that of its audio: see `path_state`.
             self._watched = self._audio.receiver.transport
@@ -201,23 +201,44 @@ class VideoLine:
         if self.on_path_change is not None:
             self.on_path_change()
 
-    async def _consent(self) -> None:
+    @property
+    def can_restart(self) -> bool:
+        """Whether nothing is in the way of an ICE restart: a path of its own that is not up, or not in use."""
+        if not self.has_own_path or self.transceiver is None:
+            return True
+        return self.live and self.transceiver.receiver.transport.state == "connected"
+
+    def restart(self) -> None:
+        """Let the offer or answer to come tell of another path, if it has one of its own."""
+        if self._paths is not None and self.has_own_path:
+            self._watch_path(self._paths.restart(self._options))
+
+    def stay(self) -> None:
+        """Forget the path that was offered by `restart`."""
+        if self._paths is not None:
+            self._paths.rollback()
+
+    def _watch_path(self, path: Path) -> None:
+        internals.replace_consent(path.connection, lambda: self._consent(path))
+        internals.watch_socket(path.connection, lambda: None)
+
+    async def _consent(self, path: Path) -> None:
         """Keep the pair in use open (:rfc:`7675`). Whether there is a peer is for the audio to say."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        while not self._closing and self._ice is not None:
+        while not self._closing:
             await asyncio.sleep(_CONSENT_INTERVAL * random.uniform(0.8, 1.2))
-            if self._ice is not None:
-                await internals.ask_consent(self._ice)
+            if self._paths is None or self._paths.used is not path:
+                return
+            await internals.ask_consent(path.connection)
 
     def _release_path(self) -> None:
-        if self._gathering is not None:
-            self._gathering.stop()
-        if self._sockets is not None:
-            self._sockets.forget(self._ice)
-        self._gathering = self._sockets = self._ice = None
+        if self._paths is not None:
+            self._leaving |= self._paths.leave_others()
+            self._paths.used.forget()
+        self._paths = None
 
     def connection_state(self) -> str:
         """Of the leg's connection, video paths left aside."""
@@ -268,8 +289,8 @@ class VideoLine:
 
     def abandon(self) -> None:
         """It did not close in time."""
-        if self._ice is not None:
-            internals.abandon(self._ice)
+        if self._paths is not None:
+            internals.abandon(self._paths.used.connection)
 
     async def close(self) -> None:
         """The connection is closed."""
@@ -277,5 +298,5 @@ class VideoLine:
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if tasks or self._leaving:
+            await asyncio.wait(tasks | self._leaving)

@@ -20,6 +20,8 @@ from tests.media.calls import closing, connected, flowing, media, negotiate, unt
 if TYPE_CHECKING:
     from typing import Any
 
+    from sipua.media.rtc import RtcMedia
+
 pytestmark = pytest.mark.realtime
 
 PATTERN = TestPattern(160, 128, 30)
@@ -137,6 +139,16 @@ async def test_a_peer_that_does_not_bundle() -> None:
         assert a.state == b.state == "connected"
 
 
+async def test_a_peer_that_bundles_later() -> None:
+    a, b = media(video=PATTERN, audio=Tone(440.0)), media(video=PATTERN)
+    async with closing(a, b):
+        await negotiate(a, b, offer=unbundled)
+        await asyncio.gather(seen(a), seen(b))
+        await negotiate(a, b)
+        assert a.stats().local_candidate == a.stats().video.transport.local_candidate  # type: ignore[union-attr]
+        await asyncio.gather(seen(a), seen(b), flowing(b))
+
+
 async def test_video_added_to_a_call_without_bundle() -> None:
     a, b = media(audio=Tone(440.0)), media(video=PATTERN)
     async with closing(a, b):
@@ -247,10 +259,40 @@ async def test_ice_restart_with_video() -> None:
         await negotiate(a, b)
         await connected(a, b)
         await seen(a)
+        before = a.connection, b.connection, a.stats().local_candidate
         await a.apply_answer(await b.create_answer(await a.create_offer(ice_restart=True)))
-        await connected(a, b)
+        await until(lambda: a.stats().local_candidate != before[2])
         await asyncio.gather(seen(a), seen(b), flowing(b))
+        assert (a.connection, b.connection) == before[:2]
         assert len(parse(a.local_description or "").media) == 2
+
+
+def local_paths(one: RtcMedia) -> tuple[str | None, str | None]:
+    stats = one.stats()
+    assert stats.audio is not None
+    assert stats.video is not None
+    return stats.audio.transport.local_candidate, stats.video.transport.local_candidate
+
+
+@pytest.mark.parametrize("bundles", [False, True])
+async def test_ice_restart_of_video_with_a_path_of_its_own(bundles: bool) -> None:
+    """Both paths are others then, or one for both, if the answer has them bundled."""
+    a, b = media(video=PATTERN, audio=Tone(440.0)), media(video=PATTERN, audio=Tone(440.0))
+    async with closing(a, b):
+        await negotiate(a, b, offer=unbundled)
+        await connected(a, b)
+        await asyncio.gather(seen(a), seen(b))
+        connections, before = (a.connection, b.connection), {*local_paths(a), *local_paths(b)}
+        assert len(before) == 4
+        offer = await a.create_offer(ice_restart=True)
+        await a.apply_answer(await b.create_answer(offer if bundles else unbundled(offer)))
+        await until(lambda: not before & {*local_paths(a), *local_paths(b)})
+        await asyncio.gather(seen(a), seen(b), flowing(a, b))
+        assert len({*local_paths(a), *local_paths(b)}) == (2 if bundles else 4)
+        await b.create_offer(ice_restart=True)
+        await b.rollback()
+        await asyncio.gather(seen(a), seen(b), flowing(a, b))
+        assert (a.connection, b.connection) == connections
 
 
 async def test_two_branches_with_video() -> None:

@@ -110,6 +110,13 @@ class JssipPhone extends Phone {
     return asked((done) => call.renegotiate({}, done));
   }
 
+  // As a page does it on another network.
+  restartIce(which) {
+    const call = this.call_(which);
+    call.connection.restartIce();
+    return asked((done) => call.renegotiate({}, done));
+  }
+
   // by: INFO or RFC 4733
   async dtmf(tones, by) {
     const transportType = by === 'INFO' ? 'INFO' : 'RFC2833';

@@ -1,7 +1,7 @@
 // What the phones on the two libraries have in common. A phone lives in a page of its own; the driver calls its methods.
 //
-// Commands:  call answer reject hangup hold unhold addVideo dtmf message refer referAttended listen heard picture stats
-//            stop
+// Commands:  call answer reject hangup hold unhold addVideo restartIce dtmf message refer referAttended listen heard
+//            picture stats stop
 // Events:    registered unregistered disconnected calling incoming progress confirmed ended failed hold unhold dtmf info
 //            message refer replaces notify tone
 //

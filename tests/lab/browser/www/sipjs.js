@@ -192,6 +192,13 @@ class SipjsPhone extends Phone {
     this.tell(hold ? 'hold' : 'unhold', { by: 'local' });
   }
 
+  // As a page does it on another network.
+  async restartIce(which) {
+    const call = this.call_(which);
+    this.connection(call).restartIce();
+    await answered('re-INVITE', (requestDelegate) => call.invite({ requestDelegate }));
+  }
+
   // by: INFO or RFC 4733
   async dtmf(tones, by) {
     const call = this.call_();
