@@ -470,13 +470,15 @@ class RtcMedia(MediaSession):
             return False
         if not moved:
             return not leg.is_suspended  # of which the peer knows nothing
+        if not self._goes_on(leg, offer, index):
+            return False
         await leg.wait_secured()
         self._assert_open("create_answer")
-        return leg.can_restart and self._goes_on(leg, offer, index)
+        return leg.can_restart
 
     def _goes_on(self, leg: Leg, description: str, index: int) -> bool:
         """Whether the peer, with other ICE credentials, keeps to its DTLS association (:rfc:`8842#section-3.1`)."""
-        if leg.remote_text is None or not leg.is_secured:
+        if leg.remote_text is None:
             return False
         before = association_of(leg.remote_text, self._out.index)
         setup = setup_of(description, index)
@@ -498,7 +500,7 @@ class RtcMedia(MediaSession):
         for leg in self._legs:
             if leg.remote_text is not None and identity_of(leg.remote_text, self._out.index) == identity:
                 return leg
-        if known.is_restarting and self._goes_on(known, answer, self._out.index):
+        if known.is_restarting and known.is_secured and self._goes_on(known, answer, self._out.index):
             return known
         return known if known.remote_text is None else None
 
