@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -42,6 +42,16 @@ class AudioOptions:
     codec: tuple[str, ...] = ()
     loopback: bool = False
     duration: float | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The options of a call's sound that were given."""
+        elsewhere = ("codec", "loopback")  # of the description, which a refusal has not
+        return [
+            f"--{field.name.replace('_', '-')}"
+            for field in fields(self)
+            if field.name not in elsewhere and getattr(self, field.name) not in (None, False)
+        ]
 
     def check(self) -> None:
         """Refuse what cannot work, before anybody is called.

@@ -139,6 +139,7 @@ class Conversation:
             return ExitCode.OK
         self._recordings[1].begin(call)
         await self._talk()
+        self._check_peer()
         if self._left.done() and self._next_task is not None:
             # Whom we talked to ends this call. If not, it is over with the new one.
             over = asyncio.ensure_future(call.wait_ended())
@@ -213,6 +214,14 @@ class Conversation:
                 for task in (over, worked):
                     task.cancel()
                 await asyncio.gather(over, worked, return_exceptions=True)
+
+    def _check_peer(self) -> None:
+        """We hang up before a call ends by itself whose peer is gone; that it is gone counts all the same."""
+        call = self._call
+        if call.media is None or call.is_ended() or call.stats().state not in ("disconnected", "failed"):
+            return
+        self._warn("nothing comes from the peer any more")
+        self._broken = ExitCode.FAILED
 
     # --- transfers ----------------------------------------------------------------------------------------
 

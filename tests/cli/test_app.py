@@ -123,6 +123,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["register", *ACCOUNT, "--keep", "--duration", "5"], "--keep and --duration: give one of them"),
         (["answer", *ACCOUNT, "--code", "200"], "'--code': 200 is not in the range 300<=x<=699"),
         (["answer", *ACCOUNT, "--reason", "x"], "--reason: goes with --code"),
+        (
+            ["answer", *ACCOUNT, "--code", "486", "--tone", "440", "--record-stereo", "x.wav"],
+            "--code: no call is taken, so --tone and --record-stereo would do nothing",
+        ),
         (["answer", *ACCOUNT, "--once", "--count", "2"], "--once and --count: give one of them"),
         (["call", "600", "--nonsense"], "sipua call: No such option"),
         (["call", "600", "--timeout"], "sipua call: Option '--timeout' requires an argument"),

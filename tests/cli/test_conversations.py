@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -105,6 +106,20 @@ async def setting() -> AsyncIterator[Setting]:
         made = Setting(server, bob, alice, carol)
         yield made
         made.told.check()
+
+
+async def test_a_peer_that_vanished_is_told_though_we_hang_up_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with setting() as s:
+        calling = s.calling(s.conversations(duration=10.0))
+        await asyncio.sleep(5)
+        stats = SignallingOnlyMedia.stats
+        monkeypatch.setattr(
+            SignallingOnlyMedia, "stats", lambda media: replace(stats(media), state="disconnected")
+        )
+        assert await calling == ExitCode.FAILED
+        assert [event["message"] for event in s.told.all("warning")] == [
+            "nothing comes from the peer any more"
+        ]
 
 
 # --- answering --------------------------------------------------------------------------------------------------------

@@ -70,6 +70,8 @@ def command(
         raise click.UsageError(f"--reason {reason!r}: has a character that cannot be in a status line")
     if code is not None and scripting.script is not None:
         raise click.UsageError("--code: does not go with --script, which has the step refuse")
+    if code is not None and (unused := audio.given):
+        raise click.UsageError(f"--code: no call is taken, so {' and '.join(unused)} would do nothing")
     audio.check_files()
     script = scripting.load("incoming", **vars(audio))
 
