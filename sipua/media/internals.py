@@ -98,6 +98,7 @@ PRIVATE_PARTS: dict[str, tuple[str, ...]] = {
     "aiortc.rtcrtpreceiver.RemoteStreamTrack": ("_queue",),
     "aiortc.rtcdtlstransport.RTCDtlsTransport": (
         "_handle_rtcp_data",
+        "_send_rtp",
         "_handle_rtp_data",
         "_role",
         "_rtp_router",

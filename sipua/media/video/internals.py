@@ -5,6 +5,7 @@ They are listed there, in `PRIVATE_PARTS`.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import logging
@@ -213,7 +214,11 @@ def forbid_start(transceiver: RTCRtpTransceiver) -> None:
 
 
 def guard_transport(transceiver: RTCRtpTransceiver) -> None:
-    """Survive packets that aiortc cannot handle: an exception would end its receiving task, and with it the call."""
+    """Survive packets that aiortc cannot handle: an exception would end its receiving task, and with it the call.
+
+    And a transport that is closed: it would end the sender's task, though the video may go on over another one, as when
+    the peer's answer, which bundles, comes after the end of what it had before.
+    """
     transport: Any = transceiver.receiver.transport
 
     def guarded(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -225,6 +230,13 @@ def guard_transport(transceiver: RTCRtpTransceiver) -> None:
 
         return survive
 
+    send = transport._send_rtp
+
+    async def send_if_open(data: bytes) -> None:
+        with contextlib.suppress(ConnectionError):
+            await send(data)
+
+    transport._send_rtp = send_if_open
     transport._handle_rtp_data = guarded(transport._handle_rtp_data)
     transport._handle_rtcp_data = guarded(transport._handle_rtcp_data)
 
