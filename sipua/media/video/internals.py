@@ -196,6 +196,17 @@ def receive_codecs(transceiver: RTCRtpTransceiver) -> None:
         router.register_sender(sender, ssrc=sender._ssrc)
 
 
+def expect_bundling(audio: RTCRtpTransceiver, video: RTCRtpTransceiver) -> None:
+    """Let what the peer says of our video over the audio's transport reach it.
+
+    The peer that bundles them asks for packets again as soon as one came that way: while the answer is being applied.
+    It asks once, and waits for them for seconds.
+    """
+    sender: Any = video.sender
+    transport: Any = audio.receiver.transport
+    transport._rtp_router.register_sender(sender, ssrc=sender._ssrc)
+
+
 def forbid_start(transceiver: RTCRtpTransceiver) -> None:
     """From now on neither sender nor receiver can be started, nor what they are to go over.
 

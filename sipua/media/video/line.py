@@ -185,7 +185,9 @@ class VideoLine:
         private.guard_transport(transceiver)
         if not bundled:
             self._add_path(transceiver)
-            private.guard_transport(self._audio)  # an answer may bundle them
+            # An answer may bundle them.
+            private.guard_transport(self._audio)
+            private.expect_bundling(self._audio, transceiver)
 
     def _add_path(self, transceiver: RTCRtpTransceiver) -> None:
         path = Path.gathered(transceiver.receiver.transport.transport.iceGatherer, self._options)
