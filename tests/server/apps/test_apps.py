@@ -247,7 +247,10 @@ async def playback(ua: UA) -> None:
     assert ended.originator == "remote"
     loud = [pcm[at : at + 800] for at in range(0, len(pcm), 800) if level(pcm[at : at + 800]) > -50]
     assert len(loud) * 0.05 == pytest.approx(TUNE_SECONDS, abs=1.0)
-    assert tones(loud[4] + loud[5], frequency("E4"), frequency("A4")) == {frequency("E4")}
+    # The first two notes, of 0.36 s each, are the same.
+    pieces = [loud[at] + loud[at + 1] for at in range(1, 13)]
+    found = [tones(piece, frequency("E4"), frequency("A4")) for piece in pieces]
+    assert found.count({frequency("E4")}) >= 6, found
 
 
 async def hold_music(ua: UA) -> None:
