@@ -102,7 +102,8 @@ class WebSocketListener:
         if self._server is not None:
             self._server.close()
             for ws in tuple(self._made):
-                if ws.state is State.CONNECTING:  # the library would wait for its request, 10 s
+                # The library would wait for its request, 10 s; behind TLS that is not up there is no transport yet.
+                if ws.state is State.CONNECTING and hasattr(ws, "transport"):
                     ws.transport.abort()
             await self._server.wait_closed()
 

@@ -58,14 +58,21 @@ async def test_closing_the_listener_says_goodbye():
     assert server.ends == [None] or server.ends[0].code == 1001
 
 
-async def test_closing_the_listener_does_not_wait_for_who_says_nothing():
-    listener = WebSocketListener(lambda connection: None)
+@pytest.mark.parametrize("tls", [False, True])
+async def test_closing_the_listener_does_not_wait_for_who_says_nothing(tls, certificates):
+    options = {"ssl_context": certificates.server()} if tls else {}
+    listener = WebSocketListener(lambda connection: None, **options)
     await listener.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
     await asyncio.sleep(0.05)
-    await asyncio.wait_for(listener.close(), 5)
-    with contextlib.suppress(ConnectionError):
-        assert await reader.read() == b""
+    closing = asyncio.ensure_future(listener.close())
+    await asyncio.sleep(0.05)
+    if tls:  # TLS that is not up is asyncio's
+        writer.close()
+    await asyncio.wait_for(closing, 5)
+    if not tls:
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
     writer.close()
 
 
