@@ -250,7 +250,7 @@ class RtcMedia(MediaSession):
             with self._watch.step("setremotedescription"):
                 mended = mend_offer(offer, codecs=self.options.codecs, index=index, mid=mid, video=wish)
             if moved:
-                leg = await self._restarted(leg)
+                self._restart(leg)
         peer = identity_of(offer, mended.index)[0] or ""
         leg.gathering.trickles = self.trickle
         try:
@@ -461,8 +461,11 @@ class RtcMedia(MediaSession):
         self._assert_open("create_offer")
         if not leg.can_restart:
             return self._new_leg()
-        self._tell_candidates(leg.restart())
+        self._restart(leg)
         return leg
+
+    def _restart(self, leg: Leg) -> None:
+        self._tell_candidates(leg.restart())
 
     async def _can_answer(self, leg: Leg, offer: str, index: int, *, moved: bool) -> bool:
         """Whether an offer, with other credentials or certificate if it has `moved`, is for this leg."""

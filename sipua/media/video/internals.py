@@ -189,11 +189,9 @@ def receive_codecs(transceiver: RTCRtpTransceiver) -> None:
     known: dict[int | None, Any] = receiver._RTCRtpReceiver__codecs
     if known:
         known.update({codec.payloadType: codec for codec in transceiver._codecs})
+        # Of a transport that it may have been bundled with since it was started, too.
         router = receiver.transport._rtp_router
         router.register_receiver(receiver, ssrcs=[], payload_types=list(known))
-        # A transport that was bundled since it was started knows neither.
-        sender: Any = transceiver.sender
-        router.register_sender(sender, ssrc=sender._ssrc)
 
 
 def expect_bundling(audio: RTCRtpTransceiver, video: RTCRtpTransceiver) -> None:
